@@ -1,0 +1,107 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/weir-id/weir/field"
+)
+
+// Challenge is what a stage asks: a struct with the json names of the wire.
+// Types that show the pending user embed UserInfo. flow_info, component and
+// response_errors are added by the executor.
+type Challenge interface {
+	// Component is the discriminator on the wire: "ak-stage-password".
+	Component() string
+}
+
+// UserInfo is embedded by challenges that show who is being signed in. The
+// executor fills it.
+type UserInfo struct {
+	PendingUser       string `json:"pending_user"`
+	PendingUserAvatar string `json:"pending_user_avatar"`
+}
+
+func (u *UserInfo) setUserInfo(v UserInfo) { *u = v }
+
+// Info is the part of a challenge that speaks of the flow.
+type Info struct {
+	Title      string      `json:"title"`
+	Background string      `json:"background"`
+	Themed     *ThemedURLs `json:"background_themed_urls"`
+	CancelURL  string      `json:"cancel_url"`
+	Layout     Layout      `json:"layout"`
+}
+
+// ThemedURLs are the variants of a picture.
+type ThemedURLs struct {
+	Light string `json:"light"`
+	Dark  string `json:"dark"`
+}
+
+// Envelope is a challenge as it goes out, as JSON or to a page.
+type Envelope struct {
+	Component string       `json:"component"`
+	Info      *Info        `json:"flow_info,omitempty"`
+	Errors    field.Errors `json:"response_errors,omitempty"`
+	Body      Challenge    `json:"-"`
+}
+
+// MarshalJSON writes the envelope and the stage's own keys as one object.
+func (e *Envelope) MarshalJSON() ([]byte, error) {
+	type plain Envelope
+	head, err := json.Marshal((*plain)(e))
+	if err != nil || e.Body == nil {
+		return head, err
+	}
+	body, err := json.Marshal(e.Body)
+	if err != nil {
+		return nil, fmt.Errorf("encode challenge %s: %w", e.Component, err)
+	}
+	if len(body) <= 2 { // {}
+		return head, nil
+	}
+	out := append(head[:len(head)-1], ',')
+	return append(out, body[1:]...), nil
+}
+
+// AccessDenied ends a flow.
+type AccessDenied struct {
+	UserInfo
+	Message string `json:"error_message"`
+	// ID finds the log line of an unexpected denial; not on the wire.
+	ID string `json:"-"`
+}
+
+// Component implements Challenge.
+func (*AccessDenied) Component() string { return "ak-stage-access-denied" }
+
+// RedirectTo sends the person elsewhere.
+type RedirectTo struct {
+	To    string `json:"to"`
+	Final bool   `json:"final_redirect"`
+}
+
+// Component implements Challenge.
+func (*RedirectTo) Component() string { return "xak-flow-redirect" }
+
+// FlowError reports something unexpected. Error and Traceback are set for
+// administrators only.
+type FlowError struct {
+	RequestID string `json:"request_id"`
+	Error     string `json:"error,omitempty"`
+	Traceback string `json:"traceback,omitempty"`
+}
+
+// Component implements Challenge.
+func (*FlowError) Component() string { return "ak-stage-flow-error" }
+
+// Response is the object that a client sent. Unknown keys are ignored.
+type Response struct{ Data map[string]any }
+
+// Decode moves the response into dst, a pointer to a struct with json names
+// and field tags, and returns the errors of its fields.
+func (r Response) Decode(dst any) field.Errors {
+	_, errs := field.Decode(dst, r.Data, field.Create)
+	return errs
+}

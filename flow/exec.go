@@ -1,0 +1,192 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/policy"
+)
+
+// People reads users fresh.
+type People interface {
+	// Person returns the stored user; an error that wraps ErrNoPerson when
+	// there is none.
+	Person(ctx context.Context, id int64) (*identity.Person, error)
+}
+
+// Exec is what a stage sees of the execution while it runs. It is used by one
+// goroutine.
+type Exec struct {
+	// Flow is the flow being run.
+	Flow *Flow
+	// StageID and StageName are the current stage's; StageID is zero for an
+	// inline stage.
+	StageID   uuid.UUID
+	StageName string
+	// Binding is the pinned binding; nil for an inline stage.
+	Binding *Binding
+	// BindingPolicies tells whether policies are bound to the binding.
+	BindingPolicies bool
+	// Context is the plan's context; changes are kept with the step.
+	Context *Context
+	// RequestUser is the person of the session; anonymous when nobody is
+	// signed in.
+	RequestUser *identity.Person
+	// Brand is the brand of the host.
+	Brand *Brand
+	// Catalog is the configuration as it is now.
+	Catalog Catalog
+	// Now is the time of the request, UTC.
+	Now time.Time
+
+	req     *Request
+	plan    *Plan
+	people  People
+	counter Counter
+	pending *identity.Person
+}
+
+// Query returns the query parameters of the page, those of the latest request.
+func (x *Exec) Query() url.Values { return x.req.Query }
+
+// RawQuery is the undecoded form of Query.
+func (x *Exec) RawQuery() string { return x.req.RawQuery }
+
+// ClientIP is the address of the person's machine; invalid when unknown.
+func (x *Exec) ClientIP() netip.Addr {
+	if x.req.HTTP == nil {
+		return netip.Addr{}
+	}
+	return x.req.HTTP.ClientIP
+}
+
+// HTTP is what may be seen of the request; nil outside one.
+func (x *Exec) HTTP() *policy.HTTPRequest { return x.req.HTTP }
+
+// Cookie returns a cookie of the browser by name.
+func (x *Exec) Cookie(name string) string {
+	if x.req.HTTP == nil {
+		return ""
+	}
+	return x.req.HTTP.Cookies[name]
+}
+
+// SessionKey names the browser session; it is a hash and no secret.
+func (x *Exec) SessionKey() string { return x.req.Session.Key }
+
+// PlanStarted is when the plan was made.
+func (x *Exec) PlanStarted() time.Time { return x.plan.Started }
+
+// Proved tells whether this execution established the fact for the user.
+func (x *Exec) Proved(f Fact, user int64) bool { return x.plan.Has(f, user) }
+
+// PendingUser is whom the flow is about: the context's pending user, read
+// fresh, else the person of the session. A pending user that was only typed
+// comes back unsaved. An error that wraps ErrNoPerson means that the user has
+// been deleted meanwhile.
+func (x *Exec) PendingUser(ctx context.Context) (*identity.Person, error) {
+	if _, ok := KeyPendingUser.Get(x.Context); !ok {
+		return x.RequestUser, nil
+	}
+	return x.ContextUser(ctx)
+}
+
+// ContextUser is the context's pending user, nil when there is none.
+func (x *Exec) ContextUser(ctx context.Context) (*identity.Person, error) {
+	ref, ok := KeyPendingUser.Get(x.Context)
+	if !ok || ref == nil {
+		return nil, nil
+	}
+	if x.pending != nil && x.pending.ID == ref.ID && x.pending.Username != "" &&
+		(ref.ID != 0 || x.pending.Username == ref.Username) {
+		if x.pending.Backend != ref.Backend {
+			x.pending = x.pending.WithBackend(ref.Backend)
+		}
+		return x.pending, nil
+	}
+	p, err := resolve(ctx, x.people, ref)
+	if err != nil {
+		return nil, err
+	}
+	x.pending = p
+	return p, nil
+}
+
+// SetPendingUser makes p the pending user; p may be unsaved.
+func (x *Exec) SetPendingUser(p *identity.Person) {
+	KeyPendingUser.Set(x.Context, RefTo(p))
+	x.pending = p
+}
+
+// DisplayUser is the person as challenges show them: what was typed when the
+// flow hides whether the account exists, else the pending user.
+func (x *Exec) DisplayUser(ctx context.Context) (*identity.Person, error) {
+	if typed, ok := KeyPendingUserIdentifier.Get(x.Context); ok && typed != "" {
+		return identity.NewPerson(identity.User{Username: typed}, nil), nil
+	}
+	return x.PendingUser(ctx)
+}
+
+// CountFailure counts one failure under a name, for this browser session and
+// before anything else is written, so that neither a crash nor a parallel
+// guess loses it. It returns the new count.
+func (x *Exec) CountFailure(ctx context.Context, name string) (int, error) {
+	return x.counter.Count(ctx, x.req.Session.Key, name)
+}
+
+// ResetFailures forgets the count.
+func (x *Exec) ResetFailures(ctx context.Context, name string) error {
+	return x.counter.Reset(ctx, x.req.Session.Key, name)
+}
+
+// InsertStage puts a stored stage directly after the current one.
+func (x *Exec) InsertStage(s *StageObject) {
+	x.plan.insert(Entry{Stage: s.ID, StageVersion: s.Version})
+	x.Context.changed = true
+}
+
+// InsertInline puts a stage without a stored object directly after the
+// current one; config is a configuration of the stage type.
+func (x *Exec) InsertInline(typeName, name string, config any) error {
+	data, err := json.Marshal(config)
+	if err != nil {
+		return fmt.Errorf("encode inline stage %s: %w", typeName, err)
+	}
+	x.plan.insert(Entry{Inline: &Inline{Type: typeName, Name: name, Config: data}})
+	x.Context.changed = true
+	return nil
+}
+
+// FlowPath is the page of a flow with the query of this run.
+func (x *Exec) FlowPath(f *Flow) string { return flowPath(f.Slug, x.req.RawQuery) }
+
+func flowPath(slug, rawQuery string) string {
+	path := "/if/flow/" + slug + "/"
+	if rawQuery != "" {
+		path += "?" + rawQuery
+	}
+	return path
+}
+
+func resolve(ctx context.Context, people People, ref *PersonRef) (*identity.Person, error) {
+	if ref.ID == 0 {
+		p := identity.NewPerson(identity.User{Username: ref.Username, Email: ref.Email}, nil)
+		p.Backend = ref.Backend
+		return p, nil
+	}
+	p, err := people.Person(ctx, ref.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read pending user: %w", err)
+	}
+	if ref.Backend != "" {
+		p = p.WithBackend(ref.Backend)
+	}
+	return p, nil
+}

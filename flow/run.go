@@ -1,0 +1,319 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/policy"
+)
+
+// run is one attempt at one step.
+type run struct {
+	e    *Executor
+	req  *Request
+	cat  Catalog
+	now  time.Time
+	plan *Plan
+	// before is the stored execution that the step started from.
+	before *Execution
+	// dropped tells that markers took entries out of the plan.
+	dropped bool
+	events  []Event
+	trace   Trace
+	exec    *Exec
+}
+
+func (e *Executor) newRun(req *Request) *run {
+	now := e.Now().UTC()
+	return &run{e: e, req: req, cat: e.Catalog(), now: now, before: req.Execution,
+		trace: Trace{At: now, Answer: req.Answer}}
+}
+
+func (r *run) planner() *planner {
+	return &planner{cat: r.cat, engine: r.e.Engine, people: r.e.People, req: r.req, now: r.now}
+}
+
+// step finds the current stage, hands it the request and carries out what it
+// says.
+func (r *run) step(ctx context.Context) (*Result, error) {
+	if r.req.BodyErr != nil {
+		return r.flowError(ctx, r.req.BodyErr)
+	}
+	if !r.restore() {
+		if result, err := r.start(ctx, nil); result != nil || err != nil {
+			return result, err
+		}
+	}
+	current, err := r.next(ctx)
+	if err != nil {
+		return r.unexpected(ctx, err)
+	}
+	if current == nil {
+		return r.finish(ctx, Outcome{kind: skipped})
+	}
+	if current.inline != nil && current.inline.Type == inlineRedirect {
+		return r.inlineRedirect(ctx, current)
+	}
+	return r.runStage(ctx, current)
+}
+
+// restore takes up the stored plan. A request with another start token, or
+// with none stored that can be used, starts again.
+func (r *run) restore() bool {
+	if r.before == nil || r.before.Plan == nil || r.before.Plan.Format != PlanFormat || r.before.Plan.FlowID != r.req.Flow.ID {
+		return false
+	}
+	if tokens := startTokens(r.req.Query); len(tokens) > 0 && !sameTokens(tokens, r.before.Plan.Tokens) {
+		return false
+	}
+	r.plan = r.before.Plan.clone()
+	return true
+}
+
+func sameTokens(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if b[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// start plans the flow. A result means that the flow is over before it began.
+func (r *run) start(ctx context.Context, with map[string]any) (*Result, error) {
+	p := r.planner()
+	begin := time.Now()
+	plan, err := p.plan(ctx, r.req.Flow, with)
+	r.e.ObservePlan(r.req.Flow.Slug, time.Since(begin))
+	r.events = append(r.events, p.events...)
+	var na *notApplicable
+	switch {
+	case err == nil:
+		r.plan = plan
+		return nil, nil
+	case errors.Is(err, errEmpty):
+		r.plan = plan
+		return r.finish(ctx, Outcome{kind: skipped})
+	case errors.As(err, &na):
+		return r.notApplicable(ctx, na)
+	}
+	return nil, err
+}
+
+// current is the stage that the step is about.
+type current struct {
+	binding *Binding
+	object  *StageObject
+	inline  *Inline
+	name    string
+	typ     *StageType
+	stage   Stage
+	config  any
+}
+
+func (c *current) action() InvalidResponseAction {
+	if c.binding == nil || c.binding.InvalidResponseAction == "" {
+		return Retry
+	}
+	return c.binding.InvalidResponseAction
+}
+
+// next returns the first entry whose marker lets it through and drops those
+// before it. Nil means that nothing is left. Policies that reach no verdict,
+// and bindings or stages that have been deleted, are errors, which deny.
+func (r *run) next(ctx context.Context) (*current, error) {
+	for len(r.plan.Entries) > 0 {
+		c, err := r.load(ctx, r.plan.Entries[0])
+		if err != nil {
+			return nil, err
+		}
+		if !r.plan.Entries[0].Reevaluate || c.binding == nil {
+			return c, nil
+		}
+		pass, err := r.marker(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if pass {
+			return c, nil
+		}
+		r.plan.Entries = r.plan.Entries[1:]
+		r.dropped = true
+	}
+	return nil, nil
+}
+
+// load finds the pinned versions of an entry.
+func (r *run) load(ctx context.Context, e Entry) (*current, error) {
+	if e.Inline != nil {
+		return r.loadInline(e.Inline)
+	}
+	c := &current{}
+	if e.BindingVersion != 0 {
+		b, err := r.cat.PinnedBinding(ctx, e.Binding, e.BindingVersion)
+		if err != nil {
+			return nil, fmt.Errorf("load binding %s: %w", e.Binding, err)
+		}
+		c.binding = b
+	}
+	s, err := r.cat.PinnedStage(ctx, e.Stage, e.StageVersion)
+	if err != nil {
+		return nil, fmt.Errorf("load stage %s: %w", e.Stage, err)
+	}
+	if s.Err != nil {
+		return nil, fmt.Errorf("stage %q is not usable: %w", s.Name, s.Err)
+	}
+	c.object, c.name, c.typ, c.stage, c.config = s, s.Name, s.Type, s.Stage, s.Config
+	return c, nil
+}
+
+func (r *run) loadInline(in *Inline) (*current, error) {
+	c := &current{inline: in, name: in.Name}
+	if in.Type == inlineRedirect {
+		return c, nil
+	}
+	typ, ok := r.cat.StageType(in.Type)
+	if !ok {
+		return nil, fmt.Errorf("inline stage of unknown type %q", in.Type)
+	}
+	c.typ, c.config = typ, typ.Defaults()
+	if err := json.Unmarshal(in.Config, c.config); err != nil {
+		return nil, fmt.Errorf("decode inline stage %q: %w", in.Name, err)
+	}
+	stage, err := typ.Build(in.Name, c.config)
+	if err != nil {
+		return nil, fmt.Errorf("build inline stage %q: %w", in.Name, err)
+	}
+	c.stage = stage
+	return c, nil
+}
+
+// marker asks the policies of a binding again: of the binding as it is now,
+// since what decides is current.
+func (r *run) marker(ctx context.Context, c *current) (bool, error) {
+	user := r.req.User
+	p := r.planner()
+	if ref, ok := KeyPendingUser.Get(r.plan.Context); ok && ref != nil {
+		person, err := resolve(ctx, r.e.People, ref)
+		if err != nil {
+			return false, err
+		}
+		user = person
+	}
+	target := bindingTarget(c.binding, c.name)
+	if now, ok := r.cat.Binding(c.binding.ID); ok {
+		target.Mode = now.PolicyEngineMode
+	}
+	result := p.evaluate(ctx, r.plan, user, target)
+	r.events = append(r.events, p.events...)
+	if len(result.Sources) > 0 {
+		r.trace.Policies = append(r.trace.Policies, *tracePolicies(c.name, result))
+	}
+	if result.Verdict == policy.Error {
+		return false, fmt.Errorf("policies of stage %q: %w", c.name, errors.Join(result.Err, errNoVerdict))
+	}
+	return result.Passing(), nil
+}
+
+var errNoVerdict = errors.New("no verdict")
+
+// newExec returns what the stage sees.
+func (r *run) newExec(c *current) *Exec {
+	x := &Exec{Flow: r.req.Flow, StageName: c.name, Binding: c.binding, Context: r.plan.Context,
+		RequestUser: r.req.User, Brand: r.req.Brand, Catalog: r.cat, Now: r.now,
+		req: r.req, plan: r.plan, people: r.e.People, counter: r.e.Counter}
+	if c.object != nil {
+		x.StageID = c.object.ID
+	}
+	if c.binding != nil {
+		x.BindingPolicies = len(r.cat.PolicyBindings(c.binding.ID)) > 0
+	}
+	return x
+}
+
+// runStage calls the stage and carries out its outcome.
+func (r *run) runStage(ctx context.Context, c *current) (*Result, error) {
+	r.exec = r.newExec(c)
+	r.trace.Stage, r.trace.Type = c.name, c.typ.Name
+	if r.req.Answer {
+		if errs := checkComponent(r.req.Body); errs != nil {
+			return r.reject(ctx, c, errs)
+		}
+	}
+	out, err := r.call(ctx, c, r.req.Answer)
+	if err != nil {
+		return r.stageError(ctx, err)
+	}
+	return r.carryOut(ctx, c, out)
+}
+
+// call runs the stage's own code; a panic is an error of the stage.
+func (r *run) call(ctx context.Context, c *current, answer bool) (out Outcome, err error) {
+	begin := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{value: p, stack: debug.Stack()}
+		}
+		r.e.ObserveStage(c.typ.Name, answer, time.Since(begin))
+	}()
+	if answer {
+		body := r.req.Body
+		if body == nil {
+			body = map[string]any{}
+		}
+		return c.stage.Respond(ctx, r.exec, Response{Data: body})
+	}
+	return c.stage.Challenge(ctx, r.exec)
+}
+
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// checkComponent refuses an explicit null or empty component; a missing or a
+// wrong one is fine, since the plan decides which stage answers.
+func checkComponent(body map[string]any) field.Errors {
+	v, given := body["component"]
+	switch {
+	case !given:
+		return nil
+	case v == nil:
+		return field.Errorf("component", field.CodeNull, "Leave component out or name one; it cannot be null.")
+	case v == "":
+		return field.Errorf("component", field.CodeBlank, "Leave component out or name one; it cannot be empty.")
+	}
+	if _, ok := v.(string); !ok {
+		return field.Errorf("component", field.CodeInvalid, "Send component as a text.")
+	}
+	return nil
+}
+
+// dirty tells whether there is something to keep although no stage finished.
+func (r *run) dirty() bool {
+	return r.plan.Context.changed || (r.dropped && r.before != nil) || len(r.events) > 0
+}
+
+// pendingForEvents is the person whom events of the step are about, as far as
+// the stage has read them.
+func (r *run) pendingForEvents(ctx context.Context) *identity.Person {
+	if r.exec == nil {
+		return nil
+	}
+	p, err := r.exec.ContextUser(ctx)
+	if err != nil {
+		return nil
+	}
+	return p
+}

@@ -1,0 +1,156 @@
+// Package policy decides. A Policy judges a Request and passes, fails or
+// errs; bindings attach policies, groups and users to a target (a flow, a
+// stage binding); the Engine combines the results of a target's bindings.
+//
+// The package knows no policy type, no storage and no HTTP. It depends only on
+// packages identity and field.
+package policy
+
+import (
+	"context"
+	"net/netip"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/identity"
+)
+
+// Verdict is the outcome of a policy. The zero value is Error, so that a
+// result nobody filled in denies.
+type Verdict int
+
+const (
+	// Error means that no verdict was reached: an exception, a timeout,
+	// missing look-up data. It denies wherever a decision is made.
+	Error Verdict = iota
+	Fail
+	Pass
+)
+
+func (v Verdict) String() string {
+	switch v {
+	case Pass:
+		return "pass"
+	case Fail:
+		return "fail"
+	}
+	return "error"
+}
+
+// Result is what a policy or an engine run decided.
+type Result struct {
+	Verdict Verdict
+	// Messages are texts for the person, in order, duplicates kept.
+	Messages []string
+	// Raw is the value that an expression returned; nil otherwise.
+	Raw any
+	// Err is the cause of an Error verdict, for the log and the inspector; it
+	// is never shown to the person.
+	Err error
+	// Writes are the changes to the plan that the policy asks for.
+	Writes Writes
+	// Events are to be recorded once the policy has passed or failed.
+	Events []Event
+	// Binding produced the result; nil for a policy that ran on its own.
+	Binding *Binding
+	// Sources are the results that were combined into this one.
+	Sources []Result
+}
+
+// Passing tells whether the verdict is Pass.
+func (r Result) Passing() bool { return r.Verdict == Pass }
+
+// Event is an audit event that a policy asks for.
+type Event struct {
+	// Action is the action on the wire, such as "custom_something" or
+	// "policy_exception".
+	Action string
+	// App names the origin: the policy's name for events of expressions.
+	App     string
+	Context map[string]any
+}
+
+// Writes are changes to the plan that a policy asks for. They are applied in
+// binding order after pass or fail and dropped on error.
+type Writes struct {
+	// Set holds top-level keys of the plan context with their new values.
+	Set map[string]any
+	// Delete lists top-level keys of the plan context to remove.
+	Delete []string
+	// Redirect, when not nil, replaces the rest of the plan by a redirect
+	// to the URL.
+	Redirect *string
+}
+
+// Empty tells whether nothing is to be written.
+func (w Writes) Empty() bool { return len(w.Set) == 0 && len(w.Delete) == 0 && w.Redirect == nil }
+
+// HTTPRequest is what a policy may see of the request. Forwarding and identity
+// headers are already removed unless the peer is a trusted proxy (rule 29 of
+// the security rules), session and CSRF cookies always.
+type HTTPRequest struct {
+	ID     string
+	Method string
+	Path   string
+	Host   string
+	Secure bool
+	// Query is the query of the page that the person sees: inside flows the
+	// decoded inner query of the executor URL.
+	Query    url.Values
+	Header   map[string][]string
+	Cookies  map[string]string
+	ClientIP netip.Addr
+}
+
+// Target is what bindings are attached to.
+type Target struct {
+	// Kind is "flow" or "binding" (later also "application" and others).
+	Kind string
+	ID   uuid.UUID
+	// Name is for logs and events.
+	Name string
+	Mode Mode
+}
+
+// Request is what a policy judges.
+type Request struct {
+	// User is the person whom the decision is about; never nil.
+	User *identity.Person
+	// HTTP is nil when no request led here.
+	HTTP *HTTPRequest
+	// Target is nil in the test endpoint.
+	Target *Target
+	// Context is this evaluation's own copy of the top level of the plan
+	// context, with the keys that the caller added. Nested values are shared
+	// and must not be changed; changes travel as Writes.
+	Context map[string]any
+	// Plan is the plan being run; nil outside flows.
+	Plan Plan
+	// Debug is set by the test endpoint only.
+	Debug bool
+	// Depth counts policies that call policies.
+	Depth int
+}
+
+// Plan is what policies may see of the running plan.
+type Plan interface {
+	// FlowID is the flow's id.
+	FlowID() uuid.UUID
+	// PlanContext is the plan's context; not to be changed.
+	PlanContext() map[string]any
+	// StageNames are the stages still ahead, the current one first.
+	StageNames() []string
+}
+
+// Policy judges requests. Evaluate is called by many goroutines at once. An
+// error it returns becomes an Error verdict.
+type Policy interface {
+	Evaluate(ctx context.Context, r *Request) (Result, error)
+}
+
+// Func makes a function a Policy.
+type Func func(ctx context.Context, r *Request) (Result, error)
+
+// Evaluate calls f.
+func (f Func) Evaluate(ctx context.Context, r *Request) (Result, error) { return f(ctx, r) }
