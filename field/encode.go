@@ -102,3 +102,21 @@ func Copy(doc any) any {
 	c.Elem().Set(v)
 	return c.Interface()
 }
+
+// Normalize returns v as Encode would write it had it been decoded into the
+// field called name, so that it can be compared with Get; false when the field
+// refuses it. doc is not changed.
+func Normalize(doc any, name string, v any) (any, bool) {
+	f, ok := layoutOf(reflect.TypeOf(doc).Elem()).byName[name]
+	if !ok {
+		return nil, false
+	}
+	if v == nil {
+		return nil, true
+	}
+	tmp := reflect.New(f.typ).Elem()
+	if len(f.set(tmp, v)) > 0 {
+		return nil, false
+	}
+	return encodeValue(tmp, 0), true
+}

@@ -1,6 +1,7 @@
 package field
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 )
@@ -84,6 +85,12 @@ func (s *Spec) describe(t reflect.Type) {
 	case reflect.Struct:
 		s.Type = "object"
 		s.Fields = Describe(reflect.New(t).Interface())
+		for _, f := range s.Fields {
+			if f.Secret {
+				// Sealing looks at the fields of documents only.
+				panic(fmt.Sprintf("field: %v.%s: a nested field cannot be secret", t, f.Name))
+			}
+		}
 	case reflect.Interface:
 		s.Type = "any"
 	default:

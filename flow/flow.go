@@ -146,7 +146,7 @@ func NewFlow() Flow {
 
 var backgroundName = regexp.MustCompile(`^[A-Za-z0-9._/-]*$`)
 
-// Validate checks the background.
+// Validate checks the background (flows.md of the compatibility notes, 1.1).
 func (f *Flow) Validate() field.Errors {
 	b := f.Background
 	for _, prefix := range []string{"http:", "https://", "fa://", "/static"} {

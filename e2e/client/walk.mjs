@@ -1,0 +1,71 @@
+// Walks flows with the official API client.
+//
+//   node walk.mjs BASE_URL < calls.json
+//
+// calls.json is a list of calls: {"call": "flowsExecutorGet", "api": "FlowsApi",
+// "args": {...}, "schema": "ChallengeTypes"}. The answers are printed as one
+// JSON list of {status, hops, data, problems}: what came back on the wire and
+// where it departs from the schema of the client's own package.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { validator } from "./schema.mjs";
+
+const require = createRequire(import.meta.url);
+const api = require("@goauthentik/api");
+const packageDir = dirname(require.resolve("@goauthentik/api/package.json"));
+const check = validator(readFileSync(join(packageDir, "schema.yml"), "utf8"));
+
+const base = process.argv[2];
+const jar = new Map();
+let hops = 0;
+let wire = null;
+
+// fetchApi keeps cookies and follows redirects as a browser does, so that the
+// client sees what it would see there.
+async function fetchApi(url, init = {}) {
+  let request = { ...init, redirect: "manual" };
+  for (hops = 0; hops < 10; hops++) {
+    const headers = new Headers(request.headers);
+    if (jar.size > 0) headers.set("cookie", [...jar].map(([k, v]) => `${k}=${v}`).join("; "));
+    const answer = await fetch(url, { ...request, headers });
+    for (const line of answer.headers.getSetCookie()) {
+      const [pair, ...attributes] = line.split(";");
+      const at = pair.indexOf("=");
+      const gone = attributes.some((a) => /^\s*max-age=(0|-\d+)$/i.test(a));
+      if (gone) jar.delete(pair.slice(0, at));
+      else jar.set(pair.slice(0, at), pair.slice(at + 1));
+    }
+    if (answer.status !== 302) {
+      const text = await answer.clone().text();
+      wire = { status: answer.status, text };
+      return answer;
+    }
+    url = new URL(answer.headers.get("location"), url).toString();
+    request = { headers: init.headers, method: "GET", redirect: "manual" };
+  }
+  throw new Error("more than 10 redirects");
+}
+
+const calls = JSON.parse(readFileSync(0, "utf8"));
+const out = [];
+for (const { api: name, call, args, schema, token } of calls) {
+  const configuration = new api.Configuration({ basePath: `${base}/api/v3`, fetchApi, accessToken: token });
+  const client = new api[name](configuration);
+  wire = null;
+  let failure = "";
+  try {
+    await client[call](args);
+  } catch (e) {
+    failure = String(e?.name ?? e);
+  }
+  let data = null;
+  try {
+    data = JSON.parse(wire?.text ?? "null");
+  } catch {
+    failure ||= "the answer is not JSON";
+  }
+  const problems = schema && wire?.status === 200 ? check(schema, data) : [];
+  out.push({ status: wire?.status ?? 0, hops, data, problems, failure });
+}
+process.stdout.write(JSON.stringify(out));

@@ -1,0 +1,130 @@
+// Package config reads the settings: a YAML file, then the environment, then
+// flags, the later one winning. Settings says what exists; Load reports every
+// problem at once and refuses keys it does not know, except for unknown WEIR_*
+// variables, which only warn since some platforms inject their own.
+//
+// The package holds values. What they do is up to the packages that get them.
+package config
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// Config is every setting of the program. Make one with New, so that what is
+// not set has its default.
+type Config struct {
+	// Listen is the address to serve HTTP on. Default 127.0.0.1:9000.
+	Listen string
+	// Data is the folder for the SQLite file and the generated key. Default ./data.
+	Data string
+	// DatabaseURL selects PostgreSQL (postgres://...); empty means SQLite in
+	// Data. It is a secret since it may hold a password.
+	DatabaseURL Secret
+	// BaseURL is where people reach the site. Links in mails and on the command
+	// line are built from it and never from a request (rule 21). Nil means
+	// the listen address.
+	BaseURL *url.URL
+	// SecretKey seals the key of the store; at least 32 characters. Empty means
+	// a file in Data, which only SQLite allows.
+	SecretKey Secret
+	// TrustedProxies are the peers whose forwarding headers count. Default none.
+	TrustedProxies []netip.Prefix
+	// Blueprints is a folder whose files are applied at start and whenever
+	// they change; empty for none.
+	Blueprints string
+	// Bootstrap is used at the first start only.
+	Bootstrap Bootstrap
+	Log       Log
+	Hashing   Hashing
+	Limits    Limits
+}
+
+// Bootstrap describes the first administrator, akadmin.
+type Bootstrap struct {
+	// Password is generated and shown once when empty.
+	Password Secret
+	// Token is the key of an API token for akadmin; empty for none.
+	Token Secret
+	// Email is the address of akadmin; empty for none.
+	Email string
+}
+
+// Log says what is logged and how.
+type Log struct {
+	// Level is the lowest level that is written. Default info.
+	Level slog.Level
+	// JSON selects one JSON object per line instead of key=value text.
+	JSON bool
+}
+
+// Hashing bounds what hashing passwords costs.
+type Hashing struct {
+	// MemoryKiB, Time and Threads are the Argon2id parameters of new hashes.
+	// Default 19456, 2, 1 (OWASP Password Storage Cheat Sheet).
+	MemoryKiB uint32
+	Time      uint32
+	Threads   uint8
+	// Workers is how many hashes are computed at once; 0 means one per core.
+	Workers int
+	// Queue is how many more may wait; who comes after that is told to try
+	// again. Default 64.
+	Queue int
+}
+
+// Limits bounds what a client may send and how long it may take.
+type Limits struct {
+	// BodyBytes is the largest request body. Default 1 MiB.
+	BodyBytes int64
+	// HeaderBytes is the largest request header. Default 64 KiB.
+	HeaderBytes int
+	// HeaderTimeout, ReadTimeout and WriteTimeout bound a request, IdleTimeout
+	// a connection without one. Defaults 10 s, 30 s, 60 s, 2 min.
+	HeaderTimeout time.Duration
+	ReadTimeout   time.Duration
+	WriteTimeout  time.Duration
+	IdleTimeout   time.Duration
+	// ShutdownTimeout is how long requests in flight may take to finish after
+	// the program was told to stop. Default 20 s.
+	ShutdownTimeout time.Duration
+	// DrainDelay is how long the program goes on serving after readiness
+	// turned 503, for load balancers to notice. Default 0.
+	DrainDelay time.Duration
+}
+
+// New returns the defaults.
+func New() Config {
+	return Config{
+		Listen: "127.0.0.1:9000",
+		Data:   "./data",
+		Log:    Log{Level: slog.LevelInfo},
+		Hashing: Hashing{
+			MemoryKiB: 19456, Time: 2, Threads: 1, Queue: 64,
+		},
+		Limits: Limits{
+			BodyBytes: 1 << 20, HeaderBytes: 64 << 10,
+			HeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+			WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+			ShutdownTimeout: 20 * time.Second,
+		},
+	}
+}
+
+// Site is the address to show to people: the base URL, else one made from the
+// listen address.
+func (c *Config) Site() *url.URL {
+	if c.BaseURL != nil {
+		return c.BaseURL
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return &url.URL{Scheme: "http", Host: c.Listen}
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
+}

@@ -1,0 +1,210 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Setting is one key: the same word in the file (database_url), the
+// environment (WEIR_DATABASE_URL) and as a flag (--database-url).
+type Setting struct {
+	Key string
+	// Usage is one line for the help text.
+	Usage string
+	// Secret settings have no flag, since other users of the machine see the
+	// arguments of a program; instead <key>_file names a file with the value.
+	Secret bool
+
+	set func(c *Config, text string) error
+}
+
+// Settings lists every setting.
+func Settings() []Setting {
+	return []Setting{
+		{"listen", "address to serve on (host:port)", false, setListen},
+		{"data", "folder for the SQLite database and the generated key", false, func(c *Config, v string) error {
+			c.Data = v
+			return notEmpty(v)
+		}},
+		{"database_url", "PostgreSQL address (postgres://...); SQLite when empty", true, setDatabaseURL},
+		{"base_url", "address under which people reach the site", false, setBaseURL},
+		{"secret_key", "key that seals the store; at least 32 characters", true, setSecretKey},
+		{"trusted_proxies", "networks of proxies whose forwarding headers count (comma separated)", false, setProxies},
+		{"blueprints", "folder of blueprints to apply at start and when they change", false, func(c *Config, v string) error {
+			c.Blueprints = v
+			return nil
+		}},
+		{"bootstrap_password", "first start: password of akadmin", true, func(c *Config, v string) error {
+			c.Bootstrap.Password = Secret(v)
+			return nil
+		}},
+		{"bootstrap_token", "first start: API token of akadmin; at least 32 characters", true, setBootstrapToken},
+		{"bootstrap_email", "first start: e-mail address of akadmin", false, func(c *Config, v string) error {
+			c.Bootstrap.Email = v
+			return nil
+		}},
+		{"log_level", "debug, info, warn or error", false, func(c *Config, v string) error {
+			if err := c.Log.Level.UnmarshalText([]byte(v)); err != nil {
+				c.Log.Level = slog.LevelInfo
+				return fmt.Errorf("must be debug, info, warn or error")
+			}
+			return nil
+		}},
+		{"log_format", "text or json", false, func(c *Config, v string) error {
+			c.Log.JSON = v == "json"
+			if v != "json" && v != "text" {
+				return fmt.Errorf("must be text or json")
+			}
+			return nil
+		}},
+		{"hash_memory", "Argon2id memory of new password hashes, in KiB", false, func(c *Config, v string) error {
+			return number(&c.Hashing.MemoryKiB, v, 8*1024, 1024*1024)
+		}},
+		{"hash_time", "Argon2id passes of new password hashes", false, func(c *Config, v string) error {
+			return number(&c.Hashing.Time, v, 1, 16)
+		}},
+		{"hash_threads", "Argon2id lanes of new password hashes", false, func(c *Config, v string) error {
+			return number(&c.Hashing.Threads, v, 1, 16)
+		}},
+		{"hash_workers", "passwords hashed at once; 0 means one per core", false, func(c *Config, v string) error {
+			return number(&c.Hashing.Workers, v, 0, 1024)
+		}},
+		{"hash_queue", "passwords that may wait to be hashed", false, func(c *Config, v string) error {
+			return number(&c.Hashing.Queue, v, 0, 65536)
+		}},
+		{"max_body", "largest request body, in bytes", false, func(c *Config, v string) error {
+			return number(&c.Limits.BodyBytes, v, 1024, 1<<30)
+		}},
+		{"max_header", "largest request header, in bytes", false, func(c *Config, v string) error {
+			return number(&c.Limits.HeaderBytes, v, 4096, 1<<24)
+		}},
+		{"header_timeout", "time to receive a request header", false, func(c *Config, v string) error {
+			return duration(&c.Limits.HeaderTimeout, v, time.Second)
+		}},
+		{"read_timeout", "time to receive a request", false, func(c *Config, v string) error {
+			return duration(&c.Limits.ReadTimeout, v, time.Second)
+		}},
+		{"write_timeout", "time to answer a request", false, func(c *Config, v string) error {
+			return duration(&c.Limits.WriteTimeout, v, time.Second)
+		}},
+		{"idle_timeout", "time an unused connection stays open", false, func(c *Config, v string) error {
+			return duration(&c.Limits.IdleTimeout, v, time.Second)
+		}},
+		{"shutdown_timeout", "time for requests in flight when stopping", false, func(c *Config, v string) error {
+			return duration(&c.Limits.ShutdownTimeout, v, 0)
+		}},
+		{"drain_delay", "time to go on serving after readiness turned 503", false, func(c *Config, v string) error {
+			return duration(&c.Limits.DrainDelay, v, 0)
+		}},
+	}
+}
+
+// minKeyLength is what WEIR_SECRET_KEY and WEIR_BOOTSTRAP_TOKEN must have: 32
+// random characters cannot be guessed.
+const minKeyLength = 32
+
+func notEmpty(v string) error {
+	if v == "" {
+		return fmt.Errorf("must not be empty")
+	}
+	return nil
+}
+
+func setListen(c *Config, v string) error {
+	if _, port, err := net.SplitHostPort(v); err != nil || port == "" {
+		return fmt.Errorf("must be host:port, such as 127.0.0.1:9000 or :9000")
+	}
+	c.Listen = v
+	return nil
+}
+
+func setDatabaseURL(c *Config, v string) error {
+	// The value may hold a password, so no part of it is repeated.
+	if v != "" && !strings.HasPrefix(v, "postgres://") && !strings.HasPrefix(v, "postgresql://") {
+		return fmt.Errorf("must begin with postgres://")
+	}
+	c.DatabaseURL = Secret(v)
+	return nil
+}
+
+func setBaseURL(c *Config, v string) error {
+	if v == "" {
+		c.BaseURL = nil
+		return nil
+	}
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return fmt.Errorf("must be an http:// or https:// address")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
+		return fmt.Errorf("must have no user, path, query or fragment")
+	}
+	u.Path = ""
+	c.BaseURL = u
+	return nil
+}
+
+func setSecretKey(c *Config, v string) error {
+	if v != "" && len(v) < minKeyLength {
+		return fmt.Errorf("must have at least %d characters", minKeyLength)
+	}
+	c.SecretKey = Secret(v)
+	return nil
+}
+
+func setBootstrapToken(c *Config, v string) error {
+	if v != "" && len(v) < minKeyLength {
+		return fmt.Errorf("must have at least %d characters", minKeyLength)
+	}
+	c.Bootstrap.Token = Secret(v)
+	return nil
+}
+
+func setProxies(c *Config, v string) error {
+	c.TrustedProxies = nil
+	for _, part := range strings.Split(v, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		if addr, err := netip.ParseAddr(part); err == nil {
+			addr = addr.Unmap()
+			c.TrustedProxies = append(c.TrustedProxies, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(part)
+		if err != nil {
+			return fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", part)
+		}
+		c.TrustedProxies = append(c.TrustedProxies, p.Masked())
+	}
+	return nil
+}
+
+type integer interface {
+	~int | ~int64 | ~uint8 | ~uint32
+}
+
+func number[T integer](dst *T, v string, low, high int64) error {
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < low || n > high {
+		return fmt.Errorf("must be a whole number from %d to %d", low, high)
+	}
+	*dst = T(n)
+	return nil
+}
+
+func duration(dst *time.Duration, v string, low time.Duration) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < low || d > time.Hour {
+		return fmt.Errorf("must be a duration such as 30s, from %v to 1h", low)
+	}
+	*dst = d
+	return nil
+}

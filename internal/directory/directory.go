@@ -1,0 +1,101 @@
+// Package directory owns people: users, groups, who belongs where, and which
+// password is whose. It validates, stores, finds and authenticates them.
+//
+// Writes take a store.Tx, so that they can share a transaction with other
+// changes; reads take a store.Querier, or read from the database directly where
+// package flow asks. Problems with what somebody typed come back as
+// field.Errors. Who may do any of it is package access; how passwords are
+// hashed is package password.
+package directory
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/directory/password"
+	"github.com/weir-id/weir/internal/store"
+)
+
+// AppPasswords knows the tokens that users made to sign in with.
+type AppPasswords interface {
+	// AppPassword returns the identifier of the user's unexpired token with
+	// intent app_password and this key; ok is false when there is none.
+	AppPassword(ctx context.Context, user int64, key string) (identifier string, ok bool, err error)
+}
+
+// Config is what a Directory needs.
+type Config struct {
+	DB     store.DB
+	Hasher *password.Hasher
+	// AppPasswords may be nil: then nobody has any.
+	AppPasswords AppPasswords
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// Logger is told about accounts that cannot sign in for a technical
+	// reason. Nil discards.
+	Logger *slog.Logger
+}
+
+// Directory reads and writes people. It is safe for concurrent use.
+type Directory struct {
+	db     store.DB
+	hasher *password.Hasher
+	tokens AppPasswords
+	clock  func() time.Time
+	log    *slog.Logger
+}
+
+var _ flow.People = (*Directory)(nil)
+
+// New returns a directory.
+func New(c Config) *Directory {
+	d := &Directory{db: c.DB, hasher: c.Hasher, tokens: c.AppPasswords, clock: c.Now, log: c.Logger}
+	if d.clock == nil {
+		d.clock = time.Now
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	d.log = d.log.With(slog.String("component", "directory"))
+	return d
+}
+
+// now is the time as the database keeps it.
+func (d *Directory) now() time.Time { return d.clock().UTC().Truncate(time.Microsecond) }
+
+// Person implements flow.People: the user as stored now, with groups read on
+// demand. The error wraps flow.ErrNoPerson when there is none.
+func (d *Directory) Person(ctx context.Context, id int64) (*identity.Person, error) {
+	u, err := d.User(ctx, d.db, id)
+	if err != nil {
+		return nil, err
+	}
+	return d.NewPerson(u), nil
+}
+
+// NewPerson is the person of a user that was read already.
+func (d *Directory) NewPerson(u identity.User) *identity.Person {
+	return identity.NewPerson(u, func(ctx context.Context) ([]identity.Group, error) {
+		return d.Groups(ctx, d.db, u.ID)
+	})
+}
+
+// Active tells whether the user exists and is active, as the transaction of a
+// step sees it. In PostgreSQL the row is locked until the transaction ends, so
+// that the answer still holds when it commits.
+func (d *Directory) Active(ctx context.Context, tx flow.Tx, user int64) (bool, error) {
+	q, ok := tx.(store.Tx)
+	if !ok {
+		return false, fmt.Errorf("read user %d: %T is no store transaction", user, tx)
+	}
+	active, err := store.Select(ctx, q, store.Column[bool],
+		"select is_active from users where id = $1"+q.Dialect().ForUpdate(), user)
+	if err != nil {
+		return false, fmt.Errorf("read user %d: %w", user, err)
+	}
+	return len(active) == 1 && active[0], nil
+}

@@ -1,0 +1,250 @@
+package directory
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/store"
+)
+
+// Lookup finds whom somebody means who typed a name into a login page: the
+// first user by id of whom one of the fields ("email", "username", "upn")
+// equals what was typed, folded or to the letter. It returns nil for nobody and
+// does not look at whether the user is active. One query.
+func (d *Directory) Lookup(ctx context.Context, fields []string, typed string, caseInsensitive bool) (*identity.Person, error) {
+	typed = strings.TrimSpace(typed)
+	if typed == "" || len(typed) > maxUPN || strings.ContainsFunc(typed, hidden) {
+		return nil, nil // nobody has such a name
+	}
+	var args store.Args
+	var either []string
+	for _, f := range fields {
+		switch f {
+		case "username":
+			either = append(either, "u.username_key = "+args.Add(UsernameKey(typed)))
+		case "email":
+			either = append(either, "u.email_key = "+args.Add(Key(typed))+" and u.email_key <> ''")
+		case "upn":
+			either = append(either, "u.upn_key = "+args.Add(Key(typed))+" and u.upn_key <> ''")
+		default:
+			return nil, fmt.Errorf("look up user by %q: no such field", f)
+		}
+	}
+	if len(either) == 0 {
+		return nil, nil
+	}
+	sql := "select " + UserColumns("u") + " from users u where (" + strings.Join(either, ") or (") + ") order by u.id limit 100"
+	users, err := store.Select(ctx, d.db, scanUser, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("look up user: %w", err)
+	}
+	for i := range users {
+		if u := &users[i]; caseInsensitive || hasExactly(u, fields, typed) {
+			return d.NewPerson(*u), nil
+		}
+	}
+	return nil, nil
+}
+
+func hasExactly(u *identity.User, fields []string, typed string) bool {
+	return slices.Contains(fields, "username") && u.Username == typed ||
+		slices.Contains(fields, "email") && u.Email == typed ||
+		slices.Contains(fields, "upn") && upnOf(u) == typed
+}
+
+// Exists tells whether there is a "user" or "group" with the id as text.
+func (d *Directory) Exists(ctx context.Context, q store.Querier, kind, id string) (bool, error) {
+	sql, arg := "", any(nil)
+	switch kind {
+	case "user":
+		n, err := strconv.ParseInt(id, 10, 64)
+		if err != nil {
+			return false, nil
+		}
+		sql, arg = "select count(*) from users where id = $1", n
+	case "group":
+		g, err := uuid.Parse(id)
+		if err != nil {
+			return false, nil
+		}
+		sql, arg = "select count(*) from groups where id = $1", g
+	default:
+		return false, fmt.Errorf("look for %s %s: the directory holds users and groups", kind, id)
+	}
+	var n int
+	if err := q.QueryRow(ctx, sql, arg).Scan(&n); err != nil {
+		return false, fmt.Errorf("look for %s %s: %w", kind, id, err)
+	}
+	return n > 0, nil
+}
+
+// The fields that may be matched, with their columns; "id" goes by pk and id.
+var (
+	userMatches = map[string]string{"pk": "u.id", "id": "u.id", "uuid": "u.uuid", "username": "u.username", "name": "u.name",
+		"email": "u.email", "is_active": "u.is_active", "type": "u.type", "path": "u.path"}
+	groupMatches = map[string]string{"pk": "g.id", "id": "g.id", "name": "g.name", "is_superuser": "g.is_superuser"}
+)
+
+// FindUsers returns the users that match all of match, by id: a field equals
+// its value, "field__iexact" compares folded, and "attributes" is contained in
+// the user's attributes. An unknown field is an error.
+func (d *Directory) FindUsers(ctx context.Context, q store.Querier, match map[string]any) ([]identity.User, error) {
+	f, err := newFilter("user", userMatches, match)
+	if err != nil {
+		return nil, err
+	}
+	users, err := store.Select(ctx, q, scanUser, "select "+UserColumns("u")+" from users u"+f.where()+" order by u.id", f.args...)
+	if err != nil {
+		return nil, fmt.Errorf("find users: %w", err)
+	}
+	return slices.DeleteFunc(users, func(u identity.User) bool { return !f.contained(u.Attributes) }), nil
+}
+
+// FindGroups does the same for groups, by name.
+func (d *Directory) FindGroups(ctx context.Context, q store.Querier, match map[string]any) ([]identity.Group, error) {
+	f, err := newFilter("group", groupMatches, match)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := selectGroups(ctx, q, "select "+groupColumns+" from groups g left join group_parents gp on gp.group_id = g.id"+
+		f.where()+" order by g.name_key, g.id, gp.parent_id", f.args...)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(groups, func(g identity.Group) bool { return !f.contained(g.Attributes) }), nil
+}
+
+// filter is a match as SQL. Attributes are compared in Go: the two databases
+// differ there, and matches by attributes alone are rare and come from files.
+type filter struct {
+	terms      []string
+	args       store.Args
+	attributes any
+}
+
+func newFilter(kind string, columns map[string]string, match map[string]any) (filter, error) {
+	var f filter
+	for _, name := range slices.Sorted(maps.Keys(match)) {
+		value := match[name]
+		if name == "attributes" {
+			f.attributes = plain(value)
+			continue
+		}
+		column, folded := strings.CutSuffix(name, "__iexact")
+		column, ok := columns[column]
+		if !ok {
+			return f, fmt.Errorf("find %s: it has no field %q to match", kind, name)
+		}
+		text, isText := value.(string)
+		switch {
+		case column == "u.username" && folded && isText:
+			f.terms = append(f.terms, "u.username_key = "+f.args.Add(UsernameKey(text)))
+		case column == "u.email" && folded && isText:
+			f.terms = append(f.terms, "u.email_key = "+f.args.Add(Key(text)))
+		case column == "g.name" && folded && isText:
+			f.terms = append(f.terms, "g.name_key = "+f.args.Add(Key(text)))
+		case folded:
+			return f, fmt.Errorf("find %s: %q cannot be compared without case", kind, name)
+		default:
+			v, err := bindable(column, value)
+			if err != nil {
+				return f, fmt.Errorf("find %s: %q: %w", kind, name, err)
+			}
+			f.terms = append(f.terms, column+" = "+f.args.Add(v))
+		}
+	}
+	return f, nil
+}
+
+func (f *filter) where() string {
+	if len(f.terms) == 0 {
+		return ""
+	}
+	return " where " + strings.Join(f.terms, " and ")
+}
+
+func (f *filter) contained(attributes map[string]any) bool {
+	return f.attributes == nil || contains(plain(attributes), f.attributes)
+}
+
+// bindable turns a value from a file into the type of its column.
+func bindable(column string, value any) (any, error) {
+	text := fmt.Sprint(value)
+	switch column {
+	case "u.id":
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no user id", text)
+		}
+		return n, nil
+	case "u.uuid", "g.id":
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no uuid", text)
+		}
+		return id, nil
+	case "u.is_active", "g.is_superuser":
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither true nor false", text)
+		}
+		return b, nil
+	}
+	if strings.ContainsRune(text, 0) {
+		return nil, fmt.Errorf("it holds a NUL character")
+	}
+	return text, nil
+}
+
+// plain returns a value as encoding/json decodes it, so that 1 equals 1.0
+// whichever decoder it came from; a value without a JSON form matches nothing.
+func plain(v any) any {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var out any
+	if err := json.Unmarshal(data, &out); err != nil {
+		return err
+	}
+	return out
+}
+
+// contains is JSON containment as PostgreSQL's operator @> defines it: objects
+// by key, lists by member, everything else by equality.
+func contains(whole, part any) bool {
+	switch part := part.(type) {
+	case map[string]any:
+		w, ok := whole.(map[string]any)
+		if !ok {
+			return false
+		}
+		for k, v := range part {
+			if inner, ok := w[k]; !ok || !contains(inner, v) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		w, ok := whole.([]any)
+		if !ok {
+			return false
+		}
+		for _, v := range part {
+			if !slices.ContainsFunc(w, func(member any) bool { return contains(member, v) }) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.DeepEqual(whole, part)
+}

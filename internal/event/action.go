@@ -1,0 +1,46 @@
+package event
+
+// Action says what happened. Besides the constants there are "custom_" actions
+// with any ending, which expressions record.
+type Action string
+
+// The actions on the wire.
+const (
+	Login                    Action = "login"
+	LoginFailed              Action = "login_failed"
+	Logout                   Action = "logout"
+	UserWrite                Action = "user_write"
+	UserOffboarded           Action = "user_offboarded"
+	SuspiciousRequest        Action = "suspicious_request"
+	PasswordSet              Action = "password_set"
+	SecretView               Action = "secret_view"
+	SecretRotate             Action = "secret_rotate"
+	InvitationUsed           Action = "invitation_used"
+	AuthorizeApplication     Action = "authorize_application"
+	SourceLinked             Action = "source_linked"
+	ImpersonationStarted     Action = "impersonation_started"
+	ImpersonationEnded       Action = "impersonation_ended"
+	FlowExecution            Action = "flow_execution"
+	PolicyExecution          Action = "policy_execution"
+	PolicyException          Action = "policy_exception"
+	PropertyMappingException Action = "property_mapping_exception"
+	SystemTaskExecution      Action = "system_task_execution"
+	SystemTaskException      Action = "system_task_exception"
+	SystemException          Action = "system_exception"
+	ConfigurationError       Action = "configuration_error"
+	ConfigurationWarning     Action = "configuration_warning"
+	ModelCreated             Action = "model_created"
+	ModelUpdated             Action = "model_updated"
+	ModelDeleted             Action = "model_deleted"
+	EmailSent                Action = "email_sent"
+	UpdateAvailable          Action = "update_available"
+	ExportReady              Action = "export_ready"
+	ReviewInitiated          Action = "review_initiated"
+	ReviewOverdue            Action = "review_overdue"
+	ReviewAttested           Action = "review_attested"
+	ReviewCompleted          Action = "review_completed"
+	AccessRequestCreated     Action = "access_request_created"
+	AccessRequestApproved    Action = "access_request_approved"
+	AccessRequestDenied      Action = "access_request_denied"
+	AccessRequestRevoked     Action = "access_request_revoked"
+)

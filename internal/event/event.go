@@ -1,0 +1,144 @@
+// Package event is the audit trail: what happened, to whom, by whose request.
+// An event is recorded in the transaction of what it tells of, so that neither
+// exists without the other, and it never holds a secret: values under
+// telltale names are masked before they are stored.
+package event
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/policy"
+)
+
+// DefaultRetention is how long events are kept.
+const DefaultRetention = 365 * 24 * time.Hour
+
+// unknownIP stands for the client where there is no request, as clients of the
+// API expect it.
+const unknownIP = "255.255.255.255"
+
+// maxContextBytes bounds one event's context as JSON.
+const maxContextBytes = 64 << 10
+
+// Event is something that happened.
+type Event struct {
+	Action Action
+	// App names the origin, such as "weir.flow" or a policy's name.
+	App string
+	// Context may hold anything: values without a JSON form are described
+	// (see sanitise), secrets masked.
+	Context map[string]any
+
+	// User is whom the event is about; nil for nobody in particular, which is
+	// stored as an empty object.
+	User *identity.Person
+	// OnBehalfOf is the impersonated person.
+	OnBehalfOf *identity.Person
+	// AuthenticatedAs is the person of the session where that is another one
+	// than User: somebody else is signing in or being changed.
+	AuthenticatedAs *identity.Person
+
+	// HTTP is the request that led here; nil outside one.
+	HTTP *policy.HTTPRequest
+	// Brand may be nil.
+	Brand *flow.Brand
+}
+
+// Recorder stores events. The zero value works.
+type Recorder struct {
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// Retention is how long events are kept; DefaultRetention when 0.
+	Retention time.Duration
+}
+
+// Record stores an event with the transaction.
+func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
+	now := time.Now
+	if r.Now != nil {
+		now = r.Now
+	}
+	retention := r.Retention
+	if retention == 0 {
+		retention = DefaultRetention
+	}
+	at := now()
+	ip := unknownIP
+	details := sanitise(e.Context)
+	if e.HTTP != nil {
+		if e.HTTP.ClientIP.IsValid() {
+			ip = e.HTTP.ClientIP.String()
+		}
+		details["http_request"] = request(e.HTTP)
+	}
+	data, err := json.Marshal(details)
+	if err != nil {
+		return fmt.Errorf("record event %s: %w", e.Action, err)
+	}
+	if len(data) > maxContextBytes {
+		details = map[string]any{"message": fmt.Sprintf("The context is left out: it has %d bytes.", len(data)), "http_request": details["http_request"]}
+	}
+	_, err = tx.Exec(ctx, `insert into events (id, action, app, user_json, context, client_ip, brand, created, expires)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		uuid.New(), clean(string(e.Action)), clean(e.App), store.JSON(user(e)), store.JSON(details), ip, store.JSON(brand(e.Brand)), at, at.Add(retention))
+	if err != nil {
+		return fmt.Errorf("record event %s: %w", e.Action, err)
+	}
+	return nil
+}
+
+// user is the stored user object with the second person nested in it.
+func user(e Event) map[string]any {
+	if e.User == nil {
+		return map[string]any{}
+	}
+	u := person(&e.User.User)
+	if e.OnBehalfOf != nil {
+		u["on_behalf_of"] = person(&e.OnBehalfOf.User)
+	}
+	if e.AuthenticatedAs != nil {
+		u["authenticated_as"] = person(&e.AuthenticatedAs.User)
+	}
+	return u
+}
+
+func person(u *identity.User) map[string]any {
+	out := map[string]any{"pk": u.ID, "username": clean(u.Username), "email": clean(u.Email)}
+	if !u.Saved() {
+		out["pk"] = nil
+		if u.Username == "" {
+			out["username"], out["is_anonymous"] = identity.AnonymousName, true
+		}
+	}
+	return out
+}
+
+func request(h *policy.HTTPRequest) map[string]any {
+	args := map[string]any{}
+	for name, values := range h.Query {
+		if len(values) > 0 {
+			args[name] = values[len(values)-1]
+		}
+	}
+	agent := ""
+	if v := h.Header["User-Agent"]; len(v) > 0 {
+		agent = v[0]
+	}
+	return map[string]any{"path": clean(h.Path), "method": clean(h.Method), "args": sanitise(args),
+		"user_agent": clean(agent), "request_id": clean(h.ID)}
+}
+
+func brand(b *flow.Brand) map[string]any {
+	if b == nil {
+		return map[string]any{}
+	}
+	return map[string]any{"pk": hexID(b.ID), "app": "authentik_brands", "name": "Brand " + b.Domain, "model_name": "brand"}
+}

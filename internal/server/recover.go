@@ -1,0 +1,39 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+)
+
+// recover turns a panic into an answer with the request's id, which the log
+// line has too.
+func (h *Handler) recover(out *answer, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler { // a handler's way to cut the connection
+		panic(p)
+	}
+	h.Log.ErrorContext(r.Context(), "panic", slog.String("error", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+	if out.code != 0 {
+		return // too late for another answer
+	}
+	h.problem(out, r, http.StatusInternalServerError, "Something went wrong on our side. The X-authentik-id header of this answer finds it in the log.")
+}
+
+// problem answers programs with JSON and people with a page.
+func (h *Handler) problem(w http.ResponseWriter, r *http.Request, status int, detail string) {
+	if !strings.HasPrefix(r.URL.Path, "/api/") && h.Problem != nil {
+		h.Problem(w, r, status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"detail": detail}) // the client is gone if this fails
+}

@@ -1,0 +1,152 @@
+// Package server is the HTTP side of the program that is the same for pages
+// and API: one mux, and around it request ids, access log, metrics, recovery
+// from panics, limits, protection against cross-origin writes and the headers
+// that every answer carries. It also has the probes. What the site does is in
+// the handlers it is given.
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/weir-id/weir/internal/config"
+	"github.com/weir-id/weir/internal/request"
+	"github.com/weir-id/weir/internal/telemetry"
+)
+
+// Config is what a Handler needs.
+type Config struct {
+	Log     *slog.Logger
+	Metrics *telemetry.Metrics
+	Proxies *request.Proxies
+	// Outpost recognises the tokens of outposts; nil for none.
+	Outpost request.OutpostFunc
+	Limits  config.Limits
+	// Origin is the site's own origin (scheme://host) behind a proxy that
+	// changes the Host header; empty when the Host header tells it.
+	Origin string
+	// Ready returns nil when the site can do its work.
+	Ready func(ctx context.Context) error
+	// Problem writes an error page for a person.
+	Problem func(w http.ResponseWriter, r *http.Request, status int)
+	// Scrape serves the metrics to whom it may.
+	Scrape http.Handler
+}
+
+// Handler serves the whole site.
+type Handler struct {
+	Config
+	mux     *http.ServeMux
+	next    http.Handler
+	stopped atomic.Bool
+}
+
+// New returns a handler without routes of the site; mount adds them to the mux.
+func New(c Config, mount ...func(*http.ServeMux)) (*Handler, error) {
+	h := &Handler{Config: c, mux: http.NewServeMux()}
+	h.mux.HandleFunc("/-/health/live/", h.live)
+	h.mux.HandleFunc("/-/health/ready/", h.ready)
+	h.mux.Handle("/-/metrics/", c.Scrape)
+	for _, m := range mount {
+		m(h.mux)
+	}
+	guard := http.NewCrossOriginProtection()
+	if c.Origin != "" {
+		if err := guard.AddTrustedOrigin(c.Origin); err != nil {
+			return nil, err
+		}
+	}
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.problem(w, r, http.StatusForbidden, "This request came from another site.")
+	}))
+	h.next = guard.Handler(h.limit(h.mux))
+	return h, nil
+}
+
+// Stop turns readiness to 503. Everything else goes on being served.
+func (h *Handler) Stop() { h.stopped.Store(true) }
+
+// ServeHTTP finds out about the request, answers it, and records it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
+	info := &request.Info{ID: request.NewID(), Origin: h.Proxies.Origin(r)}
+	r = r.WithContext(request.With(r.Context(), info))
+	h.Proxies.Outpost(r, info, h.Outpost)
+
+	head := w.Header()
+	head.Set("X-authentik-id", info.ID)
+	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("Referrer-Policy", "same-origin")
+	out := &answer{ResponseWriter: w}
+	h.Metrics.InFlight.Inc()
+	defer func() {
+		h.Metrics.InFlight.Dec()
+		h.Metrics.ObserveRequest(r.Pattern, r.Method, out.status(), time.Since(begin))
+		h.record(r, out, time.Since(begin))
+	}()
+	defer h.recover(out, r)
+	h.next.ServeHTTP(out, r)
+}
+
+// record writes the access log. The query is left out: it may hold tokens.
+func (h *Handler) record(r *http.Request, out *answer, d time.Duration) {
+	level := slog.LevelInfo
+	if strings.HasPrefix(r.URL.Path, "/-/") || strings.HasPrefix(r.URL.Path, "/static/") {
+		level = slog.LevelDebug
+	}
+	h.Log.LogAttrs(r.Context(), level, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", out.status()), slog.Int64("bytes", out.bytes), slog.Duration("duration", d))
+}
+
+// limit bounds what is read of a body. Reading further fails with
+// *http.MaxBytesError, which handlers answer with 413.
+func (h *Handler) limit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > h.Limits.BodyBytes {
+			w.Header().Set("Connection", "close")
+			h.problem(w, r, http.StatusRequestEntityTooLarge, "The request body is too large.")
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, h.Limits.BodyBytes)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// answer remembers status and size.
+type answer struct {
+	http.ResponseWriter
+	code  int
+	bytes int64
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(code int) {
+	if a.code == 0 && code >= 200 {
+		a.code = code
+	}
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(b []byte) (int, error) {
+	if a.code == 0 {
+		a.code = http.StatusOK
+	}
+	n, err := a.ResponseWriter.Write(b)
+	a.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) status() int {
+	if a.code == 0 {
+		return http.StatusOK
+	}
+	return a.code
+}

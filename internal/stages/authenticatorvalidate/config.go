@@ -1,0 +1,123 @@
+package authenticatorvalidate
+
+import (
+	"math"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/field"
+)
+
+// NotConfigured says what happens to a person without an allowed device.
+type NotConfigured string
+
+// The actions on the wire.
+const (
+	Skip      NotConfigured = "skip"
+	Deny      NotConfigured = "deny"
+	Configure NotConfigured = "configure"
+)
+
+// Choices lists the actions.
+func (NotConfigured) Choices() []string {
+	return []string{string(Skip), string(Deny), string(Configure)}
+}
+
+// Class is a kind of device.
+type Class string
+
+// The device classes on the wire.
+const (
+	Static   Class = "static"
+	TOTP     Class = "totp"
+	WebAuthn Class = "webauthn"
+	Duo      Class = "duo"
+	SMS      Class = "sms"
+	Email    Class = "email"
+)
+
+// Choices lists the classes.
+func (Class) Choices() []string {
+	return []string{string(Static), string(TOTP), string(WebAuthn), string(Duo), string(SMS), string(Email)}
+}
+
+// UserVerification is whether a passkey must see that it is its owner.
+type UserVerification string
+
+// The values on the wire, those of WebAuthn.
+const (
+	Required    UserVerification = "required"
+	Preferred   UserVerification = "preferred"
+	Discouraged UserVerification = "discouraged"
+)
+
+// Choices lists the values.
+func (UserVerification) Choices() []string {
+	return []string{string(Required), string(Preferred), string(Discouraged)}
+}
+
+// Hint tells browsers which kind of passkey is expected.
+type Hint string
+
+// The hints on the wire, those of WebAuthn.
+const (
+	SecurityKey  Hint = "security-key"
+	ClientDevice Hint = "client-device"
+	Hybrid       Hint = "hybrid"
+)
+
+// Choices lists the hints.
+func (Hint) Choices() []string {
+	return []string{string(SecurityKey), string(ClientDevice), string(Hybrid)}
+}
+
+// Config is the configuration of an authenticator validation stage.
+type Config struct {
+	NotConfiguredAction NotConfigured `json:"not_configured_action"`
+	DeviceClasses       []Class       `json:"device_classes"`
+	// ConfigurationStages set a device up where the action is configure. With
+	// several the person chooses.
+	ConfigurationStages []uuid.UUID `json:"configuration_stages" field:"ref=stage"`
+	// LastAuthThreshold is for how long a browser need not ask again; 0 asks
+	// every time.
+	LastAuthThreshold          field.Duration   `json:"last_auth_threshold"`
+	WebAuthnUserVerification   UserVerification `json:"webauthn_user_verification"`
+	WebAuthnHints              []Hint           `json:"webauthn_hints"`
+	WebAuthnAllowedDeviceTypes []uuid.UUID      `json:"webauthn_allowed_device_types"`
+	// The throttling factors multiply the wait after a wrong code, in seconds;
+	// 0 turns the wait off.
+	EmailThrottling  float64 `json:"email_otp_throttling_factor"`
+	SMSThrottling    float64 `json:"sms_otp_throttling_factor"`
+	TOTPThrottling   float64 `json:"totp_otp_throttling_factor"`
+	StaticThrottling float64 `json:"static_otp_throttling_factor"`
+}
+
+func defaults() Config {
+	return Config{NotConfiguredAction: Skip, DeviceClasses: []Class{Static, TOTP, WebAuthn, Duo, SMS, Email},
+		ConfigurationStages: []uuid.UUID{}, LastAuthThreshold: "seconds=0", WebAuthnUserVerification: Preferred,
+		WebAuthnHints: []Hint{}, WebAuthnAllowedDeviceTypes: []uuid.UUID{},
+		EmailThrottling: 1, SMSThrottling: 1, TOTPThrottling: 1, StaticThrottling: 1}
+}
+
+// Validate refuses a set-up that could never be offered, and factors that
+// would shorten the wait.
+func (c *Config) Validate() field.Errors {
+	var errs field.Errors
+	if c.NotConfiguredAction == Configure && len(c.ConfigurationStages) == 0 {
+		errs = errs.Merge(field.Errorf("not_configured_action", field.CodeInvalid,
+			"Name at least one of configuration_stages, or choose another action."))
+	}
+	if c.LastAuthThreshold.Duration() < 0 {
+		errs = errs.Merge(field.Errorf("last_auth_threshold", field.CodeInvalid,
+			"Enter a duration that is not negative, like hours=8."))
+	}
+	for name, factor := range map[string]float64{
+		"email_otp_throttling_factor": c.EmailThrottling, "sms_otp_throttling_factor": c.SMSThrottling,
+		"totp_otp_throttling_factor": c.TOTPThrottling, "static_otp_throttling_factor": c.StaticThrottling,
+	} {
+		if factor < 0 || math.IsNaN(factor) || math.IsInf(factor, 0) {
+			errs = errs.Merge(field.Errorf(name, field.CodeInvalid, "Enter a number that is 0 or more."))
+		}
+	}
+	return errs
+}

@@ -1,0 +1,147 @@
+package authenticatorvalidate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+)
+
+// msgNone is shown to people who have no device that the stage allows.
+const msgNone = "You have no authenticator that can be used here."
+
+type stage struct {
+	config  Config
+	devices Devices
+}
+
+var _ flow.Stage = (*stage)(nil)
+
+// Challenge implements flow.Stage.
+func (s *stage) Challenge(ctx context.Context, x *flow.Exec) (flow.Outcome, error) {
+	c, out, err := s.resolve(ctx, x)
+	if c == nil || err != nil {
+		return out, err
+	}
+	return flow.Ask(c), nil
+}
+
+// Respond implements flow.Stage.
+func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flow.Outcome, error) {
+	c, out, err := s.resolve(ctx, x)
+	if c == nil || err != nil {
+		return out, err
+	}
+	var a answer
+	if errs := r.Decode(&a); errs != nil {
+		return flow.AskAgain(errs), nil
+	}
+	if errs := a.check(r, c); errs != nil {
+		return flow.AskAgain(errs), nil
+	}
+	if len(c.ConfigurationStages) > 0 && a.SelectedStage != "" {
+		return s.configure(x, a.SelectedStage)
+	}
+	return flow.AskAgain(field.Errors{field.NonField: {{
+		Code: field.CodeInvalid, String: "Empty response", Message: "validate.error.empty"}}}), nil
+}
+
+// resolve returns what to ask, or else the outcome of a stage that asks
+// nothing.
+func (s *stage) resolve(ctx context.Context, x *flow.Exec) (*Challenge, flow.Outcome, error) {
+	p, err := x.PendingUser(ctx)
+	if errors.Is(err, flow.ErrNoPerson) {
+		return nil, flow.Deny(""), nil
+	}
+	if err != nil {
+		return nil, flow.Outcome{}, err
+	}
+	if !p.Saved() && p.Username == "" {
+		return nil, s.anonymous(x), nil
+	}
+	var devices []identity.Authenticator
+	if s.devices != nil && p.Saved() {
+		if devices, err = s.devices.Confirmed(ctx, p.ID); err != nil {
+			return nil, flow.Outcome{}, fmt.Errorf("read devices of user %d: %w", p.ID, err)
+		}
+	}
+	if offered := s.config.offer(devices); len(offered) > 0 {
+		return &Challenge{DeviceChallenges: offered, ConfigurationStages: []SelectableStage{}}, flow.Outcome{}, nil
+	}
+	return s.notConfigured(x)
+}
+
+// anonymous decides for a visitor whom no stage has named. Signing in with
+// nothing but a passkey is what such a stage asks for in a login flow; as no
+// passkey can be checked, it denies rather than let everybody by.
+func (s *stage) anonymous(x *flow.Exec) flow.Outcome {
+	if x.Flow.Designation == flow.Authentication && slices.Contains(s.config.DeviceClasses, WebAuthn) {
+		return flow.Deny(msgNone)
+	}
+	return flow.Skip()
+}
+
+// notConfigured does what the configuration says for people without a device.
+func (s *stage) notConfigured(x *flow.Exec) (*Challenge, flow.Outcome, error) {
+	switch s.config.NotConfiguredAction {
+	case Skip:
+		return nil, flow.Skip(), nil
+	case Configure:
+	default:
+		return nil, flow.Deny(msgNone), nil
+	}
+	stages := s.selectable(x)
+	switch len(stages) {
+	case 0:
+		return nil, flow.Deny("").Record(flow.Event{Action: "configuration_error", Context: map[string]any{
+			"message": "An authenticator validation stage has no stage left that sets a device up.", "stage": x.StageName}}), nil
+	case 1:
+		out, err := s.configure(x, stages[0].PK.String())
+		return nil, out, err
+	}
+	return &Challenge{DeviceChallenges: []DeviceChallenge{}, ConfigurationStages: stages}, flow.Outcome{}, nil
+}
+
+// named is offered by configurations that have a name of their own for people.
+type named interface{ DisplayName() string }
+
+// selectable lists the configuration stages that exist and can be used.
+func (s *stage) selectable(x *flow.Exec) []SelectableStage {
+	stages := []SelectableStage{}
+	for _, id := range s.config.ConfigurationStages {
+		object, ok := x.Catalog.Stage(id)
+		if !ok || object.Err != nil {
+			continue
+		}
+		item := SelectableStage{PK: id, Name: object.Name, Model: object.Type.Model,
+			VerboseName: strings.TrimSpace(strings.ReplaceAll(object.Type.Label, "Setup Stage", ""))}
+		if n, ok := object.Config.(named); ok && n.DisplayName() != "" {
+			item.Name = n.DisplayName()
+		}
+		stages = append(stages, item)
+	}
+	return stages
+}
+
+// configure puts the chosen stage directly after this one, which is over: a
+// person who has just set a device up is not asked for it in the same run.
+func (s *stage) configure(x *flow.Exec, selected string) (flow.Outcome, error) {
+	for _, item := range s.selectable(x) {
+		if item.PK.String() != selected {
+			continue
+		}
+		object, ok := x.Catalog.Stage(item.PK)
+		if !ok {
+			return flow.Outcome{}, fmt.Errorf("configuration stage %s does not exist", item.PK)
+		}
+		x.InsertStage(object)
+		return flow.Skip(), nil
+	}
+	return flow.AskAgain(field.Errors{"selected_stage": {{Code: field.CodeInvalid,
+		String: "Choose one of the offered stages.", Message: "validate.error.stage"}}}), nil
+}

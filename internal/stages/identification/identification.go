@@ -1,0 +1,114 @@
+// Package identification holds the stage that asks who somebody is, and, with
+// an embedded password stage, for the password on the same page. It answers
+// alike for accounts that exist and accounts that do not (rule 18).
+package identification
+
+import (
+	"context"
+	"embed"
+	"slices"
+	"strings"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+)
+
+//go:embed *.html
+var pages embed.FS
+
+// Users finds accounts and checks their passwords.
+type Users interface {
+	// Lookup returns the first user, by id, of whom one of the fields ("email",
+	// "username", "upn") equals what was typed; nil when there is none. It
+	// does not look at whether the user is active.
+	Lookup(ctx context.Context, fields []string, typed string, caseInsensitive bool) (*identity.Person, error)
+	// Authenticate asks the back ends in order and returns the one that
+	// accepted, the method it stands for and details for the audit trail. ok
+	// is false for a wrong password and an inactive user.
+	Authenticate(ctx context.Context, backends []string, user *identity.Person, password string) (
+		backend, method string, args map[string]any, ok bool, err error)
+	// Burn takes as long as Authenticate, for accounts that do not exist.
+	Burn(ctx context.Context) error
+}
+
+// embedded is what the configuration of a password stage offers to a stage
+// that asks for the password in its place.
+type embedded interface {
+	PasswordBackends() []string
+	ShowsPassword() bool
+}
+
+// Type returns the stage type that looks people up in users.
+func Type(users Users) flow.StageType {
+	return flow.NewStageType(flow.StageType{
+		Name:        "identification",
+		Path:        "identification",
+		Model:       "authentik_stages_identification.identificationstage",
+		Component:   "ak-stage-identification-form",
+		Label:       "Identification Stage",
+		Description: "Asks the person for a user name or an e-mail address.",
+		Pages:       pages,
+	}, defaults, effects, func(_ string, c Config) flow.Stage { return &stage{c, users} })
+}
+
+func effects(c Config) flow.Effects {
+	switch {
+	case c.PasswordStage != nil:
+		return flow.Effects{Always: []flow.Fact{flow.FactUser, flow.FactPassword}}
+	case c.PretendUserExists:
+		return flow.Effects{Sometimes: []flow.Fact{flow.FactUser}}
+	}
+	return flow.Effects{Always: []flow.Fact{flow.FactUser}}
+}
+
+// Challenge asks for a user name or an e-mail address.
+type Challenge struct {
+	UserFields     []string `json:"user_fields"`
+	PasswordFields bool     `json:"password_fields"`
+	// AllowShowPassword is set only with an embedded password stage.
+	AllowShowPassword bool `json:"allow_show_password"`
+	// PendingUserIdentifier fills in the field.
+	PendingUserIdentifier string `json:"pending_user_identifier,omitempty"`
+	// ApplicationPre is the name of the application to go on to.
+	ApplicationPre   string           `json:"application_pre,omitempty"`
+	FlowDesignation  flow.Designation `json:"flow_designation"`
+	EnrollURL        string           `json:"enroll_url,omitempty"`
+	RecoveryURL      string           `json:"recovery_url,omitempty"`
+	PasswordlessURL  string           `json:"passwordless_url,omitempty"`
+	PrimaryAction    string           `json:"primary_action"`
+	Sources          []Source         `json:"sources"`
+	ShowSourceLabels bool             `json:"show_source_labels"`
+	EnableRememberMe bool             `json:"enable_remember_me"`
+	// Captcha and Passkey are null: neither can be embedded yet, and a
+	// configuration that asks for them is refused.
+	Captcha *struct{} `json:"captcha_stage"`
+	Passkey *struct{} `json:"passkey_challenge"`
+}
+
+// LabelID is the id of the text that names what the field takes.
+func (c *Challenge) LabelID() string {
+	var names []string
+	for _, f := range []UserField{Username, Email, UPN} {
+		if slices.Contains(c.UserFields, string(f)) {
+			names = append(names, string(f))
+		}
+	}
+	if len(names) == 3 {
+		return "identification.label.any"
+	}
+	return "identification.label." + strings.Join(names, "_")
+}
+
+// OnlyEmail tells whether the field takes e-mail addresses and nothing else.
+func (c *Challenge) OnlyEmail() bool { return slices.Equal(c.UserFields, []string{string(Email)}) }
+
+// Source is a button that leads to another way of signing in.
+type Source struct {
+	Name      string           `json:"name"`
+	IconURL   *string          `json:"icon_url"`
+	Promoted  bool             `json:"promoted"`
+	Challenge *flow.RedirectTo `json:"challenge"`
+}
+
+// Component implements flow.Challenge.
+func (*Challenge) Component() string { return "ak-stage-identification" }

@@ -1,0 +1,193 @@
+package identification
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+)
+
+// answer is what clients send. Nothing is required: which fields count depends
+// on the configuration, and clients without pages always send both.
+type answer struct {
+	UIDField *string `json:"uid_field" field:"null,blank,max=1024"`
+	Password *string `json:"password" field:"null,blank"`
+	Captcha  *string `json:"captcha_token" field:"null,blank"`
+}
+
+// Respond implements flow.Stage.
+func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flow.Outcome, error) {
+	var a answer
+	if errs := r.Decode(&a); errs != nil {
+		return flow.AskAgain(errs), nil
+	}
+	if offersPasskey(r) {
+		// No passkey can be checked here, so none is accepted.
+		return flow.AskAgain(refusal(msgFailed, "identification.error.failed")), nil
+	}
+	if a.UIDField == nil || *a.UIDField == "" {
+		return flow.AskAgain(s.empty()), nil
+	}
+	password := ""
+	if a.Password != nil {
+		password = *a.Password
+	}
+	f, err := s.find(ctx, x, *a.UIDField, password)
+	if err != nil {
+		return flow.Outcome{}, err
+	}
+	if !f.accepted {
+		return s.refuse(x, f), nil
+	}
+	return s.accept(x, f), nil
+}
+
+// offersPasskey tells whether the answer carries a passkey instead of a name.
+// Forms and headless clients send an empty value for none.
+func offersPasskey(r flow.Response) bool {
+	switch v := r.Data["passkey"].(type) {
+	case nil:
+		return false
+	case string:
+		return v != ""
+	case map[string]any:
+		return len(v) > 0
+	}
+	return true
+}
+
+// finding is what became of a name and a password.
+type finding struct {
+	typed string
+	// person is the account; nil when none has the name.
+	person *identity.Person
+	// accepted tells whether the flow goes on, also with a pretended account.
+	accepted bool
+	// The result of an embedded password check.
+	checked         bool
+	backend, method string
+	args            map[string]any
+}
+
+// find looks the account up and, with an embedded password stage, checks the
+// password. Whether the account exists makes no difference in time: the same
+// work is done for nobody.
+func (s *stage) find(ctx context.Context, x *flow.Exec, typed, password string) (finding, error) {
+	f := finding{typed: typed}
+	if len(s.config.UserFields) > 0 {
+		p, err := s.users.Lookup(ctx, s.config.userFields(), typed, s.config.CaseInsensitiveMatching)
+		if err != nil && !errors.Is(err, flow.ErrNoPerson) {
+			return f, fmt.Errorf("look up user: %w", err)
+		}
+		if err == nil {
+			f.person = p
+		}
+	}
+	if s.config.PasswordStage == nil {
+		f.accepted = f.person != nil || s.config.PretendUserExists
+		return f, nil
+	}
+	stage, err := s.embedded(x)
+	if err != nil {
+		return f, err
+	}
+	if f.person == nil {
+		if err := s.users.Burn(ctx); err != nil {
+			return f, fmt.Errorf("check password: %w", err)
+		}
+		return f, nil
+	}
+	f.checked = true
+	f.backend, f.method, f.args, f.accepted, err = s.users.Authenticate(ctx, stage.PasswordBackends(), f.person, password)
+	if err != nil {
+		return f, fmt.Errorf("check password: %w", err)
+	}
+	return f, nil
+}
+
+// accept makes the account the pending user; a pretended one stays unsaved,
+// and no later stage accepts anything from it.
+func (s *stage) accept(x *flow.Exec, f finding) flow.Outcome {
+	s.display(x, f)
+	out := flow.Done()
+	if f.person == nil {
+		x.SetPendingUser(pretended(f.typed))
+		return out
+	}
+	p := f.person
+	if f.checked {
+		p = p.WithBackend(f.backend)
+		flow.KeyAuthMethod.Set(x.Context, f.method)
+		known, _ := flow.KeyAuthMethodArgs.Get(x.Context)
+		args := map[string]any{}
+		maps.Copy(args, known)
+		maps.Copy(args, f.args)
+		flow.KeyAuthMethodArgs.Set(x.Context, args)
+		out = out.Prove(flow.Proof{Fact: flow.FactPassword, User: p.ID, Channel: f.backend, At: x.Now})
+	}
+	x.SetPendingUser(p)
+	return out.Prove(flow.Proof{Fact: flow.FactUser, User: p.ID, At: x.Now})
+}
+
+// refuse answers a failure. What is kept in the context is the same for an
+// account that exists and one that does not, since titles and policies show it.
+func (s *stage) refuse(x *flow.Exec, f finding) flow.Outcome {
+	s.display(x, f)
+	x.SetPendingUser(pretended(f.typed))
+	answeredKey.Set(x.Context, true)
+	text, id := msgFailed, "identification.error.failed"
+	if s.config.PasswordStage != nil {
+		text, id = "The user name or password is not right. Try again or reset your password.", "identification.error.invalid"
+	}
+	out := flow.AskAgain(refusal(text, id))
+	if f.checked {
+		out = out.Record(failed(x, f.person))
+	}
+	return out
+}
+
+// display makes later stages show what was typed, where the configuration
+// hides which account it is. Otherwise a hint that named somebody else goes.
+func (s *stage) display(x *flow.Exec, f finding) {
+	shown, _ := flow.KeyPendingUserIdentifier.Get(x.Context)
+	switch {
+	case shown == f.typed:
+	case !s.config.ShowMatchedUser:
+		flow.KeyPendingUserIdentifier.Set(x.Context, f.typed)
+	case shown != "":
+		flow.KeyPendingUserIdentifier.Delete(x.Context)
+	}
+}
+
+// msgFailed is for failures that say nothing about a password.
+const msgFailed = "That did not work. Check what you typed and try again."
+
+// empty asks for what the field is for.
+func (s *stage) empty() field.Errors {
+	if slices.Equal(s.config.UserFields, []UserField{Email}) {
+		return refusal("Enter your e-mail address", "identification.error.empty_email")
+	}
+	return refusal("Enter your user name", "identification.error.empty")
+}
+
+func pretended(typed string) *identity.Person {
+	return identity.NewPerson(identity.User{Username: typed, Email: typed}, nil)
+}
+
+func refusal(text, id string) field.Errors {
+	return field.Errors{field.NonField: {{Code: field.CodeInvalid, String: text, Message: id}}}
+}
+
+func failed(x *flow.Exec, p *identity.Person) flow.Event {
+	return flow.Event{Action: "login_failed", User: p, Context: map[string]any{
+		"username": p.Username,
+		"stage": map[string]any{"app": "authentik_stages_identification", "model_name": "identificationstage",
+			"pk": hex.EncodeToString(x.StageID[:]), "name": x.StageName},
+	}}
+}

@@ -1,0 +1,40 @@
+// Package stages lists the stage types. A new type is one folder below this
+// one and one line in All.
+package stages
+
+import (
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/deny"
+	"github.com/weir-id/weir/internal/stages/dummy"
+	"github.com/weir-id/weir/internal/stages/identification"
+	"github.com/weir-id/weir/internal/stages/password"
+	"github.com/weir-id/weir/internal/stages/redirect"
+	"github.com/weir-id/weir/internal/stages/userlogin"
+	"github.com/weir-id/weir/internal/stages/userlogout"
+)
+
+// Env is what stage types need of the rest of the program. All fields are
+// required but Devices.
+type Env struct {
+	Users    identification.Users
+	Sessions userlogin.Sessions
+	Accounts userlogin.Accounts
+	Sealer   userlogin.Sealer
+	// Devices may be nil: nobody has a device then.
+	Devices authenticatorvalidate.Devices
+}
+
+// All returns the stage types in alphabetical order.
+func All(env Env) []flow.StageType {
+	return []flow.StageType{
+		authenticatorvalidate.Type(env.Devices),
+		deny.Type(),
+		dummy.Type(),
+		identification.Type(env.Users),
+		password.Type(env.Users),
+		redirect.Type(),
+		userlogin.Type(env.Sessions, env.Accounts, env.Sealer),
+		userlogout.Type(),
+	}
+}

@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/weir-id/weir/internal/store"
+)
+
+// handle is what a pool and a transaction have in common.
+type handle interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func exec(ctx context.Context, h handle, query string, args []any) (int64, error) {
+	bound, err := store.Bind(args)
+	if err != nil {
+		return 0, err
+	}
+	tag, err := h.Exec(ctx, query, bound...)
+	if err != nil {
+		return 0, translate(err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+func run(ctx context.Context, h handle, query string, args []any) (*rows, error) {
+	bound, err := store.Bind(args)
+	if err != nil {
+		return nil, err
+	}
+	r, err := h.Query(ctx, query, bound...)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &rows{pgx: r}, nil
+}
+
+type rows struct {
+	pgx     pgx.Rows
+	tx      *tx // nil outside of a transaction
+	scanErr error
+}
+
+func (r *rows) Next() bool { return r.pgx.Next() }
+
+func (r *rows) Scan(dest ...any) error {
+	err := r.pgx.Scan(dest...)
+	if err != nil {
+		r.scanErr = err
+	}
+	return err
+}
+
+func (r *rows) Err() error { return translate(r.pgx.Err()) }
+
+func (r *rows) Close() {
+	r.pgx.Close()
+	// A wrong destination is the caller's mistake and did not end the
+	// transaction; everything else did.
+	if err := r.Err(); err != nil && r.tx != nil && r.scanErr == nil {
+		r.tx.Fail(err)
+	}
+}
+
+type row struct {
+	rows *rows
+	err  error
+}
+
+func (r row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	defer r.rows.Close()
+	if !r.rows.Next() {
+		if err := r.rows.Err(); err != nil {
+			return err
+		}
+		return store.ErrNotFound
+	}
+	if err := r.rows.Scan(dest...); err != nil {
+		return err
+	}
+	r.rows.Close()
+	return r.rows.Err()
+}

@@ -1,0 +1,189 @@
+package web_test
+
+import (
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/dummy"
+	"github.com/weir-id/weir/internal/stages/identification"
+	"github.com/weir-id/weir/internal/stages/password"
+	"github.com/weir-id/weir/internal/stages/userlogin"
+	"github.com/weir-id/weir/internal/web"
+)
+
+// engine answers steps from a list, the last one again and again, and keeps
+// what it was asked.
+type engine struct {
+	results []*flow.Result
+	err     error
+	calls   []flowhttp.Call
+	before  func(w http.ResponseWriter, r *http.Request)
+}
+
+func (e *engine) Step(w http.ResponseWriter, r *http.Request, c flowhttp.Call) (*flow.Result, error) {
+	e.calls = append(e.calls, c)
+	if e.before != nil {
+		e.before(w, r)
+	}
+	if e.err != nil {
+		return nil, e.err
+	}
+	return e.results[min(len(e.calls), len(e.results))-1], nil
+}
+
+// visits is a browser with or without a person.
+type visits struct {
+	person    *identity.Person
+	flow      *flow.Flow
+	sessions  []web.Session
+	cancelled []uuid.UUID
+	ended     []uuid.UUID
+	err       error
+}
+
+func (v *visits) Person(http.ResponseWriter, *http.Request) (*identity.Person, error) {
+	if v.person == nil {
+		return identity.Anonymous(), v.err
+	}
+	return v.person, v.err
+}
+
+func (v *visits) Choose(http.ResponseWriter, *http.Request, flow.Designation) (*flow.Flow, error) {
+	return v.flow, v.err
+}
+
+func (v *visits) Cancel(_ http.ResponseWriter, _ *http.Request, id uuid.UUID) error {
+	v.cancelled = append(v.cancelled, id)
+	return v.err
+}
+
+func (v *visits) Sessions(http.ResponseWriter, *http.Request) ([]web.Session, error) {
+	return v.sessions, v.err
+}
+
+func (v *visits) EndSession(_ http.ResponseWriter, _ *http.Request, id uuid.UUID) error {
+	v.ended = append(v.ended, id)
+	return v.err
+}
+
+func newSite(t testing.TB, brand *flow.Brand, e *engine, v *visits) *web.Site {
+	t.Helper()
+	var pages []fs.FS
+	for _, kind := range stages.All(stages.Env{}) {
+		pages = append(pages, kind.Pages)
+	}
+	if v == nil {
+		v = &visits{}
+	}
+	s, err := web.New(web.Config{Runner: e, Visits: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// get and post are requests of a browser on a page of this site.
+func get(target string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, target, nil)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return r
+}
+
+func post(target string, form url.Values) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return r
+}
+
+func answer(s http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+func show(c flow.Challenge) *flow.Result {
+	return &flow.Result{Challenge: &flow.Envelope{Component: c.Component(), Body: c, Info: &flow.Info{
+		Title: "Welcome to Acme", Background: flow.DefaultBackground, CancelURL: "/flows/-/cancel/?next=%2F", Layout: flow.Stacked}}}
+}
+
+func refused(c flow.Challenge, errs field.Errors) *flow.Result {
+	r := show(c)
+	r.Rejected, r.Challenge.Errors = true, errs
+	return r
+}
+
+func max() flow.UserInfo { return flow.UserInfo{PendingUser: "max", PendingUserAvatar: "/avatar/M.svg"} }
+
+func askWho() *identification.Challenge {
+	return &identification.Challenge{UserFields: []string{"username", "email"}, PrimaryAction: "Log in", Sources: []identification.Source{},
+		FlowDesignation: flow.Authentication, RecoveryURL: "/if/flow/recovery/", EnrollURL: "/if/flow/enrollment/"}
+}
+
+// sessionEnd has the keys of the wire; application providers make it.
+type sessionEnd struct {
+	flow.UserInfo
+	ApplicationName, ApplicationLaunchURL, InvalidationFlowURL, OverviewURL string
+}
+
+func (*sessionEnd) Component() string { return "ak-stage-session-end" }
+
+// samples are all pages that the program has, by file name.
+func samples() map[string]*flow.Result {
+	who := askWho()
+	whoAll := askWho()
+	whoAll.PasswordFields, whoAll.AllowShowPassword, whoAll.EnableRememberMe = true, true, true
+	whoAll.PasswordlessURL, whoAll.ApplicationPre = "/if/flow/passwordless/", "Wiki"
+	code := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: []authenticatorvalidate.DeviceChallenge{{DeviceClass: "totp", DeviceUID: "1"}}}
+	choice := &authenticatorvalidate.Challenge{UserInfo: max(), ConfigurationStages: []authenticatorvalidate.SelectableStage{
+		{PK: uuid.New(), Name: "Authenticator app"}, {PK: uuid.New(), Name: "Passkey"}}}
+	wrong := field.Errors{field.NonField: {{String: "Failed to authenticate.", Code: "invalid", Message: "identification.error.invalid"}}}
+	empty := field.Errors{"password": {{String: "This field may not be blank.", Code: "blank", Message: "password.error.empty"}}}
+	stale := show(&dummy.Challenge{Name: "Read this"})
+	stale.Stale = true
+	return map[string]*flow.Result{
+		"identification":          show(who),
+		"identification-refused":  refused(who, wrong),
+		"identification-all":      show(whoAll),
+		"identification-two":      refused(whoAll, field.Errors{"uid_field": {{String: "Enter your user name", Code: "blank"}}, "password": empty["password"]}),
+		"identification-none":     show(&identification.Challenge{PrimaryAction: "Continue"}),
+		"password":                show(&password.Challenge{UserInfo: max(), AllowShowPassword: true, RecoveryURL: "/if/flow/recovery/"}),
+		"password-refused":        refused(&password.Challenge{UserInfo: max(), AllowShowPassword: true}, empty),
+		"user-login":              show(&userlogin.Challenge{UserInfo: max()}),
+		"validate-code":           show(code),
+		"validate-refused":        refused(code, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}),
+		"validate-choice":         show(choice),
+		"dummy":                   show(&dummy.Challenge{Name: "Read this"}),
+		"stale":                   stale,
+		"denied":                  show(&flow.AccessDenied{UserInfo: max(), Message: "Only people of the sales team\nmay go on."}),
+		"denied-unexpected":       show(&flow.AccessDenied{Message: "could not be decided: 17ab", ID: "17ab"}),
+		"flow-error":              show(&flow.FlowError{RequestID: "k3f9-20a1", Error: "boom", Traceback: "dummy.go:12"}),
+		"redirect":                show(&flow.RedirectTo{To: "https://wiki.example.com/callback?code=1"}),
+		"redirect-app":            show(&flow.RedirectTo{To: "acme-app://done?code=1"}),
+		"session-end":             show(&sessionEnd{UserInfo: max(), ApplicationName: "Wiki", ApplicationLaunchURL: "https://wiki.example.com/", InvalidationFlowURL: "/if/flow/out/", OverviewURL: "/"}),
+		"confirm":                 {Confirm: true},
+	}
+}
+
+func homeVisits() *visits {
+	p := identity.NewPerson(identity.User{ID: 7, Username: "max", Name: "Max Mustermann", Active: true}, nil)
+	at := time.Date(2026, 11, 24, 14, 35, 0, 0, time.UTC)
+	return &visits{person: p, flow: &flow.Flow{Slug: "default-invalidation-flow"}, sessions: []web.Session{
+		{ID: uuid.New(), UserAgent: "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mobile Safari/604.1", IP: netip.MustParseAddr("2001:db8::7"), LastUsed: at.Add(-26 * time.Hour)},
+		{ID: uuid.New(), Current: true, UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0", IP: netip.MustParseAddr("192.0.2.10"), LastUsed: at},
+	}}
+}

@@ -1,0 +1,214 @@
+package web
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/flowhttp"
+)
+
+// Runner takes steps of flows; *flowhttp.Runner is the real one. An error that
+// wraps flow.ErrNoFlow or flow.ErrOverloaded has a page of its own.
+type Runner interface {
+	Step(w http.ResponseWriter, r *http.Request, c flowhttp.Call) (*flow.Result, error)
+}
+
+// Visits tells who is there and which flow they need. Its methods read the
+// session from the request and may renew cookies on w.
+type Visits interface {
+	// Person is who is signed in, the anonymous person for nobody.
+	Person(w http.ResponseWriter, r *http.Request) (*identity.Person, error)
+	// Choose returns the flow of a designation for the person; nil when there
+	// is none.
+	Choose(w http.ResponseWriter, r *http.Request, d flow.Designation) (*flow.Flow, error)
+	// Cancel forgets an execution of this session, all of them when the id is
+	// zero. Nothing to forget is no error.
+	Cancel(w http.ResponseWriter, r *http.Request, execution uuid.UUID) error
+	// Sessions lists where the person is signed in.
+	Sessions(w http.ResponseWriter, r *http.Request) ([]Session, error)
+	// EndSession ends one session of the person; somebody else's or an
+	// unknown one is no error and changes nothing.
+	EndSession(w http.ResponseWriter, r *http.Request, id uuid.UUID) error
+}
+
+// Session is one device where a person is signed in.
+type Session struct {
+	ID uuid.UUID
+	// Current marks the session of this request.
+	Current   bool
+	UserAgent string
+	IP        netip.Addr
+	LastUsed  time.Time
+}
+
+// Config is what the pages need. All fields without a stated default are
+// required.
+type Config struct {
+	Runner Runner
+	Visits Visits
+	// Brand returns the brand of the request's host; nil for the built-in one.
+	Brand func(r *http.Request) *flow.Brand
+	// Pages are the templates of the stage types, StageType.Pages.
+	Pages []fs.FS
+	// Log receives what people are not told; slog.Default when nil.
+	Log *slog.Logger
+}
+
+// Site serves the pages.
+type Site struct {
+	Config
+	catalog  *catalog
+	renderer *renderer
+	static   *static
+	handler  http.Handler
+
+	mu    sync.Mutex
+	looks map[uuid.UUID]cachedLook
+}
+
+type cachedLook struct {
+	brand *flow.Brand
+	look  *Look
+}
+
+// New parses all templates and texts. An error is a broken build of the
+// program: a template that cannot be made safe, or a text that is missing.
+func New(c Config) (*Site, error) {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	s := &Site{Config: c, looks: map[uuid.UUID]cachedLook{}}
+	var err error
+	if s.catalog, err = loadCatalog(locales); err != nil {
+		return nil, err
+	}
+	if s.static, err = loadStatic(staticFiles); err != nil {
+		return nil, err
+	}
+	if s.renderer, err = newRenderer(s.catalog, s.static.address("icons.svg"), c.Pages); err != nil {
+		return nil, err
+	}
+	s.handler = s.protected(s.routes())
+	return s, nil
+}
+
+// ServeHTTP answers all addresses that are pages: /, /if/, /flows/, /static/
+// and /avatar/. Everything else is a page that says so.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// protected refuses what another site makes a browser send (rule 5).
+func (s *Site) protected(next http.Handler) http.Handler {
+	p := http.NewCrossOriginProtection()
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Problem(w, r, http.StatusForbidden, "")
+	}))
+	return p.Handler(next)
+}
+
+func (s *Site) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	route := func(pattern string, h http.HandlerFunc, methods ...string) {
+		if slices.Contains(methods, http.MethodGet) {
+			methods = append(methods, http.MethodHead)
+		}
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if !slices.Contains(methods, r.Method) {
+				w.Header().Set("Allow", strings.Join(methods, ", "))
+				s.Problem(w, r, http.StatusMethodNotAllowed, "")
+				return
+			}
+			h(w, r)
+		})
+	}
+	const get, post = http.MethodGet, http.MethodPost
+	route("/{$}", s.root, get)
+	route("/if/flow/{slug}/{$}", s.flowPage, get, post)
+	route("/if/flow/{slug}", addSlash, get)
+	route("/if/user/{$}", s.home, get, post)
+	route("/if/user", addSlash, get)
+	route("/flows/-/default/{designation}/{$}", s.defaultFlow, get, post)
+	route("/flows/-/cancel/{$}", s.cancel, get, post)
+	route("/static/", s.serveStatic, get)
+	route("/avatar/{text}", s.serveAvatar, get)
+	mux.HandleFunc("/", s.notFound)
+	return mux
+}
+
+func addSlash(w http.ResponseWriter, r *http.Request) {
+	redirect(w, http.StatusPermanentRedirect, withQuery(r.URL.EscapedPath()+"/", r.URL.RawQuery))
+}
+
+func withQuery(path, rawQuery string) string {
+	if rawQuery == "" {
+		return path
+	}
+	return path + "?" + rawQuery
+}
+
+// redirect sends a browser to an address that was checked. It writes no body:
+// http.Redirect would clean the path and print the address into a page.
+func redirect(w http.ResponseWriter, status int, to string) {
+	w.Header().Set("Location", to)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "same-origin")
+	w.WriteHeader(status)
+}
+
+// brand is the brand of the request's host, the built-in one for want of any.
+func (s *Site) brand(r *http.Request) *flow.Brand {
+	if b := s.Brand(r); b != nil {
+		return b
+	}
+	b := flow.NewBrand()
+	return &b
+}
+
+// look returns how a brand looks, worked out once for each version of it.
+func (s *Site) look(b *flow.Brand) *Look {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.looks[b.ID]; ok && (c.brand == b || reflect.DeepEqual(c.brand, b)) {
+		return c.look
+	}
+	l := newLook(b)
+	s.looks[b.ID] = cachedLook{b, l}
+	return l
+}
+
+// show writes a page. The caller has filled in what it shows.
+func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, name string, p *Page) {
+	brand := s.brand(r)
+	look := s.look(brand)
+	p.Brand = look
+	p.Assets = Assets{Stylesheet: look.stylesheet.path, Module: s.static.address("flow.js")}
+	if p.Layout == "" || !slices.Contains(p.Layout.Choices(), string(p.Layout)) {
+		p.Layout = flow.Stacked
+	}
+	p.Background = look.background(p.Info, brand.DefaultBackground)
+	tag := s.catalog.pick(r)
+	body, err := s.renderer.render(tag, s.catalog.texts[tag], name, p)
+	if err != nil {
+		s.Log.ErrorContext(r.Context(), "page not rendered", slog.String("page", name), slog.Any("error", err))
+		http.Error(w, "Something went wrong.", http.StatusInternalServerError)
+		return
+	}
+	protect(w.Header(), pagePolicy(p))
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", tag.String())
+	w.WriteHeader(status)
+	if _, err := w.Write(body); err != nil && r.Context().Err() == nil {
+		s.Log.DebugContext(context.WithoutCancel(r.Context()), "page not delivered", slog.Any("error", err))
+	}
+}
