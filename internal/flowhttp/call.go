@@ -18,7 +18,9 @@ type Call struct {
 	DeniedNext string
 	// Answer tells whether the person sent a response.
 	Answer bool
-	// Body is the response, BodyErr why it could not be read.
+	// Body is the response, BodyErr why it could not be read. A BodyErr of
+	// type field.Errors is shown with the current challenge; any other one is
+	// a flow error.
 	Body    map[string]any
 	BodyErr error
 	// Handle and Step are what the page carried in its form: the execution
@@ -27,4 +29,6 @@ type Call struct {
 	Step   int
 	// Passive forbids logging in or out; the result then asks to confirm.
 	Passive bool
+	// Bearer lets an API token say who the person is.
+	Bearer bool
 }

@@ -148,7 +148,7 @@ func samples() map[string]*flow.Result {
 	whoAll := askWho()
 	whoAll.PasswordFields, whoAll.AllowShowPassword, whoAll.EnableRememberMe = true, true, true
 	whoAll.PasswordlessURL, whoAll.ApplicationPre = "/if/flow/passwordless/", "Wiki"
-	code := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: []authenticatorvalidate.DeviceChallenge{{DeviceClass: "totp", DeviceUID: "1"}}}
+	code := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: []authenticatorvalidate.DeviceChallenge{{Class: "totp", UID: "1"}}}
 	choice := &authenticatorvalidate.Challenge{UserInfo: max(), ConfigurationStages: []authenticatorvalidate.SelectableStage{
 		{PK: uuid.New(), Name: "Authenticator app"}, {PK: uuid.New(), Name: "Passkey"}}}
 	wrong := field.Errors{field.NonField: {{String: "Failed to authenticate.", Code: "invalid", Message: "identification.error.invalid"}}}

@@ -1,11 +1,18 @@
 package web_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sort"
+	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 
 	"github.com/weir-id/weir/flow"
 )
@@ -27,14 +34,55 @@ func TestShots(t *testing.T) {
 			e.results[0].Challenge.Info.Layout = flow.Layout(l)
 			e.results[0].Challenge.Info.Background = r.URL.Query().Get("bg")
 		}
-		r2 := get("/if/flow/x/?next=/")
-		s.ServeHTTP(w, r2)
+		if name := r.PathValue("name"); strings.HasPrefix(name, "redirect") {
+			w = &noRefresh{w}
+		}
+		s.ServeHTTP(w, get("/if/flow/x/?next=/"))
 	})
 	mux.Handle("/", s)
 	l := httptest.NewServer(mux)
 	defer l.Close()
-	os.WriteFile(filepath.Join(dir, "url"), []byte(l.URL), 0o600)
-	for range 2 {
-		<-t.Context().Done()
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)...)
+	defer stop()
+	ctx, stop2 := chromedp.NewContext(ctx)
+	defer stop2()
+	var names []string
+	for n := range all {
+		names = append(names, "/show/"+n)
 	}
+	sort.Strings(names)
+	names = append(names, "/if/user/", "/nothing", "/flows/-/cancel/")
+	for _, lay := range flow.Layout("").Choices() {
+		names = append(names, "/show/identification-all?layout="+lay+"&bg=/static/dist/assets/images/flow_background.jpg?x")
+	}
+	if only := os.Getenv("ONLY"); only != "" {
+		var kept []string
+		for _, n := range names {
+			if strings.Contains(n, only) {
+				kept = append(kept, n)
+			}
+		}
+		names = kept
+	}
+	for _, n := range names {
+		for _, width := range []int64{360, 1280} {
+			for _, theme := range []string{"light", "dark"} {
+				var png []byte
+				err := chromedp.Run(ctx, chromedp.EmulateViewport(width, 760), chromedp.ActionFunc(func(ctx context.Context) error {
+					return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}).Do(ctx)
+				}), chromedp.Navigate(l.URL+n), chromedp.CaptureScreenshot(&png))
+				if err != nil {
+					t.Fatal(n, err)
+				}
+				f := strings.NewReplacer("/", "_", "?", "_", "&", "_", ".", "_").Replace(strings.Split(n, "&")[0])
+				os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", f, width, theme)), png, 0o600)
+			}
+		}
+	}
+}
+
+type noRefresh struct{ http.ResponseWriter }
+
+func (n *noRefresh) Write(b []byte) (int, error) {
+	return n.ResponseWriter.Write([]byte(strings.Replace(string(b), `http-equiv="refresh"`, `name="x"`, 1)))
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/flow/flowtest"
-	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/policy"
 )
@@ -40,18 +38,6 @@ func TestDeny(t *testing.T) {
 				t.Errorf("POST: %s, want %s", got, row.want)
 			}
 		})
-	}
-}
-
-func TestDenyEndsTheLoginOfAKnownPerson(t *testing.T) {
-	w := flowtest.New(t, deny.Type())
-	person := w.People.Add(identity.User{Username: "ann", Active: true})
-	f := w.AddFlow("f", func(f *flow.Flow) { f.Designation = flow.Recovery })
-	w.Bind(f, w.AddStage("deny", "stop", nil), nil)
-	b := w.NewBrowser()
-	w.Store.SignIn(flowtest.SessionKey(b.Token), person.ID)
-	if got := flowtest.Describe(b.Get(t, "f", "")); got != "denied: Unknown error" {
-		t.Error(got)
 	}
 }
 

@@ -1,0 +1,93 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/flowhttp"
+)
+
+// currentBrand is how the site looks for this host. Flows are slugs; unset ones
+// are left out.
+type currentBrand struct {
+	MatchedDomain      string           `json:"matched_domain"`
+	Title              string           `json:"branding_title"`
+	Logo               string           `json:"branding_logo"`
+	LogoThemed         *flow.ThemedURLs `json:"branding_logo_themed_urls"`
+	Favicon            string           `json:"branding_favicon"`
+	FaviconThemed      *flow.ThemedURLs `json:"branding_favicon_themed_urls"`
+	CustomCSS          string           `json:"branding_custom_css"`
+	MapTiles           string           `json:"branding_map_tiles"`
+	FooterLinks        []struct{}       `json:"ui_footer_links"`
+	Theme              string           `json:"ui_theme"`
+	DefaultLocale      string           `json:"default_locale"`
+	Flags              brandFlags       `json:"flags"`
+	FlowAuthentication string           `json:"flow_authentication,omitempty"`
+	FlowInvalidation   string           `json:"flow_invalidation,omitempty"`
+	FlowRecovery       string           `json:"flow_recovery,omitempty"`
+	FlowUnenrollment   string           `json:"flow_unenrollment,omitempty"`
+	FlowUserSettings   string           `json:"flow_user_settings,omitempty"`
+	FlowDeviceCode     string           `json:"flow_device_code,omitempty"`
+	FlowLockdown       string           `json:"flow_lockdown,omitempty"`
+	FlowUserSwitch     string           `json:"flow_user_switch,omitempty"`
+	FlowRequest        string           `json:"flow_request,omitempty"`
+}
+
+// brandFlags are features of the authentik web client that other tabs take
+// part in; Weir's pages have none.
+type brandFlags struct {
+	ContinuousLogin bool `json:"flows_continuous_login"`
+	RefreshOthers   bool `json:"flows_refresh_others"`
+}
+
+func (a *API) brand(w http.ResponseWriter, r *http.Request, _ *flowhttp.Visit) error {
+	v, err := a.Runner.Visit(w, r, uuid.Nil, true)
+	if err != nil {
+		return err
+	}
+	b, catalog := v.Brand, a.Catalog()
+	slug := func(id *uuid.UUID) string {
+		if id == nil {
+			return ""
+		}
+		f, ok := catalog.Flow(*id)
+		if !ok {
+			return ""
+		}
+		return f.Slug
+	}
+	write(w, http.StatusOK, currentBrand{
+		MatchedDomain: b.Domain, Title: b.Title, Logo: b.Logo, Favicon: b.Favicon, CustomCSS: b.CustomCSS, MapTiles: b.MapTiles,
+		FooterLinks: []struct{}{}, Theme: "automatic",
+		FlowAuthentication: slug(b.Authentication), FlowInvalidation: slug(b.Invalidation), FlowRecovery: slug(b.Recovery),
+		FlowUnenrollment: slug(b.Unenrollment), FlowUserSettings: slug(b.UserSettings), FlowDeviceCode: slug(b.DeviceCode),
+		FlowLockdown: slug(b.Lockdown), FlowUserSwitch: slug(b.UserSwitch), FlowRequest: slug(b.Request),
+	})
+	return nil
+}
+
+// siteConfig says what the installation can do.
+type siteConfig struct {
+	ErrorReporting       errorReporting `json:"error_reporting"`
+	Capabilities         []string       `json:"capabilities"`
+	CacheTimeout         int            `json:"cache_timeout"`
+	CacheTimeoutFlows    int            `json:"cache_timeout_flows"`
+	CacheTimeoutPolicies int            `json:"cache_timeout_policies"`
+}
+
+// errorReporting is off: Weir reports to nobody.
+type errorReporting struct {
+	Enabled          bool    `json:"enabled"`
+	Environment      string  `json:"environment"`
+	SendPII          bool    `json:"send_pii"`
+	SentryDSN        string  `json:"sentry_dsn"`
+	TracesSampleRate float64 `json:"traces_sample_rate"`
+}
+
+// config answers with no capability and no cache, as there are none.
+func (a *API) config(w http.ResponseWriter, _ *http.Request, _ *flowhttp.Visit) error {
+	write(w, http.StatusOK, siteConfig{Capabilities: []string{}})
+	return nil
+}

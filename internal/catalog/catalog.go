@@ -1,0 +1,229 @@
+// Package catalog holds the configuration: flows, stages, bindings, policies,
+// brands. Every node has all of it in memory as one immutable Snapshot; a write
+// makes new versions of the objects it changes and one revision, in one
+// transaction that can hold other rows too.
+//
+//	Update: lock the head row -> catch up -> change a staged snapshot -> store
+//	versions, references and the revision -> commit -> swap the snapshot -> announce
+//
+// Writers wait for each other at the head row, so a conflict never reaches a
+// caller. Other nodes hear of a revision and load the newer rows only.
+//
+// The package knows nothing of who may write, of files or of HTTP.
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/policy"
+)
+
+// Config is what a Catalog needs. Fields without a stated default are required.
+type Config struct {
+	DB       store.DB
+	Stages   []flow.StageType
+	Policies []policy.Type
+	// Seal hides the fields that are tagged secret.
+	Seal Sealer
+	// Exists tells whether an object outside the catalog exists: a user or a
+	// group. Nil refuses every reference to one.
+	Exists func(ctx context.Context, q store.Querier, kind, id string) (bool, error)
+	// Record is told what a write changed, in its transaction. Nil for
+	// nobody.
+	Record func(ctx context.Context, tx store.Tx, meta Meta, changes []Change) error
+	// Logger is told about stored objects that cannot be used; slog.Default
+	// when nil.
+	Logger *slog.Logger
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// Poll is how often Watch looks for revisions that nobody announced; two
+	// seconds when 0.
+	Poll time.Duration
+}
+
+// Catalog is the configuration of one installation, as one node has it. It is
+// safe for concurrent use.
+type Catalog struct {
+	Config
+	registry *registry
+	seal     Sealer
+	log      *slog.Logger
+	current  atomic.Pointer[Snapshot]
+	built    *lru[[sha256.Size]byte, *cached]
+	old      *lru[pin, *Object]
+}
+
+// pin names one version of an object.
+type pin struct {
+	id      uuid.UUID
+	version int64
+}
+
+// maxOldVersions bounds the superseded versions kept for plans under way.
+const maxOldVersions = 1024
+
+// channel is where revisions are announced.
+const channel = "weir_catalog"
+
+// Open loads the configuration.
+func Open(ctx context.Context, cfg Config) (*Catalog, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Poll <= 0 {
+		cfg.Poll = 2 * time.Second
+	}
+	c := &Catalog{Config: cfg, registry: newRegistry(cfg.Stages, cfg.Policies), seal: cfg.Seal,
+		log: cfg.Logger.With(slog.String("component", "catalog")), built: newLRU[[sha256.Size]byte, *cached](maxBuilt), old: newLRU[pin, *Object](maxOldVersions)}
+	c.current.Store(&Snapshot{catalog: c})
+	if err := c.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Snapshot returns the configuration as this node knows it.
+func (c *Catalog) Snapshot() *Snapshot { return c.current.Load() }
+
+// Refresh catches up with what other nodes have written.
+func (c *Catalog) Refresh(ctx context.Context) error {
+	head, err := headRevision(ctx, c.DB, "")
+	if err != nil {
+		return err
+	}
+	base := c.Snapshot()
+	if base.revision >= head {
+		return nil
+	}
+	next, err := c.catchUp(ctx, c.DB, base, head)
+	if err != nil {
+		return err
+	}
+	c.publish(next)
+	return nil
+}
+
+// Watch keeps the snapshot current until ctx ends: it hears announcements, and
+// looks by itself every Poll in case one was lost.
+func (c *Catalog) Watch(ctx context.Context) error {
+	wake := make(chan struct{}, 1)
+	err := c.DB.Listen(ctx, channel, func(payload string) {
+		if revision, err := strconv.ParseInt(payload, 10, 64); err == nil && revision <= c.Snapshot().revision {
+			return
+		}
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("listen for revisions: %w", err)
+	}
+	tick := time.NewTicker(c.Poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+		case <-tick.C:
+		}
+		if err := c.Refresh(ctx); err != nil && ctx.Err() == nil {
+			c.log.ErrorContext(ctx, "catch up with the configuration", slog.Any("error", err))
+		}
+	}
+}
+
+// publish swaps the snapshot unless a newer one is there.
+func (c *Catalog) publish(next *Snapshot) {
+	for {
+		old := c.current.Load()
+		if old.revision >= next.revision || c.current.CompareAndSwap(old, next) {
+			return
+		}
+	}
+}
+
+func headRevision(ctx context.Context, q store.Querier, lock string) (int64, error) {
+	var head int64
+	if err := q.QueryRow(ctx, `select revision from catalog_head where id = 1`+lock).Scan(&head); err != nil {
+		return 0, fmt.Errorf("read the catalog's revision: %w", err)
+	}
+	return head, nil
+}
+
+// row is a stored version that is not decoded yet.
+type row struct {
+	object  Object
+	doc     string
+	deleted bool
+}
+
+func scanRow(r store.Row) (row, error) {
+	var x row
+	err := r.Scan(&x.object.ID, &x.object.Kind, &x.object.Type, &x.object.Version, &x.doc, &x.deleted)
+	return x, err
+}
+
+const versionColumns = `id, kind, type, revision, doc, deleted`
+
+// catchUp applies the versions that are newer than base, up to revision head.
+func (c *Catalog) catchUp(ctx context.Context, q store.Querier, base *Snapshot, head int64) (*Snapshot, error) {
+	rows, err := store.Select(ctx, q, scanRow, `select `+versionColumns+` from catalog_versions
+		where current and revision > $1 and revision <= $2 order by revision, id`, base.revision, head)
+	if err != nil {
+		return nil, fmt.Errorf("load the configuration: %w", err)
+	}
+	next := base
+	for _, r := range rows {
+		if r.deleted {
+			next = next.without(r.object.ID)
+			continue
+		}
+		o, err := c.decode(&r.object, []byte(r.doc))
+		if err != nil {
+			return nil, err
+		}
+		next = next.with(o)
+	}
+	if next == base {
+		copied := *base
+		next = &copied
+	}
+	next.revision = head
+	return next, nil
+}
+
+// version loads a superseded version of an object.
+func (c *Catalog) version(ctx context.Context, id uuid.UUID, version int64) (*Object, error) {
+	if o, ok := c.old.get(pin{id, version}); ok {
+		return o, nil
+	}
+	r, err := scanRow(c.DB.QueryRow(ctx, `select `+versionColumns+` from catalog_versions where id = $1 and revision = $2`, id, version))
+	switch {
+	case errors.Is(err, store.ErrNotFound) || (err == nil && r.deleted):
+		return nil, fmt.Errorf("object %s has no version %d", id, version)
+	case err != nil:
+		return nil, fmt.Errorf("load version %d of object %s: %w", version, id, err)
+	}
+	o, err := c.decode(&r.object, []byte(r.doc))
+	if err != nil {
+		return nil, err
+	}
+	c.old.put(pin{id, version}, o)
+	return o, nil
+}

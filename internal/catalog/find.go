@@ -1,0 +1,192 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/field"
+)
+
+// ErrField means that a look-up names a field that the kind does not have.
+var ErrField = errors.New("no such field")
+
+// Find returns the first object of a kind, in its default order, that matches
+// all of match; nil when there is none. An empty typ means all types. A key is
+// a field, "pk", or a path: through a reference ("flow__slug"), or with a
+// comparison (__exact, __iexact, __contains, __icontains, __startswith,
+// __istartswith, __endswith, __isnull, __in). An object as value must be
+// contained in the field. Unknown fields are errors that wrap ErrField.
+func (s *Snapshot) Find(kind, typ string, match map[string]any) (*Object, error) {
+	k, ok := s.catalog.registry.byName[kind]
+	if !ok {
+		return nil, fmt.Errorf("find object of unknown kind %q", kind)
+	}
+	if id, only := match["pk"]; only && len(match) == 1 {
+		parsed, err := uuid.Parse(fmt.Sprint(id))
+		if err != nil {
+			return nil, nil
+		}
+		o, found := s.Get(parsed)
+		if !found || o.Kind != kind || (typ != "" && o.Type != typ) {
+			return nil, nil
+		}
+		return o, nil
+	}
+	for key := range match {
+		if err := s.knows(k, typ, key); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range s.Objects(kind) {
+		if typ != "" && o.Type != typ {
+			continue
+		}
+		all := true
+		for key, want := range match {
+			if !s.matches(k, o, key, want) {
+				all = false
+				break
+			}
+		}
+		if all {
+			return o, nil
+		}
+	}
+	return nil, nil
+}
+
+// Find is Snapshot.Find over the changes made so far.
+func (tx *Tx) Find(kind, typ string, match map[string]any) (*Object, error) {
+	return tx.staged.Find(kind, typ, match)
+}
+
+var comparisons = map[string]func(have, want string) bool{
+	"exact":       func(have, want string) bool { return have == want },
+	"iexact":      strings.EqualFold,
+	"contains":    strings.Contains,
+	"icontains":   func(have, want string) bool { return strings.Contains(strings.ToLower(have), strings.ToLower(want)) },
+	"startswith":  strings.HasPrefix,
+	"istartswith": func(have, want string) bool { return strings.HasPrefix(strings.ToLower(have), strings.ToLower(want)) },
+	"endswith":    strings.HasSuffix,
+}
+
+// knows tells whether the kind has the field that a key begins with.
+func (s *Snapshot) knows(k *kind, typ, key string) error {
+	name, _, _ := strings.Cut(key, "__")
+	if name == "pk" || name == "policybindingmodel_ptr_id" && k.target {
+		return nil
+	}
+	doc, ok := k.fresh(typ)
+	if !ok {
+		doc = k.stranger(typ)
+	}
+	for _, part := range k.parts(doc) {
+		if _, ok := field.Lookup(part, name); ok {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s %q: %w", strings.ToLower(k.label), key, ErrField)
+}
+
+func (s *Snapshot) matches(k *kind, o *Object, key string, want any) bool {
+	name, rest, path := strings.Cut(key, "__")
+	if name == "pk" {
+		return fmt.Sprint(want) == o.ID.String()
+	}
+	if name == "policybindingmodel_ptr_id" {
+		return fmt.Sprint(want) == PolicyTargetID(o.ID).String()
+	}
+	for _, part := range k.parts(o.Doc) {
+		spec, ok := field.Lookup(part, name)
+		if !ok {
+			continue
+		}
+		have, _ := field.Get(part, name)
+		if path {
+			return s.matchPath(spec, have, rest, want)
+		}
+		if spec.Ref == "target" {
+			if id, ok := s.ResolveTarget(want); ok {
+				want = id.String()
+			}
+		}
+		if object, ok := want.(map[string]any); ok && spec.Type == "object" {
+			return contains(have, object)
+		}
+		normal, ok := field.Normalize(part, name, want)
+		return ok && reflect.DeepEqual(normal, have)
+	}
+	return false
+}
+
+func (s *Snapshot) matchPath(spec field.Spec, have any, rest string, want any) bool {
+	if compare, ok := comparisons[rest]; ok {
+		if object, isMap := want.(map[string]any); isMap && rest == "contains" {
+			return contains(have, object)
+		}
+		return have != nil && compare(fmt.Sprint(have), fmt.Sprint(want))
+	}
+	switch rest {
+	case "isnull":
+		return (have == nil) == (want == true)
+	case "in":
+		list, _ := want.([]any)
+		for _, item := range list {
+			if fmt.Sprint(item) == fmt.Sprint(have) {
+				return true
+			}
+		}
+		return false
+	}
+	if object, ok := have.(map[string]any); ok {
+		return contains(object, map[string]any{rest: want})
+	}
+	if spec.Ref == "" || have == nil {
+		return false
+	}
+	id, err := uuid.Parse(fmt.Sprint(have))
+	if err != nil {
+		return false
+	}
+	other, ok := s.Get(id)
+	return ok && s.matches(s.catalog.registry.byName[other.Kind], other, rest, want)
+}
+
+// contains tells whether have holds all of want: objects by their members,
+// lists by their items.
+func contains(have, want any) bool {
+	switch w := want.(type) {
+	case map[string]any:
+		h, ok := have.(map[string]any)
+		if !ok {
+			return false
+		}
+		for key, v := range w {
+			item, ok := h[key]
+			if !ok || !contains(item, v) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		h, ok := have.([]any)
+		if !ok {
+			return false
+		}
+		for _, v := range w {
+			found := false
+			for _, item := range h {
+				found = found || contains(item, v)
+			}
+			if !found {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.DeepEqual(have, want) || fmt.Sprint(have) == fmt.Sprint(want)
+}
