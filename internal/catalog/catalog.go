@@ -47,9 +47,6 @@ type Config struct {
 	Logger *slog.Logger
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
-	// Poll is how often Watch looks for revisions that nobody announced; two
-	// seconds when 0.
-	Poll time.Duration
 }
 
 // Catalog is the configuration of one installation, as one node has it. It is
@@ -84,9 +81,6 @@ func Open(ctx context.Context, cfg Config) (*Catalog, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	if cfg.Poll <= 0 {
-		cfg.Poll = 2 * time.Second
-	}
 	c := &Catalog{Config: cfg, registry: newRegistry(cfg.Stages, cfg.Policies), seal: cfg.Seal,
 		log: cfg.Logger.With(slog.String("component", "catalog")), built: newLRU[[sha256.Size]byte, *cached](maxBuilt), old: newLRU[pin, *Object](maxOldVersions)}
 	c.current.Store(&Snapshot{catalog: c})
@@ -118,8 +112,8 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 }
 
 // Watch keeps the snapshot current until ctx ends: it hears announcements, and
-// looks by itself every Poll in case one was lost.
-func (c *Catalog) Watch(ctx context.Context) error {
+// looks by itself every poll in case one was lost.
+func (c *Catalog) Watch(ctx context.Context, poll time.Duration) error {
 	wake := make(chan struct{}, 1)
 	err := c.DB.Listen(ctx, channel, func(payload string) {
 		if revision, err := strconv.ParseInt(payload, 10, 64); err == nil && revision <= c.Snapshot().revision {
@@ -133,7 +127,7 @@ func (c *Catalog) Watch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for revisions: %w", err)
 	}
-	tick := time.NewTicker(c.Poll)
+	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
 		select {

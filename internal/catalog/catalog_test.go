@@ -426,10 +426,10 @@ func TestPropagation(t *testing.T) {
 		for name, poll := range map[string]time.Duration{"announced": time.Hour, "found by looking": 10 * time.Millisecond} {
 			t.Run(name, func(t *testing.T) {
 				writer := open(t, db, nil)
-				reader := open(t, db, func(c *catalog.Config) { c.Poll = poll })
+				reader := open(t, db, nil)
 				ctx, stop := context.WithCancel(t.Context())
 				done := make(chan error)
-				go func() { done <- reader.Watch(ctx) }()
+				go func() { done <- reader.Watch(ctx, poll) }()
 				slug := "flow-" + uuid.NewString()
 				// Written until heard: listening begins in the background.
 				deadline := time.After(30 * time.Second)

@@ -183,3 +183,12 @@ func (c *Catalog) identify(o *Object) {
 		d.SetIdentity(o.ID, o.Version)
 	}
 }
+
+// Encode returns the fields of an object as JSON values, without secrets.
+func (c *Catalog) Encode(o *Object) map[string]any {
+	out := map[string]any{}
+	for _, part := range c.registry.byName[o.Kind].parts(o.Doc) {
+		maps.Copy(out, field.Encode(part, field.Public))
+	}
+	return out
+}

@@ -96,6 +96,14 @@ func (tx *Tx) Patch(id uuid.UUID, data map[string]any) (o *Object, unknown []str
 	return o, unknown, nil
 }
 
+// Check validates data as Patch would and changes nothing.
+func (tx *Tx) Check(id uuid.UUID, data map[string]any) error {
+	staged, touched, order := tx.staged, maps.Clone(tx.touched), slices.Clone(tx.order)
+	_, _, err := tx.Patch(id, data)
+	tx.staged, tx.touched, tx.order = staged, touched, order
+	return err
+}
+
 // fill decodes data into the object, checks it and stages it.
 func (tx *Tx) fill(k *kind, o *Object, data map[string]any, mode field.Mode) ([]string, error) {
 	data = tx.resolveTargets(k, o.Doc, data)

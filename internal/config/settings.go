@@ -44,7 +44,7 @@ func Settings() []Setting {
 			c.Bootstrap.Password = Secret(v)
 			return nil
 		}},
-		{"bootstrap_token", "first start: API token of akadmin; at least 32 characters", true, setBootstrapToken},
+		{"bootstrap_token", "first start: API token of akadmin; at least 16 characters", true, setBootstrapToken},
 		{"bootstrap_email", "first start: e-mail address of akadmin", false, func(c *Config, v string) error {
 			c.Bootstrap.Email = v
 			return nil
@@ -64,7 +64,7 @@ func Settings() []Setting {
 			return nil
 		}},
 		{"hash_memory", "Argon2id memory of new password hashes, in KiB", false, func(c *Config, v string) error {
-			return number(&c.Hashing.MemoryKiB, v, 8*1024, 1024*1024)
+			return number(&c.Hashing.MemoryKiB, v, 7*1024, 256*1024)
 		}},
 		{"hash_time", "Argon2id passes of new password hashes", false, func(c *Config, v string) error {
 			return number(&c.Hashing.Time, v, 1, 16)
@@ -76,7 +76,7 @@ func Settings() []Setting {
 			return number(&c.Hashing.Workers, v, 0, 1024)
 		}},
 		{"hash_queue", "passwords that may wait to be hashed", false, func(c *Config, v string) error {
-			return number(&c.Hashing.Queue, v, 0, 65536)
+			return number(&c.Hashing.Queue, v, 1, 65536)
 		}},
 		{"max_body", "largest request body, in bytes", false, func(c *Config, v string) error {
 			return number(&c.Limits.BodyBytes, v, 1024, 1<<30)
@@ -105,9 +105,12 @@ func Settings() []Setting {
 	}
 }
 
-// minKeyLength is what WEIR_SECRET_KEY and WEIR_BOOTSTRAP_TOKEN must have: 32
-// random characters cannot be guessed.
-const minKeyLength = 32
+// The secret key is not stretched, so it has to be long and random. A token is
+// only ever tried over the network.
+const (
+	minKeyLength   = 32
+	minTokenLength = 16
+)
 
 func notEmpty(v string) error {
 	if v == "" {
@@ -159,8 +162,8 @@ func setSecretKey(c *Config, v string) error {
 }
 
 func setBootstrapToken(c *Config, v string) error {
-	if v != "" && len(v) < minKeyLength {
-		return fmt.Errorf("must have at least %d characters", minKeyLength)
+	if v != "" && len(v) < minTokenLength {
+		return fmt.Errorf("must have at least %d characters", minTokenLength)
 	}
 	c.Bootstrap.Token = Secret(v)
 	return nil

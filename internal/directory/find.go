@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -36,7 +37,7 @@ func (d *Directory) Lookup(ctx context.Context, fields []string, typed string, c
 		case "upn":
 			either = append(either, "u.upn_key = "+args.Add(Key(typed))+" and u.upn_key <> ''")
 		default:
-			return nil, fmt.Errorf("look up user by %q: no such field", f)
+			return nil, fmt.Errorf("look up user by %q: %w", f, ErrField)
 		}
 	}
 	if len(either) == 0 {
@@ -94,6 +95,10 @@ var (
 	groupMatches = map[string]string{"pk": "g.id", "id": "g.id", "name": "g.name", "is_superuser": "g.is_superuser"}
 )
 
+// ErrField means that a search names a field that cannot be matched, or a value
+// that the field cannot have.
+var ErrField = errors.New("cannot be matched")
+
 // FindUsers returns the users that match all of match, by id: a field equals
 // its value, "field__iexact" compares folded, and "attributes" is contained in
 // the user's attributes. An unknown field is an error.
@@ -142,7 +147,7 @@ func newFilter(kind string, columns map[string]string, match map[string]any) (fi
 		column, folded := strings.CutSuffix(name, "__iexact")
 		column, ok := columns[column]
 		if !ok {
-			return f, fmt.Errorf("find %s: it has no field %q to match", kind, name)
+			return f, fmt.Errorf("find %s: %w: %q", kind, ErrField, name)
 		}
 		text, isText := value.(string)
 		switch {
@@ -153,11 +158,11 @@ func newFilter(kind string, columns map[string]string, match map[string]any) (fi
 		case column == "g.name" && folded && isText:
 			f.terms = append(f.terms, "g.name_key = "+f.args.Add(Key(text)))
 		case folded:
-			return f, fmt.Errorf("find %s: %q cannot be compared without case", kind, name)
+			return f, fmt.Errorf("find %s: %w without case: %q", kind, ErrField, name)
 		default:
 			v, err := bindable(column, value)
 			if err != nil {
-				return f, fmt.Errorf("find %s: %q: %w", kind, name, err)
+				return f, fmt.Errorf("find %s: %w so: %q: %w", kind, ErrField, name, err)
 			}
 			f.terms = append(f.terms, column+" = "+f.args.Add(v))
 		}

@@ -84,7 +84,12 @@ func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
 	}
 	if len(data) > maxContextBytes {
-		details = map[string]any{"message": fmt.Sprintf("The context is left out: it has %d bytes.", len(data)), "http_request": details["http_request"]}
+		for name := range details {
+			if name != "http_request" {
+				delete(details, name)
+			}
+		}
+		details["message"] = fmt.Sprintf("The context is left out: it has %d bytes.", len(data))
 	}
 	_, err = tx.Exec(ctx, `insert into events (id, action, app, user_json, context, client_ip, brand, created, expires)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,

@@ -67,7 +67,7 @@ func TestRecord(t *testing.T) {
 			  "context": {}, "client_ip": "255.255.255.255", "brand": {}}`},
 		{"an event about nobody has an empty user",
 			Event{Action: SystemException, Context: map[string]any{"message": strings.Repeat("x", 100), "big": bigContext()}},
-			`{"user": {}, "context": {"message": "The context is left out: it has 82144 bytes.", "http_request": null}, "client_ip": "255.255.255.255", "brand": {}}`},
+			`{"user": {}, "context": {"message": "The context is left out: it has 82162 bytes."}, "client_ip": "255.255.255.255", "brand": {}}`},
 		{"a typed user has no pk",
 			Event{Action: LoginFailed, User: identity.NewPerson(identity.User{Username: "b\x00ob"}, nil)},
 			`{"user": {"pk": null, "username": "bob", "email": ""}, "context": {}, "client_ip": "255.255.255.255", "brand": {}}`},

@@ -15,16 +15,14 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/session"
-	"github.com/weir-id/weir/internal/session/token"
 	"github.com/weir-id/weir/policy"
 )
 
 // Sessions finds out whom a request belongs to; *session.Manager does.
 type Sessions interface {
-	Current(ctx context.Context, cookie string, flowID uuid.UUID) (*session.Current, error)
-	Enforce(ctx context.Context, c *session.Current, h *policy.HTTPRequest, brand *flow.Brand) (*session.Broken, error)
-	Touch(ctx context.Context, c *session.Current, h *policy.HTTPRequest)
-	Bearer(ctx context.Context, key string) (*identity.Person, *token.Token, error)
+	Load(ctx context.Context, cookie string, flowID uuid.UUID) (*session.Current, error)
+	Check(ctx context.Context, c *session.Current, h *policy.HTTPRequest) (*session.Current, error)
+	Bearer(ctx context.Context, key string) (owner *identity.Person, ok bool, err error)
 }
 
 // Config is what a Runner needs. Sessions and Executor are required.

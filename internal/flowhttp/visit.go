@@ -14,7 +14,6 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/session"
-	"github.com/weir-id/weir/internal/session/token"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -55,12 +54,11 @@ func (r *Runner) Current(w http.ResponseWriter, req *http.Request) (*session.Cur
 // that is refused.
 func (r *Runner) Visit(w http.ResponseWriter, req *http.Request, flowID uuid.UUID, bearer bool) (*Visit, error) {
 	ctx, info := req.Context(), request.From(req.Context())
-	brand := r.Executor.Catalog().BrandFor(hostname(info.Host))
-	current, err := r.session(ctx, session.ReadCookie(req, info.Secure, info.Outpost), flowID, request.Policy(req, nil), brand)
+	current, err := r.session(ctx, session.ReadCookie(req, info.Secure, info.Outpost), flowID, request.Policy(req, nil))
 	if err != nil {
 		return nil, err
 	}
-	v := &Visit{Current: current, User: current.Person, Brand: brand}
+	v := &Visit{Current: current, User: current.Person, Brand: r.Brand(req)}
 	if bearer {
 		if v.User, v.Token, err = r.bearer(ctx, req, v.User); err != nil {
 			return nil, err
@@ -73,22 +71,19 @@ func (r *Runner) Visit(w http.ResponseWriter, req *http.Request, flowID uuid.UUI
 	return v, nil
 }
 
+// Brand returns the brand of a request's host.
+func (r *Runner) Brand(req *http.Request) *flow.Brand {
+	return r.Executor.Catalog().BrandFor(hostname(request.From(req.Context()).Host))
+}
+
 // session reads the session of a cookie's value. One that is bound to a network
 // or a place and was used from another ends here; the request goes on without.
-func (r *Runner) session(ctx context.Context, value string, flowID uuid.UUID, h *policy.HTTPRequest, brand *flow.Brand) (*session.Current, error) {
-	current, err := r.Sessions.Current(ctx, value, flowID)
+func (r *Runner) session(ctx context.Context, value string, flowID uuid.UUID, h *policy.HTTPRequest) (*session.Current, error) {
+	current, err := r.Sessions.Load(ctx, value, flowID)
 	if err != nil {
 		return nil, err
 	}
-	broken, err := r.Sessions.Enforce(ctx, current, h, brand)
-	if err != nil {
-		return nil, err
-	}
-	if broken != nil {
-		return r.Sessions.Current(ctx, "", flowID)
-	}
-	r.Sessions.Touch(ctx, current, h)
-	return current, nil
+	return r.Sessions.Check(ctx, current, h)
 }
 
 // bearer returns the person of the API token, or else the one given.
@@ -97,12 +92,12 @@ func (r *Runner) bearer(ctx context.Context, req *http.Request, person *identity
 	if !strings.EqualFold(scheme, "Bearer") {
 		return person, false, nil
 	}
-	owner, _, err := r.Sessions.Bearer(ctx, strings.TrimSpace(key))
+	owner, ok, err := r.Sessions.Bearer(ctx, strings.TrimSpace(key))
 	switch {
-	case errors.Is(err, token.ErrNone):
-		return nil, false, ErrBearer
 	case err != nil:
 		return nil, false, err
+	case !ok:
+		return nil, false, ErrBearer
 	}
 	return owner, true, nil
 }

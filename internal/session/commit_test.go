@@ -304,7 +304,9 @@ func TestFailedEffectChangesNothing(t *testing.T) {
 		_, err := f.Commit(t.Context(), &flow.Commit{Session: c.Session, Flow: of, Before: c.Execution, After: f.plan(of, "after"),
 			Login: &flow.Login{User: p}, User: c.Person, Events: []flow.Event{{Action: "login"}},
 			Apply: []func(context.Context, flow.Tx) error{
-				func(ctx context.Context, tx flow.Tx) error { return f.people.SetPasswordHash(ctx, tx.(store.Tx), p.ID, "!x") },
+				func(ctx context.Context, tx flow.Tx) error {
+					return f.people.SetPasswordHash(ctx, tx.(store.Tx), p.ID, "!x")
+				},
 				func(context.Context, flow.Tx) error { return boom },
 			}})
 		if !errors.Is(err, boom) {

@@ -21,8 +21,6 @@ type Metrics struct {
 	Stage *prometheus.HistogramVec
 	// Hash times the hashing of passwords, waiting excluded.
 	Hash prometheus.Histogram
-	// HashQueue is the number of passwords that wait to be hashed.
-	HashQueue prometheus.Gauge
 	// Repeats counts submits that were answered with the result of an
 	// identical one.
 	Repeats prometheus.Counter
@@ -48,15 +46,19 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "weir_password_hash_duration_seconds", Help: "Time to hash a password.",
 			Buckets: prometheus.ExponentialBuckets(5e-3, 2, 10),
 		}),
-		HashQueue: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "weir_password_hash_queue", Help: "Passwords waiting to be hashed.",
-		}),
 		Repeats: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "weir_flow_repeated_submits_total", Help: "Submits answered with the result of an identical one.",
 		}),
 	}
-	reg.MustRegister(m.Requests, m.InFlight, m.Plan, m.Stage, m.Hash, m.HashQueue, m.Repeats)
+	reg.MustRegister(m.Requests, m.InFlight, m.Plan, m.Stage, m.Hash, m.Repeats)
 	return m
+}
+
+// WatchHashQueue registers a gauge of the passwords that wait to be hashed.
+func WatchHashQueue(reg prometheus.Registerer, waiting func() int) {
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "weir_password_hash_queue", Help: "Passwords waiting to be hashed.",
+	}, func() float64 { return float64(waiting()) }))
 }
 
 // ObserveRequest records one request. pattern is the route's pattern, "" when

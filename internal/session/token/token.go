@@ -180,3 +180,16 @@ func (t *Tokens) Delete(ctx context.Context, tx store.Tx, id uuid.UUID) error {
 	}
 	return nil
 }
+
+// Update stores description and end of a token. The error wraps ErrNone when
+// there is none.
+func (t *Tokens) Update(ctx context.Context, tx store.Tx, tok Token) error {
+	n, err := tx.Exec(ctx, "update tokens set description = $2, expires = $3, expiring = $4 where id = $1", tok.ID, tok.Description, tok.Expires, tok.Expiring)
+	if err == nil && n == 0 {
+		err = ErrNone
+	}
+	if err != nil {
+		return fmt.Errorf("update token %s: %w", tok.Identifier, err)
+	}
+	return nil
+}

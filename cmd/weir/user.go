@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/weir-id/weir"
+)
+
+func userCommand(s *settings) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "user",
+		Short: "Create users and set passwords",
+		Args:  usage(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(userCreateCommand(s), userPasswordCommand(s))
+	return cmd
+}
+
+func userCreateCommand(s *settings) *cobra.Command {
+	var user weir.NewUser
+	var fromStdin bool
+	cmd := &cobra.Command{
+		Use:   "create NAME",
+		Short: "Create a user",
+		Args:  usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			user.Username = args[0]
+			if fromStdin {
+				if user.Password, err = readLine(cmd.InOrStdin()); err != nil {
+					return err
+				}
+			}
+			in, err := s.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, in.Close()) }()
+			id, err := in.CreateUser(cmd.Context(), user)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "created user %s (id %d)\n", user.Username, id)
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&user.Email, "email", "", "e-mail address")
+	flags.StringVar(&user.Name, "name", "", "name as people see it")
+	flags.BoolVar(&user.Superuser, "superuser", false, "make the user an administrator")
+	flags.BoolVar(&fromStdin, "password-stdin", false, "read the password from the first line of standard input; without it the user has none")
+	return cmd
+}
+
+func userPasswordCommand(s *settings) *cobra.Command {
+	var fromStdin bool
+	cmd := &cobra.Command{
+		Use:   "password NAME",
+		Short: "Set a user's password and end their sessions",
+		Args:  usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			read := askPassword
+			if fromStdin {
+				read = func(cmd *cobra.Command) (string, error) { return readLine(cmd.InOrStdin()) }
+			}
+			plain, err := read(cmd)
+			if err != nil {
+				return err
+			}
+			in, err := s.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, in.Close()) }()
+			if err := in.SetPassword(cmd.Context(), args[0], plain); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "set the password of %s and ended their sessions\n", args[0])
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from the first line of standard input")
+	return cmd
+}
+
+// maxLine bounds a password that is read, in bytes.
+const maxLine = 64 << 10
+
+// readLine reads the first line. Blanks belong to the password.
+func readLine(r io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(r, maxLine)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	if line = strings.TrimRight(line, "\r\n"); line == "" {
+		return "", errUsage{errors.New("standard input holds no password")}
+	}
+	return line, nil
+}
+
+// askPassword asks twice, without showing what is typed.
+func askPassword(cmd *cobra.Command) (string, error) {
+	fd := int(os.Stdin.Fd())
+	if !term.IsTerminal(fd) {
+		return "", errUsage{errors.New("standard input is no terminal; use --password-stdin")}
+	}
+	var typed [2]string
+	for i, prompt := range []string{"New password: ", "Again: "} {
+		fmt.Fprint(cmd.ErrOrStderr(), prompt)
+		b, err := term.ReadPassword(fd)
+		fmt.Fprintln(cmd.ErrOrStderr())
+		if err != nil {
+			return "", fmt.Errorf("read password: %w", err)
+		}
+		typed[i] = string(b)
+	}
+	if typed[0] != typed[1] {
+		return "", errors.New("the two passwords differ")
+	}
+	return typed[0], nil
+}

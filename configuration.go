@@ -1,0 +1,107 @@
+package weir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/weir-id/weir/internal/blueprint"
+	"github.com/weir-id/weir/internal/resource"
+	"github.com/weir-id/weir/internal/store"
+)
+
+// Report tells what applying blueprints did.
+type Report = blueprint.Report
+
+// BlueprintErrors are the problems of blueprints, each with file, line and column.
+type BlueprintErrors = blueprint.Errors
+
+// importer returns an importer. The folder of the settings comes before the
+// default blueprints where one blueprint applies another, and is what !File
+// reads from.
+func (in *Installation) importer() (*blueprint.Importer, error) {
+	c := blueprint.Config{
+		Catalog: in.catalog, Registry: resource.NewRegistry(in.catalog, in.people, in.tokens),
+		Instances: blueprint.Folder(blueprint.Defaults()), Logger: in.log,
+	}
+	if in.config.Blueprints != "" {
+		if in.files == nil {
+			root, err := os.OpenRoot(in.config.Blueprints)
+			if err != nil {
+				return nil, fmt.Errorf("open folder of blueprints: %w", err)
+			}
+			in.files = root
+		}
+		c.Files = in.files
+		c.Instances = blueprint.Folder(in.files.FS(), blueprint.Defaults())
+	}
+	return blueprint.New(c), nil
+}
+
+// installDefaults applies the default blueprints once, in the life of the
+// installation: what an administrator makes of them afterwards stays.
+func (in *Installation) installDefaults(ctx context.Context) error {
+	done, err := in.closed(ctx, in.db, latchDefaults, "")
+	if err != nil || done {
+		return err
+	}
+	importer, err := in.importer()
+	if err != nil {
+		return err
+	}
+	files, err := blueprint.Files(ctx, blueprint.Defaults())
+	if err != nil {
+		return err
+	}
+	if _, err := importer.Apply(ctx, files, blueprint.Options{Actor: "weir", Source: "first start"}); err != nil {
+		return fmt.Errorf("apply the default blueprints: %w", err)
+	}
+	return in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error { return in.shut(ctx, tx, latchDefaults) })
+}
+
+// Apply applies the blueprints at the paths, all or nothing. A dry run keeps
+// nothing and tells what would happen. The error is BlueprintErrors when the
+// files are at fault; the report still holds the warnings then.
+func (in *Installation) Apply(ctx context.Context, paths []string, dryRun bool) (*Report, error) {
+	var files []blueprint.File
+	for _, path := range paths {
+		data, err := readBlueprint(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, blueprint.File{Name: path, Data: data})
+	}
+	if !dryRun {
+		// Before anything else, or a later first start would overwrite what
+		// these files make of the default flows.
+		if err := in.installDefaults(ctx); err != nil {
+			return nil, err
+		}
+	}
+	importer, err := in.importer()
+	if err != nil {
+		return nil, err
+	}
+	return importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, Actor: "weir apply", Source: "command"})
+}
+
+// readBlueprint reads one byte more than a blueprint may have, so that loading
+// it says what is wrong.
+func readBlueprint(path string) (data []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read blueprint: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read blueprint: %w", err)
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("read blueprint: %w", &fs.PathError{Op: "read", Path: path, Err: errors.New("is a folder")})
+	}
+	return io.ReadAll(io.LimitReader(f, blueprint.MaxBytes+1))
+}

@@ -1,0 +1,150 @@
+package weir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/config"
+	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/directory/password"
+	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/seal"
+	"github.com/weir-id/weir/internal/session"
+	"github.com/weir-id/weir/internal/session/token"
+	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/internal/store/dial"
+	"github.com/weir-id/weir/internal/telemetry"
+)
+
+// Settings are the settings of an installation; see DefaultSettings.
+type Settings = config.Config
+
+// Secret is a setting that is never printed.
+type Secret = config.Secret
+
+// DefaultSettings returns settings with their defaults: SQLite in ./data.
+func DefaultSettings() Settings { return config.New() }
+
+// Config says how to open an installation.
+type Config struct {
+	Settings
+	// Log receives everything that is logged; by default lines on stderr as
+	// Settings.Log says.
+	Log *slog.Logger
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+}
+
+// Installation is an open database with its configuration and its people,
+// without a server: what the commands work on.
+type Installation struct {
+	config     Settings
+	log        *slog.Logger
+	now        func() time.Time
+	registry   *prometheus.Registry
+	metrics    *telemetry.Metrics
+	db         store.DB
+	installID  string
+	people     *directory.Directory
+	tokens     *token.Tokens
+	events     *event.Recorder
+	sessions   *session.Manager
+	stageTypes []flow.StageType
+	catalog    *catalog.Catalog
+	// files is the folder of blueprints; nil until it is needed.
+	files *os.Root
+}
+
+// Connect opens the database, brings its schema up to date and loads the
+// configuration. Nothing is set up and nothing runs in the background. The
+// caller closes the installation.
+func Connect(ctx context.Context, cfg Config) (*Installation, error) {
+	in := &Installation{config: cfg.Settings, log: cfg.Log, now: cfg.Now, registry: prometheus.NewRegistry()}
+	if in.log == nil {
+		in.log = telemetry.NewLogger(os.Stderr, cfg.Settings.Log.Level, cfg.Settings.Log.JSON)
+	}
+	if in.now == nil {
+		in.now = time.Now
+	}
+	in.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	in.metrics = telemetry.NewMetrics(in.registry)
+	if err := in.open(ctx); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return in, nil
+}
+
+func (in *Installation) open(ctx context.Context) error {
+	secret, err := secretKey(&in.config)
+	if err != nil {
+		return err
+	}
+	if in.db, err = dial.Open(ctx, dial.Options{URL: in.config.DatabaseURL.Reveal(), DataDir: in.config.Data, Logger: in.log}); err != nil {
+		return err
+	}
+	keys, installID, err := seal.LoadOrCreate(ctx, in.db, secret)
+	if err != nil {
+		return fmt.Errorf("open the keys of the installation: %w", err)
+	}
+	in.installID = installID
+	hashing := in.config.Hashing
+	queue := password.NewQueue(password.QueueConfig{Workers: hashing.Workers, MaxWaiting: hashing.Queue,
+		Hashed: func(d time.Duration) { in.metrics.Hash.Observe(d.Seconds()) }})
+	telemetry.WatchHashQueue(in.registry, queue.Waiting)
+	hasher, err := password.NewHasher(password.Params{MemoryKiB: hashing.MemoryKiB, Passes: hashing.Time, Lanes: hashing.Threads}, queue)
+	if err != nil {
+		return err
+	}
+	in.tokens = token.New(in.db, keys.Box("token"), in.now)
+	in.people = directory.New(directory.Config{DB: in.db, Hasher: hasher, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
+	in.events = &event.Recorder{Now: in.now}
+	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
+		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: keys.Box("device cookie")})
+	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyTypes(),
+		Seal: keys.Box("catalog"), Exists: in.people.Exists, Logger: in.log, Now: in.now})
+	if err != nil {
+		return err
+	}
+	return nil
+}
+
+// pages are the templates of the stage types that ask something.
+func (in *Installation) pages() []fs.FS {
+	var out []fs.FS
+	for _, t := range in.stageTypes {
+		if t.Pages != nil {
+			out = append(out, t.Pages)
+		}
+	}
+	return out
+}
+
+// view is the configuration as the engine sees it.
+func (in *Installation) view() flow.Catalog { return in.catalog.Snapshot() }
+
+// Close closes the database once nothing uses it any more.
+func (in *Installation) Close() error {
+	if in.sessions != nil {
+		in.sessions.Close()
+	}
+	var err error
+	if in.files != nil {
+		err = in.files.Close()
+	}
+	if in.db != nil {
+		err = errors.Join(err, in.db.Close())
+	}
+	return err
+}

@@ -1,0 +1,318 @@
+package blueprint
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/internal/resource"
+)
+
+// apply applies one entry: what it stands for is resolved in the order model,
+// conditions, identifiers, attributes, state, permissions.
+func (s *scope) apply(e *entry) error {
+	model, err := wantText(s, e.model, "the model")
+	if err != nil {
+		return err
+	}
+	if strings.Count(model, ".") != 1 {
+		return s.fail(e.model.at(), "the model %q must be an app and a name with a dot between", model)
+	}
+	meta := strings.EqualFold(model, metaApply)
+	var kind resource.Kind
+	if !meta {
+		// Before the conditions: a false condition must not hide a misspelt
+		// model.
+		if kind, err = s.registry.Kind(model); err != nil {
+			return s.fail(e.model.at(), "%v", err)
+		}
+	}
+	ok, err := s.conditions(e)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		s.skip(e, model, "a condition is not met")
+		return nil
+	}
+	if meta {
+		return s.applyOther(e)
+	}
+	match, err := s.fields(e.identifiers)
+	if err != nil {
+		return err
+	}
+	for key, v := range match {
+		// An object stands for its key.
+		if m, ok := v.(map[string]any); ok && m["pk"] != nil {
+			match[key] = m["pk"]
+		}
+	}
+	attrs, err := s.fields(e.attrs)
+	if err != nil {
+		return err
+	}
+	wanted, err := s.state(e)
+	if err != nil {
+		return err
+	}
+	ref, err := s.find(e, kind, match, wanted)
+	if err != nil {
+		return err
+	}
+	ref, err = s.write(e, kind, wanted, ref, match, attrs)
+	if err != nil || ref == nil {
+		return err
+	}
+	s.register(e, ref)
+	return s.grant(e, ref)
+}
+
+func (s *scope) conditions(e *entry) (bool, error) {
+	if e.conditions == nil {
+		return true, nil
+	}
+	// All are resolved before any is judged, as the format has it.
+	resolved, err := s.resolve(e.conditions)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(resolved.([]any), func(c any) bool { return !truthy(c) }), nil
+}
+
+func (s *scope) state(e *entry) (state, error) {
+	if e.state == nil {
+		return present, nil
+	}
+	resolved, err := s.resolve(e.state)
+	if err != nil {
+		return "", err
+	}
+	word, _ := resolved.(string)
+	if !slices.Contains(states, word) {
+		return "", s.fail(e.state.at(), "the state must be one of %s", strings.Join(states, ", "))
+	}
+	return state(word), nil
+}
+
+// fields resolves identifiers or attributes and replaces exported keys.
+func (s *scope) fields(m *mapping) (map[string]any, error) {
+	if m == nil {
+		return map[string]any{}, nil
+	}
+	resolved, err := s.resolve(m)
+	if err != nil {
+		return nil, err
+	}
+	out := resolved.(map[string]any)
+	if len(s.keys) == 0 {
+		return out, nil
+	}
+	for name, v := range out {
+		if name != "pk" {
+			out[name] = s.replaceKeys(v)
+		}
+	}
+	return out, nil
+}
+
+// replaceKeys puts the key of a stored object where the key that it had when
+// it was exported stands: as the value, in a list or in a mapping.
+func (s *scope) replaceKeys(v any) any {
+	one := func(v any) any {
+		if old, ok := v.(string); ok {
+			if key, ok := s.keys[old]; ok {
+				return key
+			}
+		}
+		return v
+	}
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = one(v[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k := range v {
+			out[k] = one(v[k])
+		}
+		return out
+	}
+	return one(v)
+}
+
+// find looks for the entry's object: by pk, else by all other identifiers
+// together.
+func (s *scope) find(e *entry, kind resource.Kind, match map[string]any, wanted state) (*resource.Ref, error) {
+	if len(match) == 0 {
+		if wanted == absent {
+			return nil, nil
+		}
+		return nil, s.fail(e.position, "the entry needs identifiers, so that its object can be found again")
+	}
+	rest := maps.Clone(match)
+	delete(rest, "pk")
+	if pk, ok := match["pk"]; ok {
+		ref, err := kind.Find(s.ctx, s.tx, map[string]any{"pk": pk})
+		if err != nil || ref != nil {
+			return ref, s.entryError(e, err)
+		}
+	}
+	if len(rest) == 0 {
+		return nil, nil
+	}
+	ref, err := kind.Find(s.ctx, s.tx, rest)
+	return ref, s.entryError(e, err)
+}
+
+// write does what the state asks for. It returns nil when the entry has no
+// object afterwards.
+func (s *scope) write(e *entry, kind resource.Kind, wanted state, ref *resource.Ref, match, attrs map[string]any) (*resource.Ref, error) {
+	data := merge(attrs, match)
+	delete(data, "pk")
+	switch {
+	case wanted == absent && ref == nil:
+		s.skip(e, kind.Model(), "there is nothing to delete")
+		return nil, nil
+	case wanted == absent:
+		if err := kind.Delete(s.ctx, s.tx, ref); err != nil {
+			return nil, s.entryError(e, err)
+		}
+		s.note(e, Delete, ref, nil)
+		s.skipped[e.id] = true
+		return nil, nil
+	case ref == nil:
+		pk, err := s.presetKey(e, match)
+		if err != nil {
+			return nil, err
+		}
+		ref, unknown, err := kind.Create(s.ctx, s.tx, pk, data)
+		if err != nil {
+			return nil, s.entryError(e, err)
+		}
+		s.ignored(e, kind, unknown)
+		s.note(e, Create, ref, nil)
+		return ref, nil
+	case wanted == mustCreated:
+		return nil, s.exists(e, ref, match)
+	case wanted == created:
+		if err := kind.Check(s.ctx, s.tx, ref, data); err != nil {
+			return nil, s.entryError(e, err)
+		}
+		s.note(e, Unchanged, ref, nil)
+		return ref, nil
+	}
+	changed, unknown, err := kind.Update(s.ctx, s.tx, ref, data)
+	if err != nil {
+		return nil, s.entryError(e, err)
+	}
+	s.ignored(e, kind, unknown)
+	if len(changed) == 0 {
+		s.note(e, Unchanged, ref, nil)
+		return ref, nil
+	}
+	s.note(e, Update, ref, changed)
+	return ref, nil
+}
+
+// presetKey is the key that a new object shall have: an import into an empty
+// store keeps the keys of the export.
+func (s *scope) presetKey(e *entry, match map[string]any) (string, error) {
+	switch pk := match["pk"].(type) {
+	case nil:
+		return "", nil
+	case string, int64:
+		return keyText(pk), nil
+	default:
+		return "", s.fieldError(e, "pk", field.CodeInvalid, "the key must be text, not "+kindOf(pk))
+	}
+}
+
+// exists refuses an entry that must make its object, naming each identifier.
+func (s *scope) exists(e *entry, ref *resource.Ref, match map[string]any) error {
+	var errs Errors
+	for _, name := range slices.Sorted(maps.Keys(match)) {
+		errs = append(errs, s.fieldError(e, name, field.CodeUnique, fmt.Sprintf("%s exists already, but the entry demands that it does not.", ref.Name)))
+	}
+	return errs
+}
+
+func (s *scope) register(e *entry, ref *resource.Ref) {
+	if pk, ok := text(e.identifiers.get("pk")); ok {
+		s.keys[pk] = ref.Key
+	}
+	if e.id != "" && s.ids[e.id] == nil {
+		s.ids[e.id] = ref
+	}
+}
+
+// ignored warns of attributes that the model does not have. Identifiers that
+// are look-up paths are no attributes.
+func (s *scope) ignored(e *entry, kind resource.Kind, unknown []string) {
+	for _, name := range unknown {
+		if strings.Contains(name, "__") && e.identifiers.get(name) != nil {
+			continue
+		}
+		s.warn(s.fieldAt(e, name), "%s has no field %q; it is ignored", kind.Model(), name)
+	}
+}
+
+func (s *scope) note(e *entry, a Action, ref *resource.Ref, fields []string) {
+	s.report.Changes = append(s.report.Changes, Change{Place: s.place(e.position), Action: a, Model: ref.Model, Name: ref.Name,
+		Key: keyText(ref.Key), Fields: fields})
+}
+
+func (s *scope) skip(e *entry, model, why string) {
+	s.skipped[e.id] = true
+	s.report.Changes = append(s.report.Changes, Change{Place: s.place(e.position), Action: Skip, Model: model, Note: why})
+}
+
+// fieldAt finds where the entry gives a field; the entry itself if it does not.
+func (s *scope) fieldAt(e *entry, name string) position {
+	for _, m := range []*mapping{e.identifiers, e.attrs} {
+		if v := m.get(name); v != nil {
+			return v.at()
+		}
+	}
+	return e.position
+}
+
+func (s *scope) fieldError(e *entry, name, code, message string) *Error {
+	p := &Error{Place: s.place(s.fieldAt(e, name)), Code: code, Message: message}
+	if name != field.NonField {
+		p.Field = name
+	}
+	return p
+}
+
+// entryError gives problems with the data their places; errors that the
+// blueprint is not to blame for pass through.
+func (s *scope) entryError(e *entry, err error) error {
+	var problems field.Errors
+	if errors.As(err, &problems) {
+		var errs Errors
+		for _, name := range slices.Sorted(maps.Keys(problems)) {
+			for _, p := range problems[name] {
+				one := s.fieldError(e, name, p.Code, p.String)
+				if p.Line > 0 {
+					one.Message += fmt.Sprintf(" (line %d, column %d of the text)", p.Line, p.Column)
+				}
+				errs = append(errs, one)
+			}
+		}
+		return errs
+	}
+	if message, ok := resource.Fault(err); ok {
+		return s.fail(e.position, "%s", message)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.place(e.position), err)
+	}
+	return nil
+}

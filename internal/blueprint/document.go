@@ -1,0 +1,342 @@
+package blueprint
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The labels that say how a program should treat a blueprint.
+const (
+	// LabelInstantiate with the value "false" keeps discovery from applying
+	// the file; it can still be applied by hand.
+	LabelInstantiate = "blueprints.goauthentik.io/instantiate"
+	// LabelDescription is a text for people.
+	LabelDescription = "blueprints.goauthentik.io/description"
+)
+
+// File is a blueprint as text.
+type File struct {
+	// Name stands in messages; it is usually the path. A blueprint that is
+	// applied by path is looked up under it.
+	Name string
+	// Data is YAML or JSON of at most MaxBytes.
+	Data []byte
+	// Upload marks a file that came over the network: it may not read files
+	// (!File) or the environment (!Env) of the server.
+	Upload bool
+}
+
+// Document is a loaded blueprint. It is never changed and can be applied many
+// times.
+type Document struct {
+	// File is the name of the file it came from.
+	File string
+	// Name is the metadata name; empty when the file has no metadata.
+	Name string
+	// Labels are those of the metadata.
+	Labels map[string]string
+	// Warnings tells of misspelt keys and the like.
+	Warnings []Warning
+
+	upload  bool
+	context *mapping
+	entries []*entry
+}
+
+// state says what an entry wants of its object.
+type state string
+
+const (
+	present     state = "present"
+	created     state = "created"
+	mustCreated state = "must_created"
+	absent      state = "absent"
+)
+
+var states = []string{string(present), string(created), string(mustCreated), string(absent)}
+
+// entry is one object of a blueprint.
+type entry struct {
+	position
+	number int
+	id     string
+	// literalModel is the model when it is written as text, else empty.
+	literalModel string
+	model        value
+	state        value // nil means present
+	conditions   *list
+	identifiers  *mapping
+	attrs        *mapping
+	permissions  []permission
+}
+
+// permission grants a codename on the entry's object; user and role may be nil.
+type permission struct {
+	position
+	permission, user, role value
+}
+
+// Load reads a blueprint. The error is an Errors with everything that is wrong
+// with the file. An empty file is an empty blueprint.
+func Load(file File) (*Document, error) {
+	r := &reader{file: file.Name}
+	d := &Document{File: file.Name, Labels: map[string]string{}, upload: file.Upload}
+	if root := r.parse(file.Data); root != nil {
+		r.document(d, root)
+	}
+	d.Warnings = r.warnings
+	if err := r.errs.Err(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (r *reader) document(d *Document, root *yaml.Node) {
+	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
+		return
+	}
+	// Problems within have been noted by value, each at its place.
+	m, ok := r.value(root, 0).(*mapping)
+	if !ok {
+		if len(r.errs) == 0 {
+			r.fail(at(root), "a blueprint is a mapping with the keys version, metadata, context and entries")
+		}
+		return
+	}
+	for _, member := range m.members {
+		switch member.key {
+		case "version":
+			if n, ok := member.value.(*scalar); !ok || n.v != int64(1) {
+				r.fail(member.value.at(), "the version must be the number 1")
+			}
+		case "metadata":
+			r.metadata(d, member.value)
+		case "context":
+			d.context = r.wantMapping(member.value, "context")
+		case "entries":
+			r.entries(d, member.value)
+		default:
+			r.misspelt(member, "version", "metadata", "context", "entries")
+		}
+	}
+}
+
+func (r *reader) metadata(d *Document, v value) {
+	if isNull(v) {
+		return
+	}
+	m := r.wantMapping(v, "metadata")
+	if m == nil {
+		return
+	}
+	var ok bool
+	if name := m.get("name"); name == nil {
+		r.fail(m.position, "metadata needs a name")
+	} else if d.Name, ok = text(name); !ok {
+		r.fail(name.at(), "the name must be text, not %s", describe(name))
+	}
+	labels := m.get("labels")
+	if labels == nil || isNull(labels) {
+		return
+	}
+	if l := r.wantMapping(labels, "labels"); l != nil {
+		for _, label := range l.members {
+			if d.Labels[label.key], ok = text(label.value); !ok {
+				r.fail(label.value.at(), "the label %s must be text, not %s; put it in quotes", label.key, describe(label.value))
+			}
+		}
+	}
+}
+
+// entries reads a list of entries, or a mapping of section names to lists.
+func (r *reader) entries(d *Document, v value) {
+	switch v := v.(type) {
+	case *list:
+		for _, item := range v.items {
+			r.readEntry(d, item)
+		}
+	case *mapping:
+		for _, section := range v.members {
+			l, ok := section.value.(*list)
+			if !ok {
+				r.fail(section.value.at(), "the section %s must be a list of entries, not %s", section.key, describe(section.value))
+				continue
+			}
+			for _, item := range l.items {
+				r.readEntry(d, item)
+			}
+		}
+	default:
+		r.fail(v.at(), "entries must be a list, or a mapping of section names to lists, not %s", describe(v))
+	}
+}
+
+func (r *reader) readEntry(d *Document, v value) {
+	e := &entry{position: v.at(), number: len(d.entries) + 1}
+	d.entries = append(d.entries, e)
+	r.entry = Place{Entry: e.number}
+	defer func() { r.entry = Place{} }()
+	m, ok := v.(*mapping)
+	if !ok {
+		r.fail(v.at(), "an entry must be a mapping, not %s", describe(v))
+		return
+	}
+	r.entry.ID, _ = text(m.get("id"))
+	r.entry.Model, _ = text(m.get("model"))
+	e.id, e.literalModel = r.entry.ID, r.entry.Model
+	for _, member := range m.members {
+		r.entryMember(d, e, member)
+	}
+	if e.model == nil {
+		r.fail(e.position, "the entry has no model")
+	}
+}
+
+func (r *reader) entryMember(d *Document, e *entry, m member) {
+	switch m.key {
+	case "model":
+		e.model = m.value
+		if isTag(m.value) {
+			return
+		}
+		if model, ok := text(m.value); !ok || strings.Count(model, ".") != 1 {
+			r.fail(m.value.at(), "the model must be an app and a name with a dot between, such as authentik_flows.flow")
+		}
+	case "id":
+		if _, ok := text(m.value); !ok && !isNull(m.value) {
+			r.fail(m.value.at(), "the id must be text, not %s", describe(m.value))
+			return
+		}
+		for _, other := range d.entries[:e.number-1] {
+			if e.id != "" && other.id == e.id {
+				r.warn(m.value.at(), "the id %q is already that of entry %d, which !KeyOf will find", e.id, other.number)
+				return
+			}
+		}
+	case "state":
+		e.state = m.value
+		if word, ok := text(m.value); !isTag(m.value) && (!ok || !slices.Contains(states, word)) {
+			r.fail(m.value.at(), "the state must be one of %s", strings.Join(states, ", "))
+		}
+	case "conditions":
+		var ok bool
+		if e.conditions, ok = m.value.(*list); !ok {
+			r.fail(m.value.at(), "conditions must be a list, not %s", describe(m.value))
+		}
+	case "identifiers":
+		e.identifiers = r.wantFields(m.value, "identifiers")
+	case "attrs":
+		if !isNull(m.value) {
+			e.attrs = r.wantFields(m.value, "attrs")
+		}
+	case "permissions":
+		r.permissions(e, m.value)
+	default:
+		r.misspelt(m, "model", "id", "state", "conditions", "identifiers", "attrs", "permissions")
+	}
+}
+
+func (r *reader) permissions(e *entry, v value) {
+	if isNull(v) {
+		return
+	}
+	l, ok := v.(*list)
+	if !ok {
+		r.fail(v.at(), "permissions must be a list, not %s", describe(v))
+		return
+	}
+	for _, item := range l.items {
+		m := r.wantMapping(item, "a permission")
+		if m == nil {
+			continue
+		}
+		p := permission{m.position, m.get("permission"), m.get("user"), m.get("role")}
+		if p.permission == nil {
+			r.fail(item.at(), "a permission needs the key permission, such as view_flow")
+			continue
+		}
+		for _, member := range m.members {
+			if !slices.Contains([]string{"permission", "user", "role"}, member.key) {
+				r.misspelt(member, "permission", "user", "role")
+			}
+		}
+		e.permissions = append(e.permissions, p)
+	}
+}
+
+func (r *reader) wantMapping(v value, what string) *mapping {
+	m, ok := v.(*mapping)
+	if !ok {
+		r.fail(v.at(), "%s must be a mapping, not %s", what, describe(v))
+	}
+	return m
+}
+
+// wantFields reads a mapping whose keys are field names.
+func (r *reader) wantFields(v value, what string) *mapping {
+	m := r.wantMapping(v, what)
+	if m == nil {
+		return nil
+	}
+	for _, member := range m.members {
+		if !member.isText {
+			r.fail(member.keyAt, "the keys of %s must be text; put %s in quotes", what, member.key)
+		}
+	}
+	return m
+}
+
+// misspelt warns of a key that has no meaning. It is no error, since files of
+// other versions may carry it.
+func (r *reader) misspelt(m member, known ...string) {
+	if near := nearest(m.key, known); near != "" {
+		r.warn(m.keyAt, "the key %q has no meaning here and is ignored; did you mean %q?", m.key, near)
+		return
+	}
+	r.warn(m.keyAt, "the key %q has no meaning here and is ignored", m.key)
+}
+
+func isTag(v value) bool {
+	switch v.(type) {
+	case *scalar, *list, *mapping:
+		return false
+	}
+	return true
+}
+
+// nearest returns the known word that is at most two edits away, "" if none is.
+func nearest(word string, known []string) string {
+	best, name := 3, ""
+	for _, k := range known {
+		if d := edits(word, k); d < best {
+			best, name = d, k
+		}
+	}
+	return name
+}
+
+// edits is the Levenshtein distance. Keys of more than 64 bytes are like none.
+func edits(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return len(a) + len(b)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

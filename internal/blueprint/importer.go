@@ -1,0 +1,206 @@
+package blueprint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/resource"
+	"github.com/weir-id/weir/internal/store"
+)
+
+// Config is what an Importer needs.
+type Config struct {
+	Catalog *catalog.Catalog
+	// Registry knows the models that entries may name.
+	Registry *resource.Registry
+	// Instances are the blueprints that others may apply by name or path, next
+	// to those of the same call. Nil means the default blueprints.
+	Instances Instances
+	// Grants stores the permissions of entries. Nil refuses entries that have
+	// any.
+	Grants Grants
+	// Files is the folder that !File reads from. Nil switches the tag off.
+	Files *os.Root
+	// Getenv is what !Env reads with; os.Getenv when nil.
+	Getenv func(name string) string
+	// Logger is told about every call. Nil discards.
+	Logger *slog.Logger
+}
+
+// Grants stores permissions on single objects.
+type Grants interface {
+	// GrantObject gives a user, or a role, a permission such as "view_flow" on
+	// an object. Having it already is fine. A user or role that does not exist
+	// is a field.Errors.
+	GrantObject(ctx context.Context, tx store.Tx, permission, model, key string, user *int64, role string) error
+}
+
+// Options are those of one call of Apply.
+type Options struct {
+	// DryRun does everything and keeps nothing.
+	DryRun bool
+	// AllowEnv lets !Env read the environment; else it gives its default.
+	AllowEnv bool
+	// Context wins over the context of the documents. Its values are plain.
+	Context map[string]any
+	// ActorID and Actor say who applies, Source from where, for the history.
+	ActorID *int64
+	Actor   string
+	Source  string
+}
+
+// Importer applies blueprints. It is safe for concurrent use.
+type Importer struct{ config Config }
+
+// New returns an importer.
+func New(c Config) *Importer {
+	if c.Instances == nil {
+		c.Instances = Folder(Defaults())
+	}
+	if c.Getenv == nil {
+		c.Getenv = os.Getenv
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Logger = c.Logger.With(slog.String("component", "blueprint"))
+	return &Importer{config: c}
+}
+
+// Apply makes the stored objects agree with the files, all or nothing, in one
+// transaction. The error is an Errors when the files are at fault; nothing has
+// changed then, and the report still holds the warnings.
+func (i *Importer) Apply(ctx context.Context, files []File, o Options) (*Report, error) {
+	var documents []*Document
+	var errs Errors
+	for _, f := range files {
+		d, err := Load(f)
+		if found, ok := asErrors(err); ok {
+			errs = append(errs, found...)
+			continue
+		}
+		documents = append(documents, d)
+	}
+	if err := errs.Err(); err != nil {
+		return &Report{DryRun: o.DryRun}, err
+	}
+	return i.apply(ctx, documents, o)
+}
+
+// run is one attempt to apply all documents of a call.
+type run struct {
+	config   *Config
+	registry *resource.Registry
+	options  Options
+	report   *Report
+	// files are the documents of the call.
+	files []*Document
+	// applied tells how far each document is: false while it is under way.
+	applied map[*Document]bool
+	// known are the documents that Instances have given, by file name.
+	known map[string]*Document
+	// broken are the documents that others apply and that turned out to be
+	// invalid in an earlier attempt.
+	broken map[*Document]Errors
+	spent  int
+}
+
+// errBroken ends an attempt because a document applied by another is invalid.
+type errBroken struct {
+	document *Document
+	errs     Errors
+}
+
+func (e *errBroken) Error() string { return "apply " + e.document.File + ": " + e.errs.Error() }
+
+func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) (*Report, error) {
+	broken, known := map[*Document]Errors{}, map[string]*Document{}
+	meta := catalog.Meta{ActorID: o.ActorID, Actor: o.Actor, Source: o.Source, DryRun: o.DryRun}
+	for {
+		var report *Report
+		revision, err := i.config.Catalog.Update(ctx, meta, func(ctx context.Context, tx *catalog.Tx) error {
+			// The catalog may call this more than once.
+			report = &Report{DryRun: o.DryRun}
+			r := &run{config: &i.config, registry: i.config.Registry, options: o, report: report, files: documents,
+				applied: map[*Document]bool{}, known: known, broken: broken}
+			return r.all(ctx, tx)
+		})
+		// The transaction has no savepoints, so the attempt is repeated
+		// without the invalid part; each one is left out at most once.
+		var inner *errBroken
+		if errors.As(err, &inner) {
+			broken[inner.document] = inner.errs
+			continue
+		}
+		if report == nil {
+			report = &Report{DryRun: o.DryRun}
+		}
+		if errs, ok := asErrors(err); ok {
+			i.config.Logger.WarnContext(ctx, "blueprint refused", slog.String("source", o.Source), slog.String("problem", errs[0].Error()))
+			report.Changes = nil
+			return report, errs
+		}
+		if err != nil {
+			return report, fmt.Errorf("apply blueprints: %w", err)
+		}
+		if !o.DryRun {
+			report.Revision = revision.Number
+		}
+		i.config.Logger.InfoContext(ctx, "blueprints applied", slog.String("source", o.Source), slog.Bool("dry_run", o.DryRun),
+			slog.Int("created", report.Count(Create)), slog.Int("updated", report.Count(Update)),
+			slog.Int("deleted", report.Count(Delete)), slog.Int("warnings", len(report.Warnings)))
+		return report, nil
+	}
+}
+
+func (r *run) all(ctx context.Context, tx *catalog.Tx) error {
+	for _, d := range r.files {
+		if r.applied[d] {
+			continue
+		}
+		if err := r.document(ctx, tx, d, r.options.Context); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// document applies one document. After a failed entry the later ones are tried
+// too, as long as what they say cannot be a consequence of it, so that an
+// author learns of more than one problem at a time.
+func (r *run) document(ctx context.Context, tx *catalog.Tx, d *Document, overrides map[string]any) error {
+	r.applied[d] = false
+	r.report.Warnings = append(r.report.Warnings, d.Warnings...)
+	s := &scope{run: r, ctx: ctx, tx: tx, document: d, overrides: overrides, ids: map[string]*resource.Ref{},
+		skipped: map[string]bool{}, failed: map[string]bool{}, keys: map[string]any{}}
+	var errs Errors
+	for _, e := range d.entries {
+		s.entry, s.rounds, s.depth = e, nil, 0
+		err := s.apply(e)
+		if err == nil {
+			continue
+		}
+		found, ok := asErrors(err)
+		if !ok && !errors.Is(err, errFollows) {
+			if errs != nil {
+				// The store may be unusable because of the failed entry.
+				return errs
+			}
+			return err
+		}
+		errs = append(errs, found...)
+		s.anyFailed = true
+		if e.id != "" && s.ids[e.id] == nil {
+			s.failed[e.id] = true
+		}
+		if len(errs) >= maxErrors || r.spent > maxSpent {
+			break
+		}
+	}
+	r.applied[d] = true
+	return errs.Err()
+}

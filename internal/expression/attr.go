@@ -1,0 +1,124 @@
+package expression
+
+import (
+	"strings"
+
+	"go.starlark.net/starlark"
+)
+
+// method is a method of a built-in type.
+type method func(e *evaluation, self starlark.Value, c call) (starlark.Value, error)
+
+// bind makes the method of one value.
+func bind(name string, self starlark.Value, m method) starlark.Value {
+	return builtin(name, func(e *evaluation, c call) (starlark.Value, error) { return m(e, self, c) })
+}
+
+// methodTables hold the methods of the built-in types.
+type methodTables struct {
+	text, bytes, list, tuple, dict, set, number map[string]method
+}
+
+func newMethodTables() methodTables {
+	return methodTables{
+		text: textMethods(), bytes: bytesMethods(), list: listMethods(), tuple: tupleMethods(),
+		dict: dictMethods(), set: setMethods(), number: numberMethods(),
+	}
+}
+
+// of returns the methods of v's type; nil when it has none.
+func (t *methodTables) of(v starlark.Value) map[string]method {
+	switch v.(type) {
+	case starlark.String:
+		return t.text
+	case starlark.Bytes:
+		return t.bytes
+	case *starlark.List:
+		return t.list
+	case starlark.Tuple:
+		return t.tuple
+	case *starlark.Dict:
+		return t.dict
+	case *starlark.Set:
+		return t.set
+	case starlark.Int, starlark.Bool, starlark.Float:
+		return t.number
+	}
+	return nil
+}
+
+// attr returns an attribute of v, or nil where there is none.
+func (e *evaluation) attr(v starlark.Value, name string) (starlark.Value, error) {
+	if strings.HasPrefix(name, "__") {
+		// Nothing behind these names may be reached, whatever asks for them.
+		return nil, nil
+	}
+	if o, ok := v.(object); ok {
+		return o.attr(e, name)
+	}
+	if m, ok := e.c.methods.of(v)[name]; ok {
+		return bind(name, v, m), nil
+	}
+	return nil, nil
+}
+
+func missingAttr(v starlark.Value, name string) error {
+	switch v := v.(type) {
+	case *module:
+		return raise(excAttribute, "module '%s' has no attribute '%s'", v.name, name)
+	case *class:
+		return raise(excAttribute, "type object '%s' has no attribute '%s'", v.name, name)
+	}
+	return raise(excAttribute, "'%s' object has no attribute '%s'", kindOf(v), name)
+}
+
+func opAttr(e *evaluation, c call) (starlark.Value, error) {
+	name := string(c.args[1].(starlark.String))
+	v, err := e.attr(c.args[0], name)
+	if v == nil && err == nil {
+		err = missingAttr(c.args[0], name)
+	}
+	return v, err
+}
+
+func opSetAttr(e *evaluation, c call) (starlark.Value, error) {
+	name := string(c.args[1].(starlark.String))
+	if s, ok := c.args[0].(settable); ok && !strings.HasPrefix(name, "__") {
+		return starlark.None, s.setAttr(e, name, c.args[2])
+	}
+	return nil, raise(excAttribute, "'%s' object does not let attribute '%s' be set by expressions", kindOf(c.args[0]), name)
+}
+
+func fnHasattr(e *evaluation, c call) (starlark.Value, error) {
+	var v starlark.Value
+	var name string
+	if err := c.take("object", &v, "name", &name); err != nil {
+		return nil, err
+	}
+	got, err := e.attr(v, name)
+	if err != nil && (e.stopped() != nil || !asException(err).class.inherits(excAttribute)) {
+		return nil, err
+	}
+	return starlark.Bool(got != nil && err == nil), nil
+}
+
+func fnGetattr(e *evaluation, c call) (starlark.Value, error) {
+	var v, fallback starlark.Value
+	var name string
+	if err := c.take("object", &v, "name", &name, "default?", &fallback); err != nil {
+		return nil, err
+	}
+	got, err := e.attr(v, name)
+	if err != nil && (e.stopped() != nil || !asException(err).class.inherits(excAttribute)) {
+		return nil, err
+	}
+	switch {
+	case got != nil && err == nil:
+		return got, nil
+	case fallback != nil:
+		return fallback, nil
+	case err != nil:
+		return nil, err
+	}
+	return nil, missingAttr(v, name)
+}

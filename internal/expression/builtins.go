@@ -1,0 +1,513 @@
+package expression
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.starlark.net/starlark"
+)
+
+// addBuiltins predeclares Python's own functions. Types are in types.go.
+func addBuiltins(into starlark.StringDict) {
+	for name, f := range map[string]fn{
+		"len": fnLen, "sum": fnSum, "abs": fnAbs, "min": fnMinMax(-1), "max": fnMinMax(1), "round": fnRound,
+		"sorted": fnSorted, "reversed": fnReversed, "enumerate": fnEnumerate, "zip": fnZip, "map": fnMap,
+		"filter": fnFilter, "next": fnNext, "iter": fnIterator, "any": fnAny, "all": fnAll,
+		"repr": fnRepr, "ascii": fnASCII, "format": fnFormat, "chr": fnChr, "ord": fnOrd, "hex": fnBase("0x", 16),
+		"oct": fnBase("0o", 8), "bin": fnBase("0b", 2), "divmod": fnDivmod, "pow": fnPow, "callable": fnCallable,
+		"hasattr": fnHasattr, "getattr": fnGetattr, "setattr": opSetAttr, "isinstance": fnIsinstance,
+		"issubclass": fnIssubclass, "print": fnPrint, "hash": fnHash,
+	} {
+		into[name] = builtin(name, f)
+	}
+	into["range"] = starlark.Universe["range"]
+	for _, c := range builtinClasses() {
+		into[c.name] = c
+	}
+	into["IOError"] = excOS
+}
+
+func fnLen(e *evaluation, c call) (starlark.Value, error) {
+	v, err := c.one()
+	if err != nil {
+		return nil, err
+	}
+	switch v := v.(type) {
+	case starlark.String:
+		return starlark.MakeInt(textLen(string(v))), nil
+	case starlark.Bytes:
+		return starlark.MakeInt(len(v)), nil
+	case interface {
+		length(*evaluation) (int, error)
+	}:
+		n, err := v.length(e)
+		return starlark.MakeInt(n), err
+	case starlark.Sequence:
+		return starlark.MakeInt(v.Len()), nil
+	}
+	return nil, raise(excType, "object of type '%s' has no len()", kindOf(v))
+}
+
+func fnSum(e *evaluation, c call) (starlark.Value, error) {
+	var v starlark.Value
+	var total starlark.Value = starlark.MakeInt(0)
+	if err := c.take("iterable", &v, "start?", &total); err != nil {
+		return nil, err
+	}
+	if _, ok := total.(starlark.String); ok {
+		return nil, raise(excType, "sum() can't sum strings [use ''.join(seq) instead]")
+	}
+	err := e.each(v, func(x starlark.Value) (err error) {
+		total, err = e.binaryOp("+", total, x)
+		return err
+	})
+	return total, err
+}
+
+// each calls f for every item of v.
+func (e *evaluation) each(v starlark.Value, f func(starlark.Value) error) error {
+	it, err := e.iterate(v)
+	if err != nil {
+		return err
+	}
+	for {
+		x, ok, err := it.next()
+		if !ok || err != nil {
+			return err
+		}
+		if err := f(x); err != nil {
+			return err
+		}
+	}
+}
+
+func fnAbs(e *evaluation, c call) (starlark.Value, error) {
+	v, err := c.one()
+	if err != nil {
+		return nil, err
+	}
+	if f, ok := v.(starlark.Float); ok {
+		return starlark.Float(math.Abs(float64(f))), nil
+	}
+	if i, ok := asInt(v); ok {
+		if i.Sign() < 0 {
+			return starlark.MakeInt(0).Sub(i), nil
+		}
+		return i, nil
+	}
+	return nil, raise(excType, "bad operand type for abs(): '%s'", kindOf(v))
+}
+
+func fnMinMax(want int) fn {
+	return func(e *evaluation, c call) (starlark.Value, error) {
+		var key starlark.Value = starlark.None
+		var fallback starlark.Value
+		if err := (call{c.name, nil, c.kw}).take("key?", &key, "default?", &fallback); err != nil {
+			return nil, err
+		}
+		var list starlark.Value = c.args
+		switch len(c.args) {
+		case 0:
+			return nil, raise(excType, "%s expected at least 1 argument, got 0", c.name)
+		case 1:
+			list = c.args[0]
+		}
+		var best, bestKey starlark.Value
+		err := e.each(list, func(v starlark.Value) error {
+			k := v
+			if key != starlark.None {
+				var err error
+				if k, err = e.call(key, v); err != nil {
+					return err
+				}
+			}
+			if best != nil {
+				op := "<"
+				if want > 0 {
+					op = ">"
+				}
+				s, err := e.order(op, k, bestKey)
+				if err != nil || s != want {
+					return err
+				}
+			}
+			best, bestKey = v, k
+			return nil
+		})
+		switch {
+		case err != nil:
+			return nil, err
+		case best != nil:
+			return best, nil
+		case fallback != nil:
+			return fallback, nil
+		}
+		return nil, raise(excValue, "%s() iterable argument is empty", c.name)
+	}
+}
+
+func fnRound(e *evaluation, c call) (starlark.Value, error) {
+	var v starlark.Value
+	var digits starlark.Value = starlark.None
+	if err := c.take("number", &v, "ndigits?", &digits); err != nil {
+		return nil, err
+	}
+	n, _ := asInt(digits)
+	nd, _ := n.Int64()
+	if i, ok := asInt(v); ok {
+		if nd >= 0 {
+			return i, nil
+		}
+		if nd < -400 {
+			return starlark.MakeInt(0), nil
+		}
+		unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(-nd), nil)
+		q := new(big.Rat).SetFrac(i.BigInt(), unit)
+		return starlark.MakeBigInt(new(big.Int).Mul(halfEven(q), unit)), nil
+	}
+	f, ok := v.(starlark.Float)
+	if !ok {
+		return nil, raise(excType, "type %s doesn't define __round__ method", kindOf(v))
+	}
+	if digits == starlark.None {
+		return e.toInt(starlark.Float(math.RoundToEven(float64(f))), 10)
+	}
+	if nd >= 0 {
+		out, _ := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'f', int(min(nd, 320)), 64), 64)
+		return starlark.Float(out), nil
+	}
+	unit := math.Pow(10, float64(-nd))
+	return starlark.Float(math.RoundToEven(float64(f)/unit) * unit), nil
+}
+
+func halfEven(q *big.Rat) *big.Int {
+	two := new(big.Rat).Mul(q, big.NewRat(2, 1))
+	n := new(big.Int).Add(two.Num(), two.Denom()) // floor(q + 1/2)
+	d := new(big.Int).Mul(two.Denom(), big.NewInt(2))
+	floor, rem := new(big.Int).DivMod(n, d, new(big.Int))
+	if rem.Sign() == 0 && floor.Bit(0) == 1 {
+		floor.Sub(floor, big.NewInt(1))
+	}
+	return floor
+}
+
+func fnSorted(e *evaluation, c call) (starlark.Value, error) {
+	var v, key, desc starlark.Value = nil, starlark.None, starlark.False
+	if err := c.take("iterable", &v, "key?", &key, "reverse?", &desc); err != nil {
+		return nil, err
+	}
+	list, err := e.items(v)
+	if err != nil {
+		return nil, err
+	}
+	list = append([]starlark.Value(nil), list...)
+	if err := e.sort(list, key, bool(desc.Truth())); err != nil {
+		return nil, err
+	}
+	return starlark.NewList(list), nil
+}
+
+func fnReversed(e *evaluation, c call) (starlark.Value, error) {
+	v, err := c.one()
+	if err != nil {
+		return nil, err
+	}
+	list, err := e.items(v)
+	if err != nil {
+		return nil, err
+	}
+	list = append([]starlark.Value(nil), list...)
+	reverse(list)
+	return newIterator("reversed", e.over(list)), nil
+}
+
+func fnEnumerate(e *evaluation, c call) (starlark.Value, error) {
+	var v starlark.Value
+	start := 0
+	if err := c.take("iterable", &v, "start?", &start); err != nil {
+		return nil, err
+	}
+	it, err := e.iterate(v)
+	if err != nil {
+		return nil, err
+	}
+	return newIterator("enumerate", stepFunc(func() (starlark.Value, bool, error) {
+		x, ok, err := it.next()
+		if !ok || err != nil {
+			return nil, false, err
+		}
+		start++
+		return starlark.Tuple{starlark.MakeInt(start - 1), x}, true, e.elems(2)
+	})), nil
+}
+
+func fnZip(e *evaluation, c call) (starlark.Value, error) {
+	strict := false
+	if err := (call{c.name, nil, c.kw}).take("strict?", &strict); err != nil {
+		return nil, err
+	}
+	var its []stepper
+	for _, v := range c.args {
+		it, err := e.iterate(v)
+		if err != nil {
+			return nil, err
+		}
+		its = append(its, it)
+	}
+	return newIterator("zip", stepFunc(func() (starlark.Value, bool, error) {
+		row := make(starlark.Tuple, 0, len(its))
+		for i, it := range its {
+			x, ok, err := it.next()
+			if err != nil {
+				return nil, false, err
+			}
+			if !ok {
+				if strict && i > 0 {
+					return nil, false, raise(excValue, "zip() argument %d is shorter than argument 1", i+1)
+				}
+				return nil, false, nil
+			}
+			row = append(row, x)
+		}
+		return row, len(its) > 0, e.elems(len(row))
+	})), nil
+}
+
+// fnMap calls the function for each item at once, so that an exception in it
+// comes where the call stands.
+func fnMap(e *evaluation, c call) (starlark.Value, error) {
+	if len(c.args) < 2 {
+		return nil, raise(excType, "map() must have at least two arguments.")
+	}
+	rows, err := fnZip(e, call{"zip", c.args[1:], nil})
+	if err != nil {
+		return nil, err
+	}
+	var out []starlark.Value
+	err = e.each(rows, func(row starlark.Value) error {
+		v, err := e.call(c.args[0], row.(starlark.Tuple)...)
+		if err != nil {
+			return err
+		}
+		out = append(out, v)
+		return e.elems(1)
+	})
+	return newIterator("map", e.over(out)), err
+}
+
+func fnFilter(e *evaluation, c call) (starlark.Value, error) {
+	if len(c.args) != 2 {
+		return nil, raise(excType, "filter expected 2 arguments, got %d", len(c.args))
+	}
+	var out []starlark.Value
+	err := e.each(c.args[1], func(v starlark.Value) error {
+		keep := v
+		if c.args[0] != starlark.None {
+			var err error
+			if keep, err = e.call(c.args[0], v); err != nil {
+				return err
+			}
+		}
+		if keep.Truth() {
+			out = append(out, v)
+		}
+		return e.elems(1)
+	})
+	return newIterator("filter", e.over(out)), err
+}
+
+func fnIterator(e *evaluation, c call) (starlark.Value, error) {
+	v, err := c.one()
+	if err != nil {
+		return nil, err
+	}
+	it, err := e.iterate(v)
+	if err != nil {
+		return nil, err
+	}
+	return newIterator("iterator", it), nil
+}
+
+func fnNext(_ *evaluation, c call) (starlark.Value, error) {
+	if len(c.args) < 1 || len(c.args) > 2 {
+		return nil, raise(excType, "next expected 1 or 2 arguments, got %d", len(c.args))
+	}
+	it, ok := c.args[0].(*iterator)
+	if !ok {
+		return nil, raise(excType, "'%s' object is not an iterator", kindOf(c.args[0]))
+	}
+	v, ok, err := it.next()
+	switch {
+	case err != nil:
+		return nil, err
+	case ok:
+		return v, nil
+	case len(c.args) == 2:
+		return c.args[1], nil
+	}
+	return nil, &exception{class: excStopIteration}
+}
+
+func fnAny(e *evaluation, c call) (starlark.Value, error) { return e.quantify(c, true) }
+func fnAll(e *evaluation, c call) (starlark.Value, error) { return e.quantify(c, false) }
+
+// quantify looks for an item whose truth is the wanted one.
+func (e *evaluation) quantify(c call, want starlark.Bool) (starlark.Value, error) {
+	v, err := c.one()
+	if err != nil {
+		return nil, err
+	}
+	it, err := e.iterate(v)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		x, ok, err := it.next()
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return !want, nil
+		}
+		if x.Truth() == want {
+			return want, nil
+		}
+	}
+}
+
+func fnRepr(e *evaluation, c call) (starlark.Value, error) {
+	v, err := c.one()
+	if err != nil {
+		return nil, err
+	}
+	s := repr(v)
+	return starlark.String(s), e.text(len(s))
+}
+
+func fnASCII(e *evaluation, c call) (starlark.Value, error) {
+	v, err := c.one()
+	if err != nil {
+		return nil, err
+	}
+	s := asciiText(repr(v))
+	return starlark.String(s), e.text(len(s))
+}
+
+func fnFormat(e *evaluation, c call) (starlark.Value, error) {
+	var v starlark.Value
+	spec := ""
+	if err := c.take("value", &v, "format_spec?", &spec); err != nil {
+		return nil, err
+	}
+	s, err := e.format(v, spec)
+	if err != nil {
+		return nil, err
+	}
+	return starlark.String(s), e.text(len(s))
+}
+
+func fnChr(_ *evaluation, c call) (starlark.Value, error) {
+	n := 0
+	if err := c.take("i", &n); err != nil {
+		return nil, err
+	}
+	if n < 0 || n > 0x10ffff || !utf8.ValidRune(rune(n)) {
+		return nil, raise(excValue, "chr() arg not in range(0x110000)")
+	}
+	return starlark.String(rune(n)), nil
+}
+
+func fnOrd(_ *evaluation, c call) (starlark.Value, error) {
+	s := ""
+	if err := c.take("c", &s); err != nil {
+		return nil, err
+	}
+	if textLen(s) != 1 {
+		return nil, raise(excType, "ord() expected a character, but string of length %d found", textLen(s))
+	}
+	r, _ := utf8.DecodeRuneInString(s)
+	return starlark.MakeInt(int(r)), nil
+}
+
+func fnBase(prefix string, base int) fn {
+	return func(_ *evaluation, c call) (starlark.Value, error) {
+		v, err := c.one()
+		if err != nil {
+			return nil, err
+		}
+		i, ok := asInt(v)
+		if !ok {
+			return nil, raise(excType, "'%s' object cannot be interpreted as an integer", kindOf(v))
+		}
+		text := i.BigInt().Text(base)
+		if digits, neg := strings.CutPrefix(text, "-"); neg {
+			return starlark.String("-" + prefix + digits), nil
+		}
+		return starlark.String(prefix + text), nil
+	}
+}
+
+func fnDivmod(e *evaluation, c call) (starlark.Value, error) {
+	var x, y starlark.Value
+	if err := c.take("x", &x, "y", &y); err != nil {
+		return nil, err
+	}
+	q, err := e.binaryOp("//", x, y)
+	if err != nil {
+		return nil, err
+	}
+	r, err := e.binaryOp("%", x, y)
+	return starlark.Tuple{q, r}, err
+}
+
+func fnPow(e *evaluation, c call) (starlark.Value, error) {
+	var x, y starlark.Value
+	var m starlark.Value = starlark.None
+	if err := c.take("base", &x, "exp", &y, "mod?", &m); err != nil {
+		return nil, err
+	}
+	if m == starlark.None {
+		return e.binaryOp("**", x, y)
+	}
+	xi, a := asInt(x)
+	yi, b := asInt(y)
+	mi, d := asInt(m)
+	if !a || !b || !d || mi.Sign() == 0 || yi.Sign() < 0 {
+		return nil, raise(excValue, "pow() with a modulus wants integers, a positive exponent and no zero")
+	}
+	z := new(big.Int).Exp(xi.BigInt(), yi.BigInt(), new(big.Int).Abs(mi.BigInt()))
+	return e.binaryOp("%", starlark.MakeBigInt(z), mi)
+}
+
+func fnCallable(_ *evaluation, c call) (starlark.Value, error) {
+	v, err := c.one()
+	if err != nil {
+		return nil, err
+	}
+	_, ok := v.(starlark.Callable)
+	return starlark.Bool(ok), nil
+}
+
+func fnPrint(e *evaluation, c call) (starlark.Value, error) {
+	var parts []string
+	for _, v := range c.args {
+		parts = append(parts, str(v))
+	}
+	e.log("info", strings.Join(parts, " "), nil)
+	return starlark.None, nil
+}
+
+func fnHash(e *evaluation, c call) (starlark.Value, error) {
+	v, err := c.one()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.hashable(v); err != nil {
+		return nil, err
+	}
+	h, err := v.Hash()
+	return starlark.MakeUint64(uint64(h)), err
+}

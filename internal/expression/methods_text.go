@@ -1,0 +1,429 @@
+package expression
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"go.starlark.net/starlark"
+	"golang.org/x/text/cases"
+)
+
+// textMethods returns the methods of str.
+func textMethods() map[string]method {
+	return map[string]method{
+		"lower":      textFunc(strings.ToLower),
+		"upper":      textFunc(strings.ToUpper),
+		"casefold":   textFunc(func(s string) string { return cases.Fold().String(s) }),
+		"title":      textFunc(titleText),
+		"capitalize": textFunc(func(s string) string { return mapFirst(s, unicode.ToUpper, strings.ToLower) }),
+		"swapcase":   textFunc(swapCase),
+
+		"isdigit":   textTest(unicode.IsDigit),
+		"isdecimal": textTest(unicode.IsDigit),
+		"isnumeric": textTest(unicode.IsNumber),
+		"isalpha":   textTest(unicode.IsLetter),
+		"isalnum":   textTest(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
+		"isspace":   textTest(unicode.IsSpace),
+		"islower":   textCase(unicode.IsUpper, unicode.IsLower),
+		"isupper":   textCase(unicode.IsLower, unicode.IsUpper),
+		"isascii": func(_ *evaluation, self starlark.Value, _ call) (starlark.Value, error) {
+			return starlark.Bool(isASCII(string(self.(starlark.String)))), nil
+		},
+		"isidentifier": func(_ *evaluation, self starlark.Value, _ call) (starlark.Value, error) {
+			for i, r := range string(self.(starlark.String)) {
+				if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
+					return starlark.False, nil
+				}
+			}
+			return self.Truth(), nil
+		},
+
+		"strip":        textTrim(true, true),
+		"lstrip":       textTrim(true, false),
+		"rstrip":       textTrim(false, true),
+		"removeprefix": textCut(strings.TrimPrefix),
+		"removesuffix": textCut(strings.TrimSuffix),
+		"startswith":   textAffix(strings.HasPrefix),
+		"endswith":     textAffix(strings.HasSuffix),
+
+		"find":   textFind(strings.Index, false),
+		"rfind":  textFind(strings.LastIndex, false),
+		"index":  textFind(strings.Index, true),
+		"rindex": textFind(strings.LastIndex, true),
+		"count":  textCount,
+
+		"split":      textSplit,
+		"rsplit":     textRsplit,
+		"splitlines": textSplitLines,
+		"partition":  textPartition(strings.Index, false),
+		"rpartition": textPartition(strings.LastIndex, true),
+		"join":       textJoin,
+		"replace":    textReplace,
+		"format":     formatMethod,
+		"encode":     textEncode,
+
+		"zfill":      textZfill,
+		"ljust":      textPad('<'),
+		"rjust":      textPad('>'),
+		"center":     textPad('^'),
+		"expandtabs": textFunc(func(s string) string { return strings.ReplaceAll(s, "\t", "        ") }),
+		"translate":  textTranslate,
+	}
+}
+
+// textFunc is a method without arguments from text to text.
+func textFunc(f func(string) string) method {
+	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+		if err := c.take(); err != nil {
+			return nil, err
+		}
+		s := f(string(self.(starlark.String)))
+		return starlark.String(s), e.text(len(s))
+	}
+}
+
+// textTest tells whether every character of a text passes, and there is one.
+func textTest(f func(rune) bool) method {
+	return func(_ *evaluation, self starlark.Value, _ call) (starlark.Value, error) {
+		s := string(self.(starlark.String))
+		all := s != "" && strings.IndexFunc(s, func(r rune) bool { return !f(r) }) < 0
+		return starlark.Bool(all), nil
+	}
+}
+
+// textCase tells whether a text has letters of one case and none of the other.
+func textCase(without, with func(rune) bool) method {
+	return func(_ *evaluation, self starlark.Value, _ call) (starlark.Value, error) {
+		s := string(self.(starlark.String))
+		return starlark.Bool(strings.IndexFunc(s, without) < 0 && strings.IndexFunc(s, with) >= 0), nil
+	}
+}
+
+func mapFirst(s string, first func(rune) rune, rest func(string) string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return s
+	}
+	return string(first(r)) + rest(s[n:])
+}
+
+func titleText(s string) string {
+	var b strings.Builder
+	inWord := false
+	for _, r := range s {
+		if inWord {
+			b.WriteRune(unicode.ToLower(r))
+		} else {
+			b.WriteRune(unicode.ToTitle(r))
+		}
+		inWord = unicode.IsLetter(r)
+	}
+	return b.String()
+}
+
+func swapCase(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsUpper(r) {
+			return unicode.ToLower(r)
+		}
+		return unicode.ToUpper(r)
+	}, s)
+}
+
+func textTrim(left, right bool) method {
+	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+		var chars starlark.Value = starlark.None
+		if err := c.take("chars?", &chars); err != nil {
+			return nil, err
+		}
+		cut := unicode.IsSpace
+		if set, ok := chars.(starlark.String); ok {
+			cut = func(r rune) bool { return strings.ContainsRune(string(set), r) }
+		} else if chars != starlark.None {
+			return nil, raise(excType, "strip arg must be None or str")
+		}
+		s := string(self.(starlark.String))
+		if left {
+			s = strings.TrimLeftFunc(s, cut)
+		}
+		if right {
+			s = strings.TrimRightFunc(s, cut)
+		}
+		return starlark.String(s), e.text(len(s))
+	}
+}
+
+func textCut(f func(s, affix string) string) method {
+	return func(_ *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+		var affix string
+		if err := c.take("affix", &affix); err != nil {
+			return nil, err
+		}
+		return starlark.String(f(string(self.(starlark.String)), affix)), nil
+	}
+}
+
+func textAffix(f func(s, affix string) bool) method {
+	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+		var affix starlark.Value
+		var start, end starlark.Value = starlark.None, starlark.None
+		if err := c.take("affix", &affix, "start?", &start, "end?", &end); err != nil {
+			return nil, err
+		}
+		s := string(self.(starlark.String))
+		if start != starlark.None || end != starlark.None {
+			part, err := opSlice(e, call{"", starlark.Tuple{self, start, end, starlark.None}, nil})
+			if err != nil {
+				return nil, err
+			}
+			s = string(part.(starlark.String))
+		}
+		choices, ok := affix.(starlark.Tuple)
+		if !ok {
+			choices = starlark.Tuple{affix}
+		}
+		for _, choice := range choices {
+			a, ok := choice.(starlark.String)
+			if !ok {
+				return nil, raise(excType, "%s first arg must be str or a tuple of str, not %s", c.name, kindOf(choice))
+			}
+			if f(s, string(a)) {
+				return starlark.True, nil
+			}
+		}
+		return starlark.False, nil
+	}
+}
+
+// textPart applies optional start and end to a text and returns the part with
+// the number of characters before it.
+func (e *evaluation) textPart(s string, start, end starlark.Value) (string, int, error) {
+	if start == starlark.None && end == starlark.None {
+		return s, 0, nil
+	}
+	from, to, _, err := bounds(textLen(s), start, end, starlark.None)
+	if err != nil || from > to {
+		return "", 0, err
+	}
+	return textSlice(s, from, to), from, nil
+}
+
+func textFind(f func(s, sub string) int, must bool) method {
+	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+		var sub string
+		var start, end starlark.Value = starlark.None, starlark.None
+		if err := c.take("sub", &sub, "start?", &start, "end?", &end); err != nil {
+			return nil, err
+		}
+		s, before, err := e.textPart(string(self.(starlark.String)), start, end)
+		if err != nil {
+			return nil, err
+		}
+		e.work(len(s))
+		at := f(s, sub)
+		switch {
+		case at < 0 && must:
+			return nil, raise(excValue, "substring not found")
+		case at < 0:
+			return starlark.MakeInt(-1), nil
+		}
+		return starlark.MakeInt(before + textLen(s[:at])), nil
+	}
+}
+
+func textCount(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+	var sub string
+	var start, end starlark.Value = starlark.None, starlark.None
+	if err := c.take("sub", &sub, "start?", &start, "end?", &end); err != nil {
+		return nil, err
+	}
+	s, _, err := e.textPart(string(self.(starlark.String)), start, end)
+	e.work(len(s))
+	return starlark.MakeInt(strings.Count(s, sub)), err
+}
+
+func (e *evaluation) texts(parts []string) (starlark.Value, error) {
+	n := 0
+	out := make([]starlark.Value, len(parts))
+	for i, p := range parts {
+		out[i] = starlark.String(p)
+		n += len(p)
+	}
+	if err := e.elems(len(parts)); err != nil {
+		return nil, err
+	}
+	return starlark.NewList(out), e.text(n)
+}
+
+func splitArgs(c call) (sep string, blanks bool, limit int, err error) {
+	var v starlark.Value = starlark.None
+	limit = -1
+	if err = c.take("sep?", &v, "maxsplit?", &limit); err != nil {
+		return
+	}
+	switch s := v.(type) {
+	case starlark.NoneType:
+		blanks = true
+	case starlark.String:
+		if sep = string(s); sep == "" {
+			err = raise(excValue, "empty separator")
+		}
+	default:
+		err = raise(excType, "must be str or None, not %s", kindOf(v))
+	}
+	return
+}
+
+func textSplit(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+	sep, blanks, limit, err := splitArgs(c)
+	if err != nil {
+		return nil, err
+	}
+	s := string(self.(starlark.String))
+	switch {
+	case !blanks && limit < 0:
+		return e.texts(strings.Split(s, sep))
+	case !blanks:
+		return e.texts(strings.SplitN(s, sep, limit+1))
+	case limit < 0:
+		return e.texts(strings.Fields(s))
+	}
+	var parts []string
+	for s = strings.TrimLeftFunc(s, unicode.IsSpace); s != ""; s = strings.TrimLeftFunc(s, unicode.IsSpace) {
+		end := strings.IndexFunc(s, unicode.IsSpace)
+		if end < 0 || len(parts) == limit {
+			parts = append(parts, s)
+			break
+		}
+		parts = append(parts, s[:end])
+		s = s[end:]
+	}
+	return e.texts(parts)
+}
+
+func textRsplit(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+	sep, blanks, limit, err := splitArgs(c)
+	if err != nil {
+		return nil, err
+	}
+	if limit < 0 {
+		return textSplit(e, self, c)
+	}
+	s := string(self.(starlark.String))
+	var parts []string
+	for {
+		if blanks {
+			s = strings.TrimRightFunc(s, unicode.IsSpace)
+		}
+		at, width := strings.LastIndex(s, sep), len(sep)
+		if blanks {
+			at = strings.LastIndexFunc(s, unicode.IsSpace)
+			if at >= 0 {
+				_, width = utf8.DecodeRuneInString(s[at:])
+			}
+		}
+		if at < 0 || len(parts) == limit {
+			break
+		}
+		parts = append(parts, s[at+width:])
+		s = s[:at]
+	}
+	if !blanks || s != "" {
+		parts = append(parts, s)
+	}
+	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
+		parts[i], parts[j] = parts[j], parts[i]
+	}
+	return e.texts(parts)
+}
+
+func textSplitLines(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+	keep := false
+	if err := c.take("keepends?", &keep); err != nil {
+		return nil, err
+	}
+	s := string(self.(starlark.String))
+	var parts []string
+	for s != "" {
+		at := strings.IndexAny(s, "\n\r\v\f\u0085\u2028\u2029")
+		if at < 0 {
+			parts = append(parts, s)
+			break
+		}
+		_, n := utf8.DecodeRuneInString(s[at:])
+		if strings.HasPrefix(s[at:], "\r\n") {
+			n = 2
+		}
+		if keep {
+			parts = append(parts, s[:at+n])
+		} else {
+			parts = append(parts, s[:at])
+		}
+		s = s[at+n:]
+	}
+	return e.texts(parts)
+}
+
+func textPartition(f func(s, sub string) int, last bool) method {
+	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+		var sep string
+		if err := c.take("sep", &sep); err != nil {
+			return nil, err
+		}
+		if sep == "" {
+			return nil, raise(excValue, "empty separator")
+		}
+		s := string(self.(starlark.String))
+		a, b, tail := s, "", ""
+		if at := f(s, sep); at >= 0 {
+			a, b, tail = s[:at], sep, s[at+len(sep):]
+		} else if last {
+			a, tail = "", s
+		}
+		return starlark.Tuple{starlark.String(a), starlark.String(b), starlark.String(tail)}, e.text(len(s))
+	}
+}
+
+func textJoin(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+	v, err := c.one()
+	if err != nil {
+		return nil, err
+	}
+	items, err := e.items(v)
+	if err != nil {
+		return nil, err
+	}
+	sep := string(self.(starlark.String))
+	parts := make([]string, len(items))
+	n := len(sep) * len(items)
+	for i, item := range items {
+		s, ok := item.(starlark.String)
+		if !ok {
+			return nil, raise(excType, "sequence item %d: expected str instance, %s found", i, kindOf(item))
+		}
+		parts[i] = string(s)
+		n += len(s)
+	}
+	if err := e.text(n); err != nil {
+		return nil, err
+	}
+	return starlark.String(strings.Join(parts, sep)), nil
+}
+
+func textReplace(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+	var old, with string
+	limit := -1
+	if err := c.take("old", &old, "new", &with, "count?", &limit); err != nil {
+		return nil, err
+	}
+	s := string(self.(starlark.String))
+	n := strings.Count(s, old)
+	if limit >= 0 {
+		n = min(n, limit)
+	}
+	if err := e.text(len(s) + n*(len(with)-len(old))); err != nil {
+		return nil, err
+	}
+	return starlark.String(strings.Replace(s, old, with, limit)), nil
+}

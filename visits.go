@@ -1,0 +1,76 @@
+package weir
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/session"
+	"github.com/weir-id/weir/internal/web"
+)
+
+// visits tells the pages who is there.
+type visits struct {
+	runner   *flowhttp.Runner
+	sessions *session.Manager
+}
+
+var _ web.Visits = (*visits)(nil)
+
+// Person implements web.Visits.
+func (v *visits) Person(w http.ResponseWriter, r *http.Request) (*identity.Person, error) {
+	current, err := v.runner.Current(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return current.Person, nil
+}
+
+// Choose implements web.Visits.
+func (v *visits) Choose(w http.ResponseWriter, r *http.Request, d flow.Designation) (*flow.Flow, error) {
+	return v.runner.Choose(w, r, d)
+}
+
+// Cancel implements web.Visits.
+func (v *visits) Cancel(w http.ResponseWriter, r *http.Request, execution uuid.UUID) error {
+	current, err := v.runner.Current(w, r)
+	if err != nil {
+		return err
+	}
+	return v.sessions.Forget(r.Context(), current.Session, execution)
+}
+
+// Sessions implements web.Visits.
+func (v *visits) Sessions(w http.ResponseWriter, r *http.Request) ([]web.Session, error) {
+	current, err := v.runner.Current(w, r)
+	if err != nil || !current.Person.Saved() {
+		return nil, err
+	}
+	devices, err := v.sessions.Devices(r.Context(), current.Person.ID, current.Session.Key)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]web.Session, len(devices))
+	for i, d := range devices {
+		ip, _ := netip.ParseAddr(d.LastIP) // one that is no address is not shown
+		out[i] = web.Session{ID: d.UUID, Current: d.Current, UserAgent: d.LastUserAgent, IP: ip, LastUsed: d.LastUsed}
+	}
+	return out, nil
+}
+
+// EndSession implements web.Visits.
+func (v *visits) EndSession(w http.ResponseWriter, r *http.Request, id uuid.UUID) error {
+	current, err := v.runner.Current(w, r)
+	if err != nil || !current.Person.Saved() {
+		return err
+	}
+	if err := v.sessions.Revoke(r.Context(), current.Person.ID, id); err != nil && !errors.Is(err, session.ErrNoSession) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+// Package weir is an identity flow engine as a library: people sign in and out,
+// enrol and recover their accounts by walking through flows that are made of
+// stages and decided by policies. Open gives a Server, an http.Handler with the
+// pages and the JSON API; the command cmd/weir puts it behind a port.
+//
+// Everything an embedding program touches is here and in the packages flow,
+// policy, identity and field. How the parts work together is told by
+// docs/architecture.md.
+package weir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/api"
+	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/jobs"
+	"github.com/weir-id/weir/internal/request"
+	"github.com/weir-id/weir/internal/server"
+	"github.com/weir-id/weir/internal/web"
+	"github.com/weir-id/weir/policy"
+)
+
+// Version is the version of the program. Releases set it when they link.
+var Version = "dev"
+
+// catalogPoll is how often a node looks for configuration that others wrote,
+// besides being told: notifications can be lost.
+const catalogPoll = 10 * time.Second
+
+// Server serves the pages and the API of one installation.
+type Server struct {
+	*Installation
+	handler *server.Handler
+	initial string
+
+	stop       context.CancelFunc
+	background sync.WaitGroup
+	stopJobs   func(context.Context) error
+}
+
+// Open connects to the installation, sets it up at the first start, and begins
+// the work in the background. The caller closes the server.
+func Open(ctx context.Context, cfg Config) (*Server, error) {
+	in, err := Connect(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Installation: in}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context) error {
+	if err := s.setUp(ctx); err != nil {
+		return err
+	}
+	if err := s.assemble(); err != nil {
+		return err
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	var err error
+	if s.stopJobs, err = jobs.Start(background, s.db, s.log, s.now); err != nil {
+		return err
+	}
+	s.background.Go(func() {
+		if err := s.catalog.Watch(background, catalogPoll); err != nil {
+			s.log.ErrorContext(background, "the configuration is no longer watched", "error", err)
+		}
+	})
+	if s.config.Blueprints != "" {
+		return s.watchBlueprints(background)
+	}
+	return nil
+}
+
+// assemble builds the handler over the parts of the installation.
+func (s *Server) assemble() error {
+	executor := flow.NewExecutor(flow.Config{
+		Catalog: s.view, People: s.people, Store: s.sessions.Executions(), Counter: s.sessions, Engine: &policy.Engine{Now: s.now},
+		Now: s.now, Log: s.log.With("component", "flow"), Avatar: web.AvatarPath,
+		ObserveStage: s.metrics.ObserveStage, ObservePlan: s.metrics.ObservePlan,
+	})
+	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Repeated: s.metrics.Repeats.Inc, Now: s.now})
+	visits := &visits{runner: runner, sessions: s.sessions}
+	site, err := web.New(web.Config{Runner: runner, Visits: visits, Brand: runner.Brand, Pages: s.pages(), Log: s.log.With("component", "web")})
+	if err != nil {
+		return fmt.Errorf("make pages: %w", err)
+	}
+	problem := func(w http.ResponseWriter, r *http.Request, status int) {
+		site.Problem(w, r, status, w.Header().Get("X-authentik-id"))
+	}
+	calls := &api.API{Config: api.Config{
+		Runner: runner, Catalog: s.view, Roles: s.rolesOf, Avatar: web.AvatarPath, InstallID: s.installID,
+		Problem: problem, Log: s.log.With("component", "api"),
+	}}
+	origin := ""
+	if s.config.BaseURL != nil {
+		origin = s.config.BaseURL.String()
+	}
+	s.handler, err = server.New(server.Config{
+		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem,
+		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, Log: s.log},
+		Outpost: func(ctx context.Context, key string) bool { _, ok := s.sessions.Outpost(ctx, key); return ok },
+		Scrape:  scrape(s.registry, runner),
+	}, calls.Mount, func(mux *http.ServeMux) { mux.Handle("/", site) })
+	return err
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// InitialPassword is the password of akadmin that the first start generated, ""
+// on every other start. It is nowhere else: show it once, not in a log.
+func (s *Server) InitialPassword() string { return s.initial }
+
+// Metrics gathers the measurements of this server.
+func (s *Server) Metrics() prometheus.Gatherer { return s.registry }
+
+// Stop makes the readiness probe answer 503, so that no new requests are sent
+// here. Everything is still served.
+func (s *Server) Stop() { s.handler.Stop() }
+
+// Close ends the work in the background and closes the database. Jobs under way
+// may finish until ctx ends. No request may be under way.
+func (s *Server) Close(ctx context.Context) error {
+	var err error
+	if s.stopJobs != nil {
+		err = s.stopJobs(ctx)
+	}
+	if s.stop != nil {
+		s.stop()
+	}
+	s.background.Wait()
+	return errors.Join(err, s.Installation.Close())
+}
+
+// ready returns nil when the database answers and there is a configuration.
+func (s *Server) ready(ctx context.Context) error {
+	if err := s.db.Ping(ctx); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	if s.catalog.Snapshot().Revision() == 0 {
+		return errors.New("no configuration has been loaded")
+	}
+	return nil
+}
