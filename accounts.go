@@ -102,3 +102,12 @@ func (in *Installation) rolesOf(ctx context.Context, user int64) ([]api.Role, er
 	}
 	return roles, nil
 }
+
+// CountSessions returns in how many browsers a user is signed in.
+func (in *Installation) CountSessions(ctx context.Context, user int64) (int, error) {
+	devices, err := in.sessions.Devices(ctx, user, "")
+	if err != nil {
+		return 0, fmt.Errorf("count sessions of user %d: %w", user, err)
+	}
+	return len(devices), nil
+}

@@ -1,5 +1,236 @@
 package weir
 
-import "github.com/weir-id/weir/policy"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
-func (in *Installation) policyTypes() []policy.Type { return nil }
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/expression"
+	"github.com/weir-id/weir/internal/policies"
+	"github.com/weir-id/weir/policy"
+)
+
+// policyTypes returns the policy types of this version.
+func (in *Installation) policyTypes() []policy.Type {
+	return policies.All(expression.NewCompiler(expression.Env{
+		Users: expressionPeople{in}, Policies: calledPolicies{in}, InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
+	}))
+}
+
+// calledPolicies runs policies by name for expressions.
+type calledPolicies struct{ in *Installation }
+
+// CallPolicy implements expression.Policies.
+func (c calledPolicies) CallPolicy(ctx context.Context, name string, r *policy.Request) (policy.Result, error) {
+	o, err := c.in.catalog.Snapshot().Find("policy", "", map[string]any{"name": name})
+	if err != nil {
+		return policy.Result{}, err
+	}
+	if o == nil {
+		return policy.Result{}, expression.ErrUnknownPolicy
+	}
+	called, ok := o.Doc.(*policy.Object)
+	if !ok {
+		return policy.Result{}, expression.ErrUnknownPolicy
+	}
+	return called.Evaluate(ctx, r, policy.DefaultTimeout), nil
+}
+
+// expressionPeople finds people and groups for expressions. The directory is
+// asked for what it can match itself; a search that would have to look at
+// everybody is refused.
+type expressionPeople struct{ in *Installation }
+
+var errBroadSearch = errors.New("compare username, email, name or pk too, so that not everybody has to be looked at")
+
+// FindUsers implements expression.Users.
+func (p expressionPeople) FindUsers(ctx context.Context, q expression.Query) ([]*identity.Person, error) {
+	match, rest := split(q)
+	if len(match) == 0 {
+		return nil, errBroadSearch
+	}
+	users, err := p.in.people.FindUsers(ctx, p.in.db, match)
+	if errors.Is(err, directory.ErrField) {
+		return nil, nil // a value that no such field can have
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []*identity.Person
+	for _, u := range users {
+		if holds(rest, userField(&u)) && (q.Limit == 0 || len(out) < q.Limit) {
+			out = append(out, p.in.people.NewPerson(u))
+		}
+	}
+	return out, nil
+}
+
+// FindGroups implements expression.Users. Groups are few.
+func (p expressionPeople) FindGroups(ctx context.Context, q expression.Query) ([]identity.Group, error) {
+	match, rest := split(q)
+	groups, err := p.in.people.FindGroups(ctx, p.in.db, match)
+	if errors.Is(err, directory.ErrField) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []identity.Group
+	for _, g := range groups {
+		if holds(rest, groupField(&g)) && (q.Limit == 0 || len(out) < q.Limit) {
+			out = append(out, g)
+		}
+	}
+	return out, nil
+}
+
+// Authenticators implements expression.Users. No authenticator can be set up
+// in this version, so nobody has one.
+func (p expressionPeople) Authenticators(context.Context, int64) ([]identity.Authenticator, error) {
+	return nil, nil
+}
+
+// split separates what the directory matches from what is compared here.
+func split(q expression.Query) (map[string]any, []expression.Lookup) {
+	match := map[string]any{}
+	var rest []expression.Lookup
+	for _, l := range q.Where {
+		key := l.Field
+		folded := l.Op == "iexact" && slices.Contains([]string{"username", "email", "name"}, l.Field)
+		if folded {
+			key += "__iexact"
+		}
+		_, taken := match[key]
+		if l.Not || taken || len(l.Path) > 0 || l.Value == nil || (l.Op != "exact" && !folded) || l.Field == "attributes" {
+			rest = append(rest, l)
+			continue
+		}
+		match[key] = l.Value
+	}
+	return match, rest
+}
+
+func userField(u *identity.User) func(string) any {
+	return func(name string) any {
+		switch name {
+		case "pk":
+			return u.ID
+		case "uuid":
+			return u.UUID.String()
+		case "username":
+			return u.Username
+		case "name":
+			return u.Name
+		case "email":
+			return u.Email
+		case "is_active":
+			return u.Active
+		case "type":
+			return string(u.Type)
+		case "path":
+			return u.Path
+		case "attributes":
+			return u.Attributes
+		}
+		return nil
+	}
+}
+
+func groupField(g *identity.Group) func(string) any {
+	return func(name string) any {
+		switch name {
+		case "pk":
+			return g.ID.String()
+		case "name":
+			return g.Name
+		case "is_superuser":
+			return g.Superuser
+		case "attributes":
+			return g.Attributes
+		}
+		return nil
+	}
+}
+
+// holds tells whether all lookups hold; one that cannot be judged does not.
+func holds(lookups []expression.Lookup, get func(string) any) bool {
+	for _, l := range lookups {
+		have := get(l.Field)
+		for _, step := range l.Path {
+			m, _ := have.(map[string]any)
+			have = m[step]
+		}
+		if compare(l, have) == l.Not {
+			return false
+		}
+	}
+	return true
+}
+
+func compare(l expression.Lookup, have any) bool {
+	text, want := fmt.Sprint(have), fmt.Sprint(l.Value)
+	lower, wantLower := strings.ToLower(text), strings.ToLower(want)
+	switch l.Op {
+	case "isnull":
+		return (have == nil) == (l.Value == true)
+	case "in":
+		list, _ := l.Value.([]any)
+		return slices.ContainsFunc(list, func(item any) bool { return fmt.Sprint(item) == text })
+	case "exact":
+		return (have == nil) == (l.Value == nil) && text == want
+	}
+	if have == nil {
+		return false
+	}
+	switch l.Op {
+	case "iexact":
+		return strings.EqualFold(text, want)
+	case "contains":
+		return strings.Contains(text, want)
+	case "icontains":
+		return strings.Contains(lower, wantLower)
+	case "startswith":
+		return strings.HasPrefix(text, want)
+	case "istartswith":
+		return strings.HasPrefix(lower, wantLower)
+	case "endswith":
+		return strings.HasSuffix(text, want)
+	case "iendswith":
+		return strings.HasSuffix(lower, wantLower)
+	}
+	return compareNumbers(l.Op, have, l.Value)
+}
+
+// compareNumbers judges gt, gte, lt and lte of numbers.
+func compareNumbers(op string, have, want any) bool {
+	a, okA := number(have)
+	b, okB := number(want)
+	if !okA || !okB {
+		return false
+	}
+	switch op {
+	case "gt":
+		return a > b
+	case "gte":
+		return a >= b
+	case "lt":
+		return a < b
+	case "lte":
+		return a <= b
+	}
+	return false
+}
+
+func number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}

@@ -39,12 +39,16 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 	return browser, nil
 })
 
+// cleanups run after the last test, the newest first.
 var cleanups []func()
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for _, f := range cleanups {
-		f()
+	if code != 0 {
+		_, _ = os.Stderr.Write(logFile.data)
+	}
+	for i := len(cleanups) - 1; i >= 0; i-- {
+		cleanups[i]()
 	}
 	os.Exit(code)
 }

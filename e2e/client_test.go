@@ -45,7 +45,9 @@ func brand() apiCall {
 	return apiCall{API: "CoreApi", Call: "coreBrandsCurrentRetrieve", Schema: "CurrentBrand"}
 }
 
-func rootConfig() apiCall { return apiCall{API: "RootApi", Call: "rootConfigRetrieve", Schema: "Config"} }
+func rootConfig() apiCall {
+	return apiCall{API: "RootApi", Call: "rootConfigRetrieve", Schema: "Config"}
+}
 
 // official walks the calls with one cookie jar and checks every answer
 // against the schema that the client was made from.

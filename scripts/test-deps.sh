@@ -1,30 +1,28 @@
-#!/bin/sh
-# Installs what the tests need, where it is missing: PostgreSQL's programs, a
-# Chromium, Node.js and the packages of the official API client. It changes
-# nothing on a machine that has them all.
-set -eu
+#!/usr/bin/env bash
+# Installs what the tests need and this machine lacks: a PostgreSQL server,
+# Chromium, and the npm packages of the official API client. For Debian; does
+# nothing where all of it is there.
+set -euo pipefail
 cd "$(dirname "$0")/.."
 
-as_root() {
-	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
-}
-
-missing=
-ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
-command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
-command -v node >/dev/null 2>&1 || missing="$missing nodejs"
-command -v npm >/dev/null 2>&1 || missing="$missing npm"
-if [ -n "$missing" ]; then
-	if ! command -v apt-get >/dev/null 2>&1; then
-		echo "The tests need:$missing. Install them and try again." >&2
-		exit 1
-	fi
-	as_root apt-get update
-	# No cluster of its own: the tests start one that is thrown away.
-	# shellcheck disable=SC2086
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+missing=()
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
+command -v chromium >/dev/null 2>&1 || missing+=(chromium)
+command -v node >/dev/null 2>&1 || missing+=(nodejs npm)
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null 2>&1; then
+    echo "Install ${missing[*]}; this script only knows how to on Debian." >&2
+    exit 1
+  fi
+  sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  "${sudo[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
 fi
 
-if [ -f e2e/client/package-lock.json ] && [ ! -d e2e/client/node_modules/@goauthentik/api ]; then
-	(cd e2e/client && npm ci --no-audit --no-fund --ignore-scripts)
+# Installed anew when the list changes.
+stamp=e2e/client/node_modules/.installed
+if [ ! -e "$stamp" ] || [ e2e/client/package-lock.json -nt "$stamp" ]; then
+  npm ci --prefix e2e/client --no-audit --no-fund --loglevel=error
+  touch "$stamp"
 fi

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/netip"
 
-	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
@@ -54,18 +53,19 @@ type Broken struct {
 	Previous, New string
 }
 
-// Enforce checks the binding of a session whose client address has changed; it
-// is to be called on every request before the session is used. A broken binding
-// ends the session with an event logout: the result says why, and c is no longer
-// to be used. An address that passes becomes the session's. Nil means that all
-// is well; it costs nothing while the address stays.
-func (m *Manager) Enforce(ctx context.Context, c *Current, h *policy.HTTPRequest, brand *flow.Brand) (*Broken, error) {
-	if c.Row == nil || !bound(c.Row.NetworkBinding, c.Row.GeoIPBinding) {
-		return nil, nil
+// Check is to be called on every request before its session is used; it returns
+// the session that goes on. Mostly that is c itself, whose use is noted. When
+// the client address has changed and the session's binding does not allow the
+// new one, the session is ended with an event logout, and the result is a fresh
+// one that says why in Broken. An address that passes becomes the session's.
+func (m *Manager) Check(ctx context.Context, c *Current, h *policy.HTTPRequest) (*Current, error) {
+	if c.Row == nil {
+		return c, nil
 	}
 	ip := origin(h).ip
-	if ip == c.Row.LastIP {
-		return nil, nil
+	if ip == c.Row.LastIP || !bound(c.Row.NetworkBinding, c.Row.GeoIPBinding) {
+		m.touch(ctx, c, h)
+		return c, nil
 	}
 	old, _ := netip.ParseAddr(c.Row.LastIP)
 	now, _ := netip.ParseAddr(ip)
@@ -76,9 +76,10 @@ func (m *Manager) Enforce(ctx context.Context, c *Current, h *policy.HTTPRequest
 			return nil, fmt.Errorf("move session to another address: %w", err)
 		}
 		c.Row.LastIP = ip
-		return nil, nil
+		m.touch(ctx, c, h)
+		return c, nil
 	}
-	e := event.Event{Action: event.Logout, App: "session", User: c.Person, HTTP: h, Brand: brand, Context: map[string]any{
+	e := event.Event{Action: event.Logout, App: "session", User: c.Person, HTTP: h, Context: map[string]any{
 		"logout_reason": "Session is bound to its network or place.",
 		"binding":       map[string]any{"reason": broken.Reason, "previous_value": broken.Previous, "new_value": broken.New},
 		"ip":            map[string]any{"previous": c.Row.LastIP, "new": ip},
@@ -87,7 +88,9 @@ func (m *Manager) Enforce(ctx context.Context, c *Current, h *policy.HTTPRequest
 		return nil, fmt.Errorf("end session whose binding broke: %w", err)
 	}
 	m.log.InfoContext(ctx, "session ended", slog.String("reason", broken.Reason), slog.Int64("user", c.Person.ID))
-	return broken, nil
+	fresh := m.visit()
+	fresh.Broken = broken
+	return fresh, nil
 }
 
 // end deletes a session and tells why, once.

@@ -79,11 +79,11 @@ func TestBinding(t *testing.T) {
 				f := newFixture(t, db, tt.locator)
 				p := f.user(func(u *identity.User) { u.Username = uuid.NewString() })
 				token := f.login(p, func(l *flow.Login) { l.NetworkBinding, l.GeoIPBinding = tt.network, tt.geo })
-				got, err := f.Enforce(t.Context(), f.current(token, nil), from(tt.to), nil)
+				got, err := f.Check(t.Context(), f.current(token, nil), from(tt.to))
 				if err != nil {
 					t.Fatal(err)
 				}
-				if alive := f.current(token, nil).Person.Saved(); alive != (tt.reason == "") {
+				if alive := f.current(token, nil).Person.Saved(); alive != (tt.reason == "") || got.Person.Saved() != alive {
 					t.Errorf("alive: %v", alive)
 				}
 				list, err := f.events.List(t.Context(), db, event.Filter{Actions: []event.Action{event.Logout}, Limit: 1000})
@@ -99,8 +99,8 @@ func TestBinding(t *testing.T) {
 				var want []string
 				if tt.reason != "" {
 					want = []string{tt.reason}
-					if got == nil || got.Reason != tt.reason {
-						t.Errorf("got %+v, want %s", got, tt.reason)
+					if got.Broken == nil || got.Broken.Reason != tt.reason || !got.Fresh {
+						t.Errorf("got %+v, want %s", got.Broken, tt.reason)
 					}
 				}
 				if diff := cmp.Diff(want, reasons); diff != "" {
@@ -112,8 +112,8 @@ func TestBinding(t *testing.T) {
 }
 
 // A write that carries a new address must not make it the session's: that is
-// what Enforce compares with.
-func TestOnlyEnforceMovesABoundSession(t *testing.T) {
+// what Check compares with.
+func TestOnlyCheckMovesABoundSession(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		f := newFixture(t, db, atlas{})
 		of := newFlow()
@@ -125,15 +125,10 @@ func TestOnlyEnforceMovesABoundSession(t *testing.T) {
 		if c.Row.LastIP != "192.0.2.1" || !c.Row.LastUsed.Equal(f.clock.now()) {
 			t.Errorf("after a step: %+v", c.Row)
 		}
-		f.clock.pass(time.Hour)
-		f.Touch(t.Context(), c, from("192.0.2.2"))
+		if got, err := f.Check(t.Context(), c, from("192.0.2.2")); err != nil || got != c {
+			t.Fatal(got, err)
+		}
 		f.Close()
-		if c = f.current(token, of); c.Row.LastIP != "192.0.2.1" || !c.Row.LastUsed.Equal(f.clock.now()) {
-			t.Errorf("after a touch: %+v", c.Row)
-		}
-		if broken, err := f.Enforce(t.Context(), c, from("192.0.2.2"), nil); err != nil || broken != nil {
-			t.Fatal(broken, err)
-		}
 		if got := f.current(token, of).Row.LastIP; got != "192.0.2.2" {
 			t.Errorf("after a check that passed: %s", got)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/weir-id/weir/internal/store"
 )
 
-// Commit implements flow.Store. One transaction swaps the execution, carries
+// Commit carries out a step, as flow.Store describes it. One transaction swaps the execution, carries
 // out the effects, then logs in or out, then records events and trace. Effects
 // come before the login, so that a user whom they create can be logged in.
 func (m *Manager) Commit(ctx context.Context, c *flow.Commit) (*flow.Committed, error) {

@@ -14,8 +14,13 @@ import (
 	"github.com/weir-id/weir/internal/store"
 )
 
+// Executions is the manager as the executor's store.
+func (m *Manager) Executions() flow.Store { return executions{m} }
+
+type executions struct{ *Manager }
+
 // Load implements flow.Store.
-func (m *Manager) Load(ctx context.Context, s flow.Session, flowID uuid.UUID) (*flow.Execution, error) {
+func (m executions) Load(ctx context.Context, s flow.Session, flowID uuid.UUID) (*flow.Execution, error) {
 	e, err := m.load(ctx, m.db, s.Key, flowID, m.now())
 	if err != nil {
 		return nil, fmt.Errorf("read execution: %w", err)

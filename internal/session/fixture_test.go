@@ -105,7 +105,7 @@ func (f *fixture) current(token string, of *flow.Flow) *session.Current {
 	if of != nil {
 		id = of.ID
 	}
-	c, err := f.Current(f.Context(), token, id)
+	c, err := f.Load(f.Context(), token, id)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -82,10 +82,7 @@ type Manager struct {
 	writes   sync.WaitGroup
 }
 
-var (
-	_ flow.Store   = (*Manager)(nil)
-	_ flow.Counter = (*Manager)(nil)
-)
+var _ flow.Counter = (*Manager)(nil)
 
 // New returns a manager. Close waits for its background writes.
 func New(c Config) *Manager {
@@ -136,6 +133,9 @@ type Current struct {
 	Execution *flow.Execution
 	// Row is the stored session; nil when there is none yet.
 	Row *Row
+	// Broken says why this request's session was ended and replaced by this
+	// fresh one; nil for all others.
+	Broken *Broken
 }
 
 // visit is the session of a browser that has none.
@@ -152,11 +152,11 @@ func (r *Row) dest() []any {
 		&r.AuthBackend, &r.AuthMethod, store.JSON(&r.AuthMethodArgs), &r.NetworkBinding, &r.GeoIPBinding}
 }
 
-// Current returns the session that a cookie's value names, its person and, for a
+// Load returns the session that a cookie's value names, its person and, for a
 // flow that is not uuid.Nil, its execution. One query; none when the value is
 // missing or forged. A session that has expired or belongs to an inactive user
 // is over: the result is a fresh one.
-func (m *Manager) Current(ctx context.Context, token string, flowID uuid.UUID) (*Current, error) {
+func (m *Manager) Load(ctx context.Context, token string, flowID uuid.UUID) (*Current, error) {
 	k, ok := m.open(token)
 	if !ok {
 		return m.visit(), nil

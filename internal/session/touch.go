@@ -17,7 +17,7 @@ type use struct {
 	now           time.Time
 	from          from
 	browserLength bool
-	// bound sessions keep their address until Enforce has checked a new one.
+	// bound sessions keep their address until Check has checked a new one.
 	bound bool
 }
 
@@ -37,10 +37,10 @@ func (t use) write(ctx context.Context, q store.Querier) error {
 	return nil
 }
 
-// Touch notes that the session was used, at most once a minute and in the
+// touch notes that the session was used, at most once a minute and in the
 // background: no request waits for it, and while another such write is under
 // way the note is left to the next request.
-func (m *Manager) Touch(ctx context.Context, c *Current, h *policy.HTTPRequest) {
+func (m *Manager) touch(ctx context.Context, c *Current, h *policy.HTTPRequest) {
 	now := m.now()
 	if c.Row == nil || now.Sub(c.Row.LastUsed) < touchEvery {
 		return

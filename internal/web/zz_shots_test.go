@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -42,10 +41,8 @@ func TestShots(t *testing.T) {
 	mux.Handle("/", s)
 	l := httptest.NewServer(mux)
 	defer l.Close()
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox)...)
+	ctx, stop := chromedp.NewContext(t.Context(), chromedp.WithAllocatorOptions(chromedp.NoSandbox))
 	defer stop()
-	ctx, stop2 := chromedp.NewContext(ctx)
-	defer stop2()
 	var names []string
 	for n := range all {
 		names = append(names, "/show/"+n)
@@ -67,10 +64,17 @@ func TestShots(t *testing.T) {
 	for _, n := range names {
 		for _, width := range []int64{360, 1280} {
 			for _, theme := range []string{"light", "dark"} {
-				var png []byte
-				err := chromedp.Run(ctx, chromedp.EmulateViewport(width, 760), chromedp.ActionFunc(func(ctx context.Context) error {
-					return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}).Do(ctx)
-				}), chromedp.Navigate(l.URL+n), chromedp.CaptureScreenshot(&png))
+				err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 760))
+				if err == nil {
+					_, err = chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
+				}
+				if err == nil {
+					err = chromedp.Do(ctx, chromedp.Navigate(l.URL+n))
+				}
+				if err != nil {
+					t.Fatal(n, err)
+				}
+				png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 				if err != nil {
 					t.Fatal(n, err)
 				}

@@ -38,6 +38,13 @@ var template = sync.OnceValues(func() (string, error) { return makeTemplate(cont
 // and returns its URL. It is dropped when the test ends, whoever is connected.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	return PostgresFor(t, t.Cleanup)
+}
+
+// PostgresFor is Postgres for a database that several tests share: cleanup
+// takes what is to be done at the end.
+func PostgresFor(t testing.TB, cleanup func(func())) string {
+	t.Helper()
 	ctx := context.Background()
 	base, err := admin()
 	if errors.Is(err, errNoPostgres) {
@@ -57,7 +64,7 @@ func Postgres(t testing.TB) string {
 	if err := command(ctx, base, "create database "+name+" template "+source); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	cleanup(func() {
 		if err := command(ctx, base, "drop database "+name+" with (force)"); err != nil {
 			t.Error(err)
 		}

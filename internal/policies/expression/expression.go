@@ -1,0 +1,60 @@
+// Package expression is the policy type whose verdict is the truth of what a
+// Python body returns. The body is compiled when the policy is saved; package
+// internal/expression runs it.
+package expression
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/weir-id/weir/field"
+	runtime "github.com/weir-id/weir/internal/expression"
+	"github.com/weir-id/weir/internal/expression/python"
+	"github.com/weir-id/weir/policy"
+)
+
+// Config is the configuration of an expression policy.
+type Config struct {
+	// Expression is a function body in Python, stored as it was written.
+	Expression string `json:"expression" field:"required,notrim"`
+}
+
+// Type returns the policy type; compiler compiles its bodies.
+func Type(compiler *runtime.Compiler) policy.Type {
+	return policy.NewType(policy.Type{
+		Name: "expression", Model: "authentik_policies_expression.expressionpolicy", Component: "ak-policy-expression-form",
+		Label: "Expression Policy", Description: "Passes when an expression returns something true.",
+	}, func() Config { return Config{} }, func(name string, c Config) (policy.Policy, error) {
+		program, err := compiler.Compile(name, c.Expression)
+		if err != nil {
+			return nil, fieldError(err)
+		}
+		return &expression{program}, nil
+	})
+}
+
+// fieldError puts what is wrong with a body at its field, with line and column.
+func fieldError(err error) error {
+	var p *python.Error
+	if errors.As(err, &p) {
+		return field.Errors{"expression": {{Code: field.CodeInvalid, Message: "expression.invalid", String: p.Error(), Line: p.Line, Column: p.Column}}}
+	}
+	return fmt.Errorf("compile expression: %w", err)
+}
+
+type expression struct{ program *runtime.Program }
+
+// Evaluate runs the body. An exception, a reached limit and the end of the
+// time are errors, which deny (rule 8); nothing of such a run is applied.
+func (e *expression) Evaluate(ctx context.Context, r *policy.Request) (policy.Result, error) {
+	v, err := e.program.Run(ctx, runtime.Scope{Request: r, Policy: true})
+	if err != nil {
+		return policy.Result{}, err
+	}
+	verdict := policy.Fail
+	if v.True {
+		verdict = policy.Pass
+	}
+	return policy.Result{Verdict: verdict, Messages: v.Messages, Raw: v.Raw, Writes: v.Writes, Events: v.Events}, nil
+}
