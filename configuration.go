@@ -7,8 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/weir-id/weir/internal/blueprint"
+	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/store"
 )
@@ -24,7 +27,7 @@ type BlueprintErrors = blueprint.Errors
 // reads from.
 func (in *Installation) importer() (*blueprint.Importer, error) {
 	c := blueprint.Config{
-		Catalog: in.catalog, Registry: resource.NewRegistry(in.catalog, in.people, in.tokens),
+		Catalog: in.catalog, Registry: in.kinds(), Grants: resource.Grants{Access: in.access},
 		Instances: blueprint.Folder(blueprint.Defaults()), Logger: in.log,
 	}
 	if in.config.Blueprints != "" {
@@ -39,6 +42,25 @@ func (in *Installation) importer() (*blueprint.Importer, error) {
 		c.Instances = blueprint.Folder(in.files.FS(), blueprint.Defaults())
 	}
 	return blueprint.New(c), nil
+}
+
+// kinds are the models that blueprints may name.
+func (in *Installation) kinds() *resource.Registry {
+	return resource.New(resource.Config{Catalog: in.catalog, Directory: in.people, Hasher: in.hasher, Tokens: in.tokens, Access: in.access})
+}
+
+// recordChanges makes an audit event of each configuration object that a write
+// changed.
+func (in *Installation) recordChanges(ctx context.Context, tx store.Tx, _ catalog.Meta, changes []catalog.Change) error {
+	actions := map[catalog.Op]event.Action{catalog.Created: event.ModelCreated, catalog.Changed: event.ModelUpdated, catalog.Deleted: event.ModelDeleted}
+	for _, ch := range changes {
+		app, model, _ := strings.Cut(in.catalog.Model(ch.Kind, ch.Type), ".")
+		m := event.Model{App: app, Model: model, PK: ch.ID.String(), Name: ch.Name}
+		if err := in.events.RecordModel(ctx, tx, actions[ch.Op], m, event.By{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // installDefaults applies the default blueprints once, in the life of the

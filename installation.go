@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/config"
 	"github.com/weir-id/weir/internal/directory"
@@ -56,7 +57,9 @@ type Installation struct {
 	metrics    *telemetry.Metrics
 	db         store.DB
 	installID  string
+	hasher     *password.Hasher
 	people     *directory.Directory
+	access     *access.Access
 	tokens     *token.Tokens
 	events     *event.Recorder
 	sessions   *session.Manager
@@ -102,18 +105,19 @@ func (in *Installation) open(ctx context.Context) error {
 	queue := password.NewQueue(password.QueueConfig{Workers: hashing.Workers, MaxWaiting: hashing.Queue,
 		Hashed: func(d time.Duration) { in.metrics.Hash.Observe(d.Seconds()) }})
 	telemetry.WatchHashQueue(in.registry, queue.Waiting)
-	hasher, err := password.NewHasher(password.Params{MemoryKiB: hashing.MemoryKiB, Passes: hashing.Time, Lanes: hashing.Threads}, queue)
+	in.hasher, err = password.NewHasher(password.Params{MemoryKiB: hashing.MemoryKiB, Passes: hashing.Time, Lanes: hashing.Threads}, queue)
 	if err != nil {
 		return err
 	}
 	in.tokens = token.New(in.db, keys.Box("token"), in.now)
-	in.people = directory.New(directory.Config{DB: in.db, Hasher: hasher, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
+	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
+	in.access = access.New(in.db, nil)
 	in.events = &event.Recorder{Now: in.now}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: keys.Box("device cookie")})
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyTypes(),
-		Seal: keys.Box("catalog"), Exists: in.people.Exists, Logger: in.log, Now: in.now})
+		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: in.recordChanges, Logger: in.log, Now: in.now})
 	if err != nil {
 		return err
 	}

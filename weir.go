@@ -93,7 +93,11 @@ func (s *Server) assemble() error {
 	})
 	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Repeated: s.metrics.Repeats.Inc, Now: s.now})
 	visits := &visits{runner: runner, sessions: s.sessions}
-	site, err := web.New(web.Config{Runner: runner, Visits: visits, Brand: runner.Brand, Pages: s.pages(), Log: s.log.With("component", "web")})
+	origin := ""
+	if s.config.BaseURL != nil {
+		origin = s.config.BaseURL.Scheme + "://" + s.config.BaseURL.Host
+	}
+	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Brand: runner.Brand, Pages: s.pages(), Log: s.log.With("component", "web")})
 	if err != nil {
 		return fmt.Errorf("make pages: %w", err)
 	}
@@ -104,10 +108,6 @@ func (s *Server) assemble() error {
 		Runner: runner, Catalog: s.view, Roles: s.rolesOf, Avatar: web.AvatarPath, InstallID: s.installID,
 		Problem: problem, Log: s.log.With("component", "api"),
 	}}
-	origin := ""
-	if s.config.BaseURL != nil {
-		origin = s.config.BaseURL.String()
-	}
 	s.handler, err = server.New(server.Config{
 		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem,
 		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, Log: s.log},

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -26,12 +26,10 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(dir),
+	browser, stop := chromedp.NewContext(context.Background(), chromedp.WithAllocatorOptions(chromedp.ExecPath(path), chromedp.UserDataDir(dir),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.WSURLReadTimeout(60*time.Second))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	browser, _ := chromedp.NewContext(allocator)
-	if err := chromedp.Run(browser); err != nil {
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.WSURLReadTimeout(60*time.Second)))
+	if err := chromedp.Do(browser); err != nil {
 		stop()
 		return nil, err
 	}
@@ -87,17 +85,24 @@ func (b *tab) sibling(js bool) *tab {
 }
 
 func prepare(t *testing.T, ctx context.Context, base string, js bool) *tab {
+	t.Helper()
+	if err := chromedp.Do(ctx); err != nil { // without a deadline, which would end the browser
+		t.Fatalf("open tab: %v", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	t.Cleanup(cancel)
 	b := &tab{t: t, ctx: ctx, base: base}
+	b.run()
 	b.watchConsole()
-	b.run(network.Enable(), emulation.SetScriptExecutionDisabled(!js))
+	if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !js}); err != nil {
+		t.Fatalf("browser: %v", err)
+	}
 	return b
 }
 
-func (b *tab) run(actions ...chromedp.Action) {
+func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	if err := chromedp.Run(b.ctx, actions...); err != nil {
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
 		b.t.Fatalf("browser: %v\nat %s\n%s", err, b.try("location.pathname"), b.try("document.body ? document.body.innerText : ''"))
 	}
 }
@@ -106,8 +111,7 @@ func (b *tab) run(actions ...chromedp.Action) {
 func (b *tab) try(script string) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), 5*time.Second)
 	defer cancel()
-	var s string
-	_ = chromedp.Run(ctx, chromedp.Evaluate(script, &s))
+	s, _ := chromedp.Run(ctx, chromedp.Evaluate[string](script))
 	return s
 }
 
@@ -117,10 +121,25 @@ func (b *tab) open(path string) {
 	b.run(chromedp.Navigate(b.base + path))
 }
 
+// back goes one page back in the history, without waiting for anything: a page
+// that comes back from memory does not load.
+func (b *tab) back() {
+	b.t.Helper()
+	history, err := chromedp.Run(b.ctx, chromedp.NavigationEntries())
+	if err == nil {
+		entry := history.Entries[history.CurrentIndex-1]
+		_, err = chromedp.Call(b.ctx, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: entry.ID})
+	}
+	if err != nil {
+		b.t.Fatalf("go back: %v", err)
+	}
+}
+
 // fill types into a field found by its id, over what is there.
 func (b *tab) fill(id, text string) {
 	b.t.Helper()
-	b.run(chromedp.WaitVisible("#"+id, chromedp.ByQuery), chromedp.SetValue("#"+id, "", chromedp.ByQuery), chromedp.SendKeys("#"+id, text, chromedp.ByQuery))
+	field := chromedp.CSS("#" + id)
+	b.run(chromedp.WaitVisible(field), chromedp.Clear(field), chromedp.SendKeys(field, text))
 }
 
 // press clicks a button and waits for the page that follows.
@@ -128,7 +147,7 @@ func (b *tab) press(selector string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
 	defer cancel()
-	if _, err := chromedp.RunResponse(ctx, chromedp.Click(selector, chromedp.ByQuery)); err != nil {
+	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
 		b.t.Fatalf("press %s: %v\nat %s\n%s", selector, err, b.path(), b.try("document.body.innerText"))
 	}
 }
@@ -137,18 +156,11 @@ func (b *tab) press(selector string) {
 func (b *tab) submit() { b.t.Helper(); b.press("main form button.primary") }
 
 func (b *tab) path() string {
-	var s string
-	if err := chromedp.Run(b.ctx, chromedp.Location(&s)); err != nil {
+	s, err := chromedp.Run(b.ctx, chromedp.Location())
+	if err != nil {
 		return err.Error()
 	}
 	return strings.TrimPrefix(s, b.base)
-}
-
-func (b *tab) text() string {
-	b.t.Helper()
-	var s string
-	b.run(chromedp.WaitReady("body", chromedp.ByQuery), chromedp.Text("body", &s, chromedp.ByQuery))
-	return s
 }
 
 // sees waits until the page shows a text.
@@ -159,8 +171,7 @@ func (b *tab) sees(want string) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		var s string
-		if err := chromedp.Run(ctx, chromedp.Text("body", &s, chromedp.ByQuery)); err == nil && strings.Contains(s, want) {
+		if s, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body ? document.body.innerText : ''")); err == nil && strings.Contains(s, want) {
 			return
 		}
 		select {
@@ -190,25 +201,14 @@ func (b *tab) at(prefix string) {
 // cookie returns the session cookie; nil when there is none.
 func (b *tab) cookie(name string) *network.Cookie {
 	b.t.Helper()
-	var found *network.Cookie
-	b.run(chromedp.ActionFunc(func(ctx context.Context) error {
-		cookies, err := network.GetCookies().WithURLs([]string{b.base}).Do(ctx)
-		for _, c := range cookies {
-			if c.Name == name {
-				found = c
-			}
-		}
-		return err
-	}))
-	return found
-}
-
-func status(t *testing.T, url string) int {
-	t.Helper()
-	answer, err := http.Get(url)
+	answer, err := chromedp.Call(b.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{b.base}})
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	_ = answer.Body.Close()
-	return answer.StatusCode
+	for _, c := range answer.Cookies {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
 }

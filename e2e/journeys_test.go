@@ -82,7 +82,7 @@ func TestWrongPasswordAndUnknownUser(t *testing.T) {
 			unknown.fill("password", "again")
 			unknown.submit()
 		}
-		unknown.sees("You can't continue")
+		unknown.sees("You can’t continue")
 	})
 }
 
@@ -154,7 +154,7 @@ func TestBackButton(t *testing.T) {
 		b.submit()
 		b.sees("Enter your password")
 		b.open("/-/health/live/")
-		b.run(chromedp.NavigateBack())
+		b.back()
 		// Whatever entry of the history it comes from, a page shows the
 		// current step.
 		b.sees("Enter your password")
@@ -171,7 +171,7 @@ func TestDoubleSubmit(t *testing.T) {
 		b.open("/if/flow/remember-none/")
 		b.fill("uid_field", user.name)
 		b.fill("password", user.password)
-		b.run(chromedp.DoubleClick("main form button.primary", chromedp.ByQuery))
+		b.run(chromedp.DoubleClick(chromedp.CSS("main form button.primary")))
 		b.at("/if/user/")
 		b.sees("Hello, Double")
 		if n := s.sessions(t, user); n != 1 {
@@ -191,7 +191,10 @@ func TestOutdatedForm(t *testing.T) {
 		other.sees("two-steps-second")
 		other.submit()
 		other.at("/if/flow/default-authentication-flow/")
-		// The flow is over; the form that is still open changes nothing.
+		other.open("/if/flow/two-steps/")
+		other.sees("two-steps-first")
+		// The flow is over and has begun again; the form that is still open
+		// changes nothing.
 		b.submit()
 		b.sees("out of date")
 		b.sees("two-steps-first")
@@ -246,6 +249,6 @@ func TestNotYou(t *testing.T) {
 		b.press("form[action^='/flows/-/cancel/'] button")
 		b.at("/if/flow/")
 		b.open("/if/flow/default-authentication-flow/")
-		b.run(chromedp.WaitVisible("#uid_field", chromedp.ByQuery))
+		b.run(chromedp.WaitVisible(chromedp.CSS("#uid_field")))
 	})
 }

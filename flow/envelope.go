@@ -131,6 +131,12 @@ func (r *run) unexpected(ctx context.Context, err error) (*Result, error) {
 // flowError reports a fault inside a stage. The plan stays, so that the person
 // can try again; the details are for administrators only.
 func (r *run) flowError(ctx context.Context, err error) (*Result, error) {
+	return r.fault(ctx, slog.LevelError, err)
+}
+
+// fault is flowError with a level for the log: what a client sends wrong is no
+// error of ours.
+func (r *run) fault(ctx context.Context, level slog.Level, err error) (*Result, error) {
 	if errors.Is(err, ErrStale) || errors.Is(err, ErrOverloaded) || ctx.Err() != nil {
 		return nil, err
 	}
@@ -138,7 +144,7 @@ func (r *run) flowError(ctx context.Context, err error) (*Result, error) {
 	if r.req.HTTP != nil && r.req.HTTP.ID != "" {
 		id = r.req.HTTP.ID
 	}
-	r.e.Log.ErrorContext(ctx, "flow error", slog.String("id", id), slog.String("flow", r.req.Flow.Slug),
+	r.e.Log.Log(ctx, level, "flow error", slog.String("id", id), slog.String("flow", r.req.Flow.Slug),
 		slog.String("stage", r.trace.Stage), slog.Any("error", err))
 	challenge := &FlowError{RequestID: id}
 	if r.mayDebug(ctx) {

@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -83,7 +82,7 @@ func FuzzSafeNext(f *testing.F) {
 		}
 		u, err := base.Parse(to)
 		if err != nil || u.Host != "weir.test" || u.Scheme != "https" {
-			t.Fatal(fmt.Sprintf("%q leads to %v", next, u))
+			t.Fatalf("%q leads to %v", next, u)
 		}
 	})
 }

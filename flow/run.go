@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -43,7 +44,7 @@ func (r *run) planner() *planner {
 // says.
 func (r *run) step(ctx context.Context) (*Result, error) {
 	if r.req.BodyErr != nil {
-		return r.flowError(ctx, r.req.BodyErr)
+		return r.fault(ctx, slog.LevelInfo, r.req.BodyErr)
 	}
 	if !r.restore() {
 		if result, err := r.start(ctx, nil); result != nil || err != nil {

@@ -69,8 +69,6 @@ func (s identify) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (f
 
 type none struct{}
 
-func noEffects(none) flow.Effects { return flow.Effects{} }
-
 func stageType(name string, effects flow.Effects, stage flow.Stage) flow.StageType {
 	return flow.NewStageType(flow.StageType{Name: name}, func() none { return none{} },
 		func(none) flow.Effects { return effects }, func(string, none) flow.Stage { return stage })

@@ -1,6 +1,11 @@
 package blueprint
 
-import "strings"
+import (
+	"errors"
+	"strings"
+
+	"github.com/weir-id/weir/internal/resource"
+)
 
 // keyOf is "!KeyOf id": the key of the object that an earlier entry made.
 type keyOf struct {
@@ -82,6 +87,12 @@ func (t *find) resolve(s *scope) (any, error) {
 		return nil, err
 	}
 	kind, err := s.registry.Base(model)
+	var unknown *resource.UnknownModelError
+	if errors.As(err, &unknown) && unknown.Area != "" {
+		// There are no such objects here, so none matches.
+		s.warn(t.model.at(), "%s: %v, so nothing is found", t.name, err)
+		return nil, nil
+	}
 	if err != nil {
 		return nil, s.fail(t.model.at(), "%s: %v", t.name, err)
 	}

@@ -175,24 +175,26 @@ func scanRow(r store.Row) (row, error) {
 
 const versionColumns = `id, kind, type, revision, doc, deleted`
 
-// catchUp applies the versions that are newer than base, up to revision head.
+// catchUp applies the versions that are newer than base, which are at least
+// those up to revision head. More may have been written since head was read;
+// they are taken too, because a version that they replaced is not current any
+// more and would be missed.
 func (c *Catalog) catchUp(ctx context.Context, q store.Querier, base *Snapshot, head int64) (*Snapshot, error) {
 	rows, err := store.Select(ctx, q, scanRow, `select `+versionColumns+` from catalog_versions
-		where current and revision > $1 and revision <= $2 order by revision, id`, base.revision, head)
+		where current and revision > $1 order by revision, id`, base.revision)
 	if err != nil {
 		return nil, fmt.Errorf("load the configuration: %w", err)
 	}
 	next := base
 	for _, r := range rows {
+		head = max(head, r.object.Version)
 		if r.deleted {
 			next = next.without(r.object.ID)
 			continue
 		}
-		o, err := c.decode(&r.object, []byte(r.doc))
-		if err != nil {
-			return nil, err
+		if o := c.decode(&r.object, []byte(r.doc)); o != nil {
+			next = next.with(o)
 		}
-		next = next.with(o)
 	}
 	if next == base {
 		copied := *base
@@ -214,9 +216,9 @@ func (c *Catalog) version(ctx context.Context, id uuid.UUID, version int64) (*Ob
 	case err != nil:
 		return nil, fmt.Errorf("load version %d of object %s: %w", version, id, err)
 	}
-	o, err := c.decode(&r.object, []byte(r.doc))
-	if err != nil {
-		return nil, err
+	o := c.decode(&r.object, []byte(r.doc))
+	if o == nil {
+		return nil, fmt.Errorf("object %s is of unknown kind %q", id, r.object.Kind)
 	}
 	c.old.put(pin{id, version}, o)
 	return o, nil

@@ -41,7 +41,7 @@ func (s *Snapshot) Find(kind, typ string, match map[string]any) (*Object, error)
 			return nil, err
 		}
 	}
-	for _, o := range s.Objects(kind) {
+	for _, o := range s.candidates(k, typ, match) {
 		if typ != "" && o.Type != typ {
 			continue
 		}
@@ -62,6 +62,53 @@ func (s *Snapshot) Find(kind, typ string, match map[string]any) (*Object, error)
 // Find is Snapshot.Find over the changes made so far.
 func (tx *Tx) Find(kind, typ string, match map[string]any) (*Object, error) {
 	return tx.staged.Find(kind, typ, match)
+}
+
+// candidates are the objects that can match, in order: the one that has the
+// unique values which match names, else all of the kind. An import looks up
+// every entry, so this must not walk through the catalog each time.
+func (s *Snapshot) candidates(k *kind, typ string, match map[string]any) []*Object {
+	if doc, ok := k.fresh(typ); ok || typ == "" {
+		if !ok {
+			doc = k.stranger("")
+		}
+		for _, set := range k.uniques {
+			key, ok := s.matchKey(k, doc, set, match)
+			if !ok {
+				continue
+			}
+			if id, found := s.uniques.get(key); found {
+				o, _ := s.Get(id)
+				return []*Object{o}
+			}
+			return nil
+		}
+	}
+	return s.Objects(k.name)
+}
+
+// matchKey is the unique key of the values that match gives for a set of
+// fields; false unless it gives all of them.
+func (s *Snapshot) matchKey(k *kind, doc any, set []string, match map[string]any) (string, bool) {
+	values := make([]any, len(set))
+	for i, name := range set {
+		want, given := match[name]
+		if !given || want == nil {
+			return "", false
+		}
+		part := k.parts(doc)[0]
+		spec, ok := field.Lookup(part, name)
+		if !ok {
+			return "", false
+		}
+		if id, found := s.ResolveTarget(want); found && spec.Ref == "target" {
+			want = id.String()
+		}
+		if values[i], ok = field.Normalize(part, name, want); !ok {
+			return "", false
+		}
+	}
+	return uniqueKey(k, set, values), true
 }
 
 var comparisons = map[string]func(have, want string) bool{

@@ -40,7 +40,8 @@ type kind struct {
 	// build makes what runs from a document that was decoded, finding the
 	// result in built when the same content was built before.
 	build func(doc any, built *cached) error
-	// fail marks a document that could not be decoded or built.
+	// fail marks a document that could not be decoded or built, so that it
+	// denies where it is used. Nil hides such objects from the typed look-ups.
 	fail func(doc any, err error)
 	// uniques are the sets of fields that no two objects may share; those of
 	// the tags are added.
@@ -57,6 +58,8 @@ type kind struct {
 	display func(s *Snapshot, doc any) string
 	// target marks kinds that policies can be bound to.
 	target bool
+	// hides is set for kinds without fail.
+	hides bool
 }
 
 // newKind fills in what most kinds share; adjust says where this one differs.
@@ -70,15 +73,16 @@ func newKind[D any](name, model, label string, defaults func() D, adjust func(*k
 		parts:   func(doc any) []any { return []any{doc} },
 		clone:   field.Copy,
 		build:   func(any, *cached) error { return nil },
-		fail:    func(any, error) {},
 		groups:  func(any) []string { return nil },
 		check:   func(*Snapshot, uuid.UUID, any) field.Errors { return nil },
 		order:   func(any, any) int { return 0 },
 		display: func(*Snapshot, any) string { return "" },
 		list: func(objects []*Object) any {
-			out := make([]*D, len(objects))
-			for i, o := range objects {
-				out[i] = o.Doc.(*D)
+			out := make([]*D, 0, len(objects))
+			for _, o := range objects {
+				if d, ok := usable[*D](o); ok {
+					out = append(out, d)
+				}
 			}
 			return out
 		},
@@ -88,6 +92,7 @@ func newKind[D any](name, model, label string, defaults func() D, adjust func(*k
 		return &d
 	}
 	adjust(k)
+	k.hides = k.fail == nil
 	return k
 }
 

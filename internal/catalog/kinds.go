@@ -24,6 +24,7 @@ func kinds(stages map[string]*flow.StageType, policies map[string]*policy.Type) 
 		newKind(KindBinding, "authentik_flows.flowstagebinding", "Flow Stage Binding", flow.NewBinding, func(k *kind) {
 			k.target = true
 			k.uniques = [][]string{{"target", "stage", "order"}}
+			k.fail = func(doc any, _ error) { failBinding(doc.(*flow.Binding)) }
 			k.order = func(a, b any) int { return cmp.Compare(a.(*flow.Binding).Order, b.(*flow.Binding).Order) }
 			k.groups = func(doc any) []string { return []string{"target:" + doc.(*flow.Binding).Target.String()} }
 			k.display = func(s *Snapshot, doc any) string {
@@ -33,6 +34,7 @@ func kinds(stages map[string]*flow.StageType, policies map[string]*policy.Type) 
 		}),
 		newKind(KindPolicyBinding, "authentik_policies.policybinding", "Policy Binding", policy.NewBinding, func(k *kind) {
 			k.uniques = [][]string{{"policy", "target", "order"}}
+			k.fail = func(doc any, _ error) { failPolicyBinding(doc.(*policy.Binding)) }
 			k.order = func(a, b any) int { return cmp.Compare(a.(*policy.Binding).Order, b.(*policy.Binding).Order) }
 			k.groups = func(doc any) []string { return []string{"target:" + doc.(*policy.Binding).Target.String()} }
 			k.display = func(s *Snapshot, doc any) string {

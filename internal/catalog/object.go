@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -28,7 +29,14 @@ type Object struct {
 	// Doc is the typed document: *flow.Flow, *flow.StageObject, ... It is
 	// shared and must not be changed.
 	Doc any
+	// Err says why the stored document could not be read or built. Such an
+	// object stays, so that it can be repaired or deleted, and denies.
+	Err error
 
+	// unread is set when Doc lacks something that is stored.
+	unread bool
+	// kind is what Kind names.
+	kind *kind
 	// order is when the object was created: the revision, and the place
 	// within it. It breaks ties of the default order.
 	order [2]int64
@@ -112,20 +120,19 @@ func sealPlace(o *Object) string { return "catalog " + o.Kind + " " + o.ID.Strin
 
 // decode reads a stored version. A document that no longer decodes or builds
 // keeps its object, with an error that denies wherever it is used; the start
-// goes on.
-func (c *Catalog) decode(o *Object, data []byte) (*Object, error) {
+// goes on. It returns nil for a kind that only a later program knows.
+func (c *Catalog) decode(o *Object, data []byte) *Object {
 	k, ok := c.registry.byName[o.Kind]
 	if !ok {
-		return nil, fmt.Errorf("object %s is of unknown kind %q", o.ID, o.Kind)
+		c.log.Warn("stored object is of an unknown kind", "kind", o.Kind, "id", o.ID)
+		return nil
 	}
+	o.kind = k
 	var d document
-	if err := json.Unmarshal(data, &d); err != nil {
-		return nil, fmt.Errorf("decode %s %s: %w", o.Kind, o.ID, err)
-	}
+	broken := unmarshal(data, &d)
 	o.Created, o.Updated, o.order = d.Created, d.Updated, d.Order
-	var broken error
 	if len(d.Sealed) > 0 {
-		broken = c.openSecrets(o, &d)
+		broken = errors.Join(broken, c.openSecrets(o, &d))
 	}
 	doc, known := k.fresh(o.Type)
 	if !known {
@@ -137,16 +144,32 @@ func (c *Catalog) decode(o *Object, data []byte) (*Object, error) {
 			broken = errors.Join(broken, errs)
 		}
 	}
-	o.Doc = doc
+	o.Doc, o.unread = doc, broken != nil
 	if broken == nil {
 		broken = c.build(k, o)
 	}
 	if broken != nil {
-		k.fail(doc, broken)
+		o.fail(broken)
 		c.log.Error("stored object is not usable", "kind", o.Kind, "type", o.Type, "id", o.ID, "error", broken)
 	}
 	c.identify(o)
-	return o, nil
+	return o
+}
+
+// unmarshal keeps whole numbers whole: as float64 they would differ from what
+// was written, and lose digits.
+func unmarshal(data []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	return dec.Decode(v)
+}
+
+// fail marks the object as unusable.
+func (o *Object) fail(err error) {
+	o.Err = err
+	if o.kind.fail != nil {
+		o.kind.fail(o.Doc, err)
+	}
 }
 
 func (c *Catalog) openSecrets(o *Object, d *document) error {
@@ -155,8 +178,11 @@ func (c *Catalog) openSecrets(o *Object, d *document) error {
 		return fmt.Errorf("open secrets: %w", err)
 	}
 	secrets := map[string]any{}
-	if err := json.Unmarshal(plain, &secrets); err != nil {
+	if err := unmarshal(plain, &secrets); err != nil {
 		return fmt.Errorf("decode secrets: %w", err)
+	}
+	if d.Fields == nil {
+		d.Fields = map[string]any{}
 	}
 	maps.Copy(d.Fields, secrets)
 	return nil

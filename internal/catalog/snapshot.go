@@ -77,8 +77,15 @@ func doc[T any](s *Snapshot, id uuid.UUID) (T, bool) {
 	if !ok {
 		return zero, false
 	}
+	return usable[T](o)
+}
+
+// usable returns the document for the typed look-ups. Where a kind has no way
+// to say that an object is broken, the object is not there: a flow whose
+// settings cannot be read must not run with the defaults.
+func usable[T any](o *Object) (T, bool) {
 	d, ok := o.Doc.(T)
-	return d, ok
+	return d, ok && (o.Err == nil || !o.kind.hides)
 }
 
 // nameOf names an object for people; its id when it does not exist.
@@ -91,13 +98,13 @@ func (s *Snapshot) nameOf(id uuid.UUID) string {
 
 // DisplayName names an object for people.
 func (s *Snapshot) DisplayName(o *Object) string {
-	return s.catalog.registry.byName[o.Kind].display(s, o.Doc)
+	return o.kind.display(s, o.Doc)
 }
 
 // with returns a snapshot with the object instead of its former version.
 func (s *Snapshot) with(o *Object) *Snapshot {
 	next := s.without(o.ID)
-	k := s.catalog.registry.byName[o.Kind]
+	k := o.kind
 	next.objects = next.objects.with(o.ID, o)
 	for _, key := range groupKeys(k, o) {
 		next.regroup(k, key, o, true)
@@ -125,7 +132,7 @@ func (s *Snapshot) without(id uuid.UUID) *Snapshot {
 	if !ok {
 		return &next
 	}
-	k := s.catalog.registry.byName[old.Kind]
+	k := old.kind
 	next.objects = next.objects.without(id)
 	for _, key := range groupKeys(k, old) {
 		next.regroup(k, key, old, false)
@@ -206,26 +213,26 @@ func dataKind(kind string) bool { return kind == "user" || kind == "group" }
 func uniqueKeys(k *kind, doc any) []string {
 	var out []string
 	for _, set := range k.uniques {
-		values := make([]any, 0, len(set)+1)
-		values = append(values, k.name+" "+strings.Join(set, ","))
-		for _, name := range set {
-			v, _ := fieldOf(k, doc, name)
-			if v == nil {
-				values = nil
-				break
-			}
-			values = append(values, v)
+		values := make([]any, len(set))
+		complete := true
+		for i, name := range set {
+			values[i], _ = fieldOf(k, doc, name)
+			complete = complete && values[i] != nil
 		}
-		if values == nil {
-			continue
+		if complete {
+			out = append(out, uniqueKey(k, set, values))
 		}
-		key, err := json.Marshal(values)
-		if err != nil {
-			continue // values of documents always encode
-		}
-		out = append(out, string(key))
 	}
 	return out
+}
+
+// uniqueKey is the key of a set of fields with these values.
+func uniqueKey(k *kind, set []string, values []any) string {
+	key, err := json.Marshal(append([]any{k.name + " " + strings.Join(set, ",")}, values...))
+	if err != nil {
+		return "" // values of documents always encode
+	}
+	return string(key)
 }
 
 // fieldOf returns a field of a document as JSON value.
@@ -243,11 +250,8 @@ func (s *Snapshot) Flow(id uuid.UUID) (*flow.Flow, bool) { return doc[*flow.Flow
 
 // FlowBySlug returns a flow by slug.
 func (s *Snapshot) FlowBySlug(slug string) (*flow.Flow, bool) {
-	key, err := json.Marshal([]any{KindFlow + " slug", slug})
-	if err != nil {
-		return nil, false
-	}
-	id, ok := s.uniques.get(string(key))
+	k := s.catalog.registry.byName[KindFlow]
+	id, ok := s.uniques.get(uniqueKey(k, []string{"slug"}, []any{slug}))
 	if !ok {
 		return nil, false
 	}
@@ -261,7 +265,7 @@ func (s *Snapshot) FlowsFor(d flow.Designation) []*flow.Flow {
 
 // Bindings returns the bindings of a flow by order, then creation.
 func (s *Snapshot) Bindings(flowID uuid.UUID) []*flow.Binding {
-	return docs[*flow.Binding](s, KindBinding, "target:"+flowID.String())
+	return bound[*flow.Binding](s, KindBinding, flowID)
 }
 
 // Binding returns a stage binding by id.
@@ -269,6 +273,9 @@ func (s *Snapshot) Binding(id uuid.UUID) (*flow.Binding, bool) { return doc[*flo
 
 // Stage returns a stage by id.
 func (s *Snapshot) Stage(id uuid.UUID) (*flow.StageObject, bool) {
+	if id == unusable {
+		return unusableStage, true
+	}
 	return doc[*flow.StageObject](s, id)
 }
 
@@ -280,7 +287,7 @@ func (s *Snapshot) StageType(name string) (*flow.StageType, bool) {
 
 // PolicyBindings returns the bindings of a target by order, then creation.
 func (s *Snapshot) PolicyBindings(target uuid.UUID) []*policy.Binding {
-	return docs[*policy.Binding](s, KindPolicyBinding, "target:"+target.String())
+	return bound[*policy.Binding](s, KindPolicyBinding, target)
 }
 
 // Policy returns a policy by id.
@@ -295,6 +302,9 @@ func (s *Snapshot) PinnedBinding(ctx context.Context, id uuid.UUID, version int6
 // PinnedStage returns a version of a stage; an error when the stage has been
 // deleted.
 func (s *Snapshot) PinnedStage(ctx context.Context, id uuid.UUID, version int64) (*flow.StageObject, error) {
+	if id == unusable {
+		return unusableStage, nil
+	}
 	return pinned[*flow.StageObject](ctx, s, id, version)
 }
 
@@ -309,9 +319,13 @@ func pinned[T any](ctx context.Context, s *Snapshot, id uuid.UUID, version int64
 		if err != nil {
 			return zero, err
 		}
+		if old.order != o.order {
+			// Another object took the id after the deletion.
+			return zero, fmt.Errorf("object %s has been deleted and made anew since version %d", id, version)
+		}
 		o = old
 	}
-	d, ok := o.Doc.(T)
+	d, ok := usable[T](o)
 	if !ok {
 		return zero, fmt.Errorf("object %s is a %s", id, o.Kind)
 	}

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"hash/maphash"
-	"iter"
 	"math/bits"
 )
 
@@ -13,7 +12,6 @@ import (
 // is empty.
 type trie[K comparable, V any] struct {
 	root *branch[K, V]
-	size int
 }
 
 // branch holds up to 32 slots, those whose bit is set. Below maxShift the bits
@@ -37,8 +35,6 @@ const (
 )
 
 var seed = maphash.MakeSeed()
-
-func (t trie[K, V]) len() int { return t.size }
 
 func (t trie[K, V]) get(key K) (V, bool) {
 	hash := maphash.Comparable(seed, key)
@@ -75,16 +71,11 @@ func (b *branch[K, V]) find(hash uint64, key K, shift int) (pos int, found bool)
 }
 
 func (t trie[K, V]) with(key K, value V) trie[K, V] {
-	added := true
-	root := t.root.set(0, slot[K, V]{hash: maphash.Comparable(seed, key), key: key, value: value}, &added)
-	if added {
-		t.size++
-	}
-	t.root = root
+	t.root = t.root.set(0, slot[K, V]{hash: maphash.Comparable(seed, key), key: key, value: value})
 	return t
 }
 
-func (b *branch[K, V]) set(shift int, s slot[K, V], added *bool) *branch[K, V] {
+func (b *branch[K, V]) set(shift int, s slot[K, V]) *branch[K, V] {
 	if b == nil {
 		b = &branch[K, V]{}
 	}
@@ -102,14 +93,12 @@ func (b *branch[K, V]) set(shift int, s slot[K, V], added *bool) *branch[K, V] {
 	c := &branch[K, V]{bitmap: b.bitmap, slots: append([]slot[K, V](nil), b.slots...)}
 	switch old := &c.slots[pos]; {
 	case old.child != nil:
-		old.child = old.child.set(shift+shiftBits, s, added)
+		old.child = old.child.set(shift+shiftBits, s)
 	case old.key == s.key:
 		*old = s
-		*added = false
 	default:
-		var ignored bool
-		child := (*branch[K, V])(nil).set(shift+shiftBits, *old, &ignored)
-		*old = slot[K, V]{child: child.set(shift+shiftBits, s, added)}
+		child := (*branch[K, V])(nil).set(shift+shiftBits, *old)
+		*old = slot[K, V]{child: child.set(shift+shiftBits, s)}
 	}
 	return c
 }
@@ -119,7 +108,6 @@ func (t trie[K, V]) without(key K) trie[K, V] {
 		return t
 	}
 	t.root = t.root.remove(0, maphash.Comparable(seed, key), key)
-	t.size--
 	return t
 }
 
@@ -143,26 +131,4 @@ func (b *branch[K, V]) remove(shift int, hash uint64, key K) *branch[K, V] {
 	}
 	c.slots = append(append(c.slots, b.slots[:pos]...), b.slots[pos+1:]...)
 	return c
-}
-
-// all yields the entries in no particular order.
-func (t trie[K, V]) all() iter.Seq2[K, V] {
-	return func(yield func(K, V) bool) { t.root.each(yield) }
-}
-
-func (b *branch[K, V]) each(yield func(K, V) bool) bool {
-	if b == nil {
-		return true
-	}
-	for i := range b.slots {
-		s := &b.slots[i]
-		if s.child != nil {
-			if !s.child.each(yield) {
-				return false
-			}
-		} else if !yield(s.key, s.value) {
-			return false
-		}
-	}
-	return true
 }

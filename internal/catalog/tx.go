@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -70,7 +71,7 @@ func (tx *Tx) Create(kind, typ string, id uuid.UUID, data map[string]any) (o *Ob
 		return nil, nil, field.Errorf("pk", field.CodeUnique, "Choose another id; this one belongs to %s %q.", other.Kind, tx.staged.DisplayName(other))
 	}
 	tx.created++
-	o = &Object{ID: id, Kind: kind, Type: typ, Doc: doc, Created: tx.now, order: [2]int64{tx.revision, tx.created}}
+	o = &Object{ID: id, kind: k, Kind: kind, Type: typ, Doc: doc, Created: tx.now, order: [2]int64{tx.revision, tx.created}}
 	unknown, err = tx.fill(k, o, data, field.Create)
 	if err != nil {
 		return nil, unknown, err
@@ -88,7 +89,16 @@ func (tx *Tx) Patch(id uuid.UUID, data map[string]any) (o *Object, unknown []str
 	k := tx.kind(old.Kind)
 	next := *old
 	next.Doc = k.clone(old.Doc)
-	unknown, err = tx.fill(k, &next, data, field.Update)
+	mode := field.Update
+	if old.unread {
+		// Its fields are gone, so it is written as if it were new; otherwise
+		// a change of the title could turn a requirement into the default.
+		mode, next.unread = field.Create, false
+		if next.Doc, ok = k.fresh(old.Type); !ok {
+			return nil, nil, field.Errorf(field.NonField, field.CodeInvalid, "Delete this object; its type %q is not known here.", old.Type)
+		}
+	}
+	unknown, err = tx.fill(k, &next, data, mode)
 	if err != nil {
 		return nil, unknown, err
 	}
@@ -127,9 +137,10 @@ func (tx *Tx) fill(k *kind, o *Object, data map[string]any, mode field.Mode) ([]
 // put checks a whole document and stages it, unless nothing changed.
 func (tx *Tx) put(k *kind, o *Object) error {
 	old, existed := tx.staged.Get(o.ID)
-	if existed && reflect.DeepEqual(tx.catalog.fields(k, old.Doc), tx.catalog.fields(k, o.Doc)) {
+	if existed && old.Err == nil && len(tx.differing(old, o)) == 0 {
 		return nil
 	}
+	o.Err = nil
 	errs, err := tx.check(k, o)
 	if err != nil {
 		return err
@@ -276,7 +287,7 @@ func (tx *Tx) drop(kind, id string) error {
 		cascade := false
 		for _, part := range k.parts(next.Doc) {
 			for _, ref := range partReferences(part) {
-				if ref.ID != id || dataKind(ref.Kind) != dataKind(kind) {
+				if ref.ID != id || !sameKind(ref.Kind, kind) {
 					continue
 				}
 				cascade = cascade || ref.OnDelete == field.Cascade
@@ -289,8 +300,14 @@ func (tx *Tx) drop(kind, id string) error {
 			}
 			continue
 		}
+		if o.unread {
+			// Writing back what could be read would hide the rest for good. The
+			// object denies, with or without a reference that leads nowhere.
+			continue
+		}
+		next.Err = nil
 		if err := tx.catalog.build(k, &next); err != nil {
-			k.fail(next.Doc, err)
+			next.fail(err)
 		}
 		next.Version, next.Updated = tx.revision, tx.now
 		tx.catalog.identify(&next)
@@ -298,6 +315,15 @@ func (tx *Tx) drop(kind, id string) error {
 		tx.staged = tx.staged.with(&next)
 	}
 	return nil
+}
+
+// sameKind compares the kind of a reference with a kind of data, or with
+// anyObject for all kinds of the catalog.
+func sameKind(ref, kind string) bool {
+	if dataKind(ref) {
+		return ref == kind
+	}
+	return kind == anyObject
 }
 
 func (tx *Tx) touch(id uuid.UUID) {
@@ -320,7 +346,7 @@ func (tx *Tx) changes() []Change {
 			out = append(out, tx.change(Deleted, tx.base, old))
 		case was && is:
 			ch := tx.change(Changed, tx.staged, now)
-			if ch.Fields = tx.differing(old, now); len(ch.Fields) > 0 {
+			if ch.Fields = tx.differing(old, now); len(ch.Fields) > 0 || old.Err != nil && now != old {
 				out = append(out, ch)
 			} else {
 				tx.staged = tx.staged.with(old)
@@ -334,14 +360,25 @@ func (tx *Tx) change(op Op, s *Snapshot, o *Object) Change {
 	return Change{Op: op, Kind: o.Kind, Type: o.Type, ID: o.ID, Name: cmp.Or(s.DisplayName(o), o.ID.String())}
 }
 
+// differing returns the names of the fields in which two versions differ.
 func (tx *Tx) differing(a, b *Object) []string {
 	var names []string
-	before, after := tx.catalog.fields(tx.kind(a.Kind), a.Doc), tx.catalog.fields(tx.kind(b.Kind), b.Doc)
+	before, after := tx.catalog.fields(a.kind, a.Doc), tx.catalog.fields(b.kind, b.Doc)
 	for name, v := range after {
-		if !reflect.DeepEqual(before[name], v) {
+		if !sameJSON(before[name], v) {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return names
+}
+
+// sameJSON compares values as they are stored: 1 and 1.0 are the same number.
+func sameJSON(a, b any) bool {
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }

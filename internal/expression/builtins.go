@@ -145,7 +145,7 @@ func fnMinMax(want int) fn {
 		case fallback != nil:
 			return fallback, nil
 		}
-		return nil, raise(excValue, "%s() iterable argument is empty", c.name)
+		return nil, raise(excValue, "%s() arg is an empty sequence", c.name)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-id/weir/identity"
@@ -80,3 +81,25 @@ type Settings interface {
 
 // maxPolicyDepth bounds policies that call policies.
 const maxPolicyDepth = 5
+
+// maxPolicyCalls bounds how many policies one evaluation calls, those called
+// by called policies included; depth alone would allow calls without number.
+const maxPolicyCalls = 100
+
+// callsKey is where the context of a called policy carries the count of calls.
+type callsKey struct{}
+
+// countCall counts one call in this evaluation's tree and returns the context
+// that passes the count on.
+func (e *evaluation) countCall() (context.Context, error) {
+	if e.calls == nil {
+		var ok bool
+		if e.calls, ok = e.ctx.Value(callsKey{}).(*atomic.Int64); !ok {
+			e.calls = new(atomic.Int64)
+		}
+	}
+	if e.calls.Add(1) > maxPolicyCalls {
+		return nil, e.limit("too many called policies")
+	}
+	return context.WithValue(e.ctx, callsKey{}, e.calls), nil
+}

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"context"
+	"sync/atomic"
 
 	"go.starlark.net/starlark"
 
@@ -39,6 +40,7 @@ type evaluation struct {
 	// handling holds the exceptions whose handlers are running.
 	handling []*exception
 
+	calls    *atomic.Int64
 	messages []string
 	events   []policy.Event
 	logs     []LogLine

@@ -173,7 +173,11 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 		}
 		r.Context[string(kv[0].(starlark.String))] = v
 	}
-	result, err := e.env.Policies.CallPolicy(e.ctx, name, &r)
+	ctx, err := e.countCall()
+	if err != nil {
+		return nil, err
+	}
+	result, err := e.env.Policies.CallPolicy(ctx, name, &r)
 	switch {
 	case errors.Is(err, ErrUnknownPolicy):
 		return nil, raise(excValue, "no policy is called %s", repr(starlark.String(name)))

@@ -150,7 +150,7 @@ func MatchGroup(g identity.Group, where []Lookup) bool {
 		case "attributes":
 			have = dig(g.Attributes, l.Path)
 		}
-		if l.match(have) == l.Not {
+		if l.Match(have) == l.Not {
 			return false
 		}
 	}
@@ -169,8 +169,9 @@ func dig(m map[string]any, path []string) any {
 	return v
 }
 
-// match compares a field's value by the lookup's operation.
-func (l Lookup) match(have any) bool {
+// Match compares a field's value (a string, number, bool, time or nil) by the
+// lookup's operation, without regard to Not.
+func (l Lookup) Match(have any) bool {
 	switch l.Op {
 	case "in":
 		list, _ := l.Value.([]any)

@@ -135,9 +135,33 @@ func decodeBytes(e *evaluation, b, encoding, errs string) (starlark.Value, error
 		case errs == "replace":
 			b = strings.ToValidUTF8(b, "\ufffd")
 		default:
-			return nil, raise(excUnicodeDecode, "'%s' codec can't decode bytes", strings.ToLower(encoding))
+			return nil, decodeError(strings.ToLower(encoding), b)
 		}
 		return starlark.String(b), e.text(len(b))
 	}
 	return nil, raise(excLookup, "unknown encoding: %s", encoding)
+}
+
+// decodeError says which byte is wrong and why.
+func decodeError(encoding, b string) error {
+	for i, n := 0, 0; i < len(b); i += n {
+		var r rune
+		r, n = utf8.DecodeRuneInString(b[i:])
+		if r != utf8.RuneError || n > 1 {
+			if encodingName(encoding) == "utf8" || r < utf8.RuneSelf {
+				continue
+			}
+		}
+		why := "invalid start byte"
+		switch {
+		case encodingName(encoding) != "utf8":
+			why = "ordinal not in range(128)"
+		case b[i] >= 0xc2 && b[i] < 0xf5 && !utf8.FullRuneInString(b[i:]):
+			why = "unexpected end of data"
+		case b[i] >= 0xc2 && b[i] < 0xf5:
+			why = "invalid continuation byte"
+		}
+		return raise(excUnicodeDecode, "'%s' codec can't decode byte 0x%02x in position %d: %s", encoding, b[i], i, why)
+	}
+	return raise(excUnicodeDecode, "'%s' codec can't decode the bytes", encoding)
 }

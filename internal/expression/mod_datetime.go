@@ -88,6 +88,14 @@ func (v *datetimeValue) compare(other starlark.Value) (int, bool) {
 	return v.t.Compare(o.t), true
 }
 
+// mismatch explains why two datetimes have no order.
+func (v *datetimeValue) mismatch(other starlark.Value) error {
+	if o, ok := other.(*datetimeValue); ok && o.naive != v.naive {
+		return raise(excType, "can't compare offset-naive and offset-aware datetimes")
+	}
+	return nil
+}
+
 func (v *datetimeValue) format(_ *evaluation, spec string) (string, error) {
 	return strftime(v.t, spec, v.naive)
 }

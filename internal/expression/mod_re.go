@@ -3,6 +3,7 @@ package expression
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -311,7 +312,9 @@ func (m *matchValue) attr(_ *evaluation, name string) (starlark.Value, error) {
 	case "groupdict":
 		return builtin(name, func(e *evaluation, _ call) (starlark.Value, error) {
 			out := starlark.NewDict(len(m.r.names))
-			for _, n := range sortedKeys(m.r.names) {
+			names := sortedKeys(m.r.names)
+			slices.SortFunc(names, func(a, b string) int { return m.r.names[a] - m.r.names[b] })
+			for _, n := range names {
 				if err := e.setKey(out, starlark.String(n), m.group(m.r.names[n])); err != nil {
 					return nil, err
 				}

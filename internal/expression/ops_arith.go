@@ -116,9 +116,13 @@ func (e *evaluation) intOp(op string, x, y starlark.Int) (starlark.Value, error)
 			return nil, raise(excZeroDivision, "division by zero")
 		}
 		return starlark.Float(float64(x.Float()) / float64(y.Float())), nil
-	case "//", "%":
+	case "//":
 		if y.Sign() == 0 {
 			return nil, raise(excZeroDivision, "integer division or modulo by zero")
+		}
+	case "%":
+		if y.Sign() == 0 {
+			return nil, raise(excZeroDivision, "integer modulo by zero")
 		}
 	case "**":
 		return e.power(x, y)
@@ -192,7 +196,7 @@ func floatOp(op string, x, y float64) (starlark.Value, error) {
 		return starlark.Float(x / y), nil
 	case "//", "%":
 		if y == 0 {
-			return nil, raise(excZeroDivision, "float floor division by zero")
+			return nil, raise(excZeroDivision, "%s", map[string]string{"//": "float floor division by zero", "%": "float modulo"}[op])
 		}
 		// The remainder has the divisor's sign.
 		mod := math.Mod(x, y)

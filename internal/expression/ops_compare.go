@@ -172,6 +172,11 @@ func (e *evaluation) order(op string, x, y starlark.Value) (int, error) {
 		if s, ok := xv.compare(y); ok {
 			return s, nil
 		}
+		if m, ok := x.(interface{ mismatch(starlark.Value) error }); ok {
+			if err := m.mismatch(y); err != nil {
+				return 0, err
+			}
+		}
 	}
 	return 0, raise(excType, "'%s' not supported between instances of '%s' and '%s'", op, kindOf(x), kindOf(y))
 }

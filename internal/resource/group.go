@@ -2,7 +2,9 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -13,124 +15,146 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 )
 
-// groupDoc are the fields of a group that can be written.
-type groupDoc struct {
+// group is authentik_core.group.
+type group struct {
+	directory *directory.Directory
+	roles     roleSets
+}
+
+type groupData struct {
 	Name        string         `json:"name" field:"required"`
 	IsSuperuser bool           `json:"is_superuser"`
-	Parents     []uuid.UUID    `json:"parents" field:"ref=group"`
-	Users       []int64        `json:"users" field:"ref=user"`
+	Parents     []uuid.UUID    `json:"parents"`
+	Users       []int64        `json:"users"`
 	Attributes  map[string]any `json:"attributes"`
-	// Parent is the only parent that older files can name; null is none.
-	Parent *uuid.UUID `json:"parent" field:"null,ref=group"`
+	Roles       []uuid.UUID    `json:"roles"`
 }
 
-type groupKind struct{ people *directory.Directory }
+func (k *group) Model() string { return "authentik_core.group" }
 
-// Model implements Kind, as do the methods below.
-func (k *groupKind) Model() string { return "authentik_core.group" }
-
-func (k *groupKind) Find(ctx context.Context, tx *catalog.Tx, match map[string]any) (*Ref, error) {
-	groups, err := k.people.FindGroups(ctx, tx.Store(), match)
-	if err != nil || len(groups) == 0 {
+func (k *group) Find(ctx context.Context, tx *catalog.Tx, match map[string]any) (*Ref, error) {
+	match, ok, err := lookup(k.Model(), match, map[string]matchType{"pk": id, "id": id, "name": words, "name__iexact": words,
+		"is_superuser": truth, "attributes": document})
+	if err != nil || !ok {
 		return nil, err
 	}
-	return groupRef(&groups[0]), nil
+	found, err := k.directory.FindGroups(ctx, tx.Store(), match)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return k.ref(&found[0]), nil
 }
 
-func groupRef(g *identity.Group) *Ref {
-	return &Ref{Key: g.ID.String(), Model: "authentik_core.group", Name: g.Name}
+func (k *group) ref(g *identity.Group) *Ref {
+	return &Ref{Model: k.Model(), Key: g.ID.String(), Name: g.Name}
 }
 
-// decode fills the document; a single parent stands for the list.
-func (d *groupDoc) decode(data map[string]any, mode field.Mode) ([]string, field.Errors) {
-	unknown, errs := field.Decode(d, data, mode)
-	if _, given := data["parent"]; given && errs == nil {
-		d.Parents = []uuid.UUID{}
-		if d.Parent != nil {
-			d.Parents = []uuid.UUID{*d.Parent}
+// oldParent accepts the single "parent" that groups had before they could have
+// several.
+func oldParent(data map[string]any) map[string]any {
+	parent, given := data["parent"]
+	if !given {
+		return data
+	}
+	data = maps.Clone(data)
+	delete(data, "parent")
+	if _, both := data["parents"]; !both {
+		data["parents"] = []any{}
+		if parent != nil {
+			data["parents"] = []any{parent}
 		}
-		d.Parent = nil
 	}
-	return unknown, errs
+	return data
 }
 
-func (d *groupDoc) into(g *identity.Group) {
-	g.Name, g.Superuser, g.Parents, g.Attributes = d.Name, d.IsSuperuser, d.Parents, d.Attributes
-}
-
-func (k *groupKind) Create(ctx context.Context, tx *catalog.Tx, key string, data map[string]any) (*Ref, []string, error) {
-	id, err := newKey(key)
-	if err != nil {
-		return nil, nil, err
-	}
-	g := &identity.Group{ID: id}
-	doc := &groupDoc{Parents: []uuid.UUID{}, Users: []int64{}, Attributes: map[string]any{}}
-	unknown, errs := doc.decode(data, field.Create)
+func (k *group) Create(ctx context.Context, tx *catalog.Tx, pk string, data map[string]any) (*Ref, []string, error) {
+	d := groupData{Attributes: map[string]any{}}
+	unknown, errs := field.Decode(&d, oldParent(data), field.Create)
 	if errs != nil {
-		return nil, nil, errs
+		return nil, unknown, errs
 	}
-	doc.into(g)
-	if err := k.people.CreateGroup(ctx, tx.Store(), g); err != nil {
-		return nil, nil, err
+	g := &identity.Group{Name: d.Name, Superuser: d.IsSuperuser, Attributes: d.Attributes, Parents: d.Parents}
+	if pk != "" {
+		var err error
+		if g.ID, err = uuid.Parse(pk); err != nil {
+			return nil, unknown, field.Errorf("pk", field.CodeInvalid, "Give the key as a UUID; %q is none.", pk)
+		}
+		// Asking first keeps the transaction usable.
+		if _, err := k.directory.Group(ctx, tx.Store(), g.ID); err == nil {
+			return nil, unknown, field.Errorf("pk", field.CodeUnique, "Choose another key; this one is taken.")
+		} else if !errors.Is(err, directory.ErrNoGroup) {
+			return nil, unknown, err
+		}
 	}
-	if err := k.people.SetMembers(ctx, tx.Store(), g.ID, doc.Users); err != nil {
-		return nil, nil, err
+	if err := k.directory.CreateGroup(ctx, tx.Store(), g); err != nil {
+		return nil, unknown, err
 	}
-	return groupRef(g), unknown, nil
+	return k.ref(g), writable(unknown), k.relations(ctx, tx, g.ID, &groupData{}, &d)
 }
 
-func (k *groupKind) load(ctx context.Context, tx *catalog.Tx, ref *Ref) (identity.Group, *groupDoc, error) {
+func (k *group) relations(ctx context.Context, tx *catalog.Tx, id uuid.UUID, before, after *groupData) error {
+	if !sameSet(before.Users, after.Users) {
+		if err := k.directory.SetMembers(ctx, tx.Store(), id, after.Users); err != nil {
+			return err
+		}
+	}
+	if !sameSet(before.Roles, after.Roles) {
+		return k.roles.setGroup(ctx, tx.Store(), id, after.Roles)
+	}
+	return nil
+}
+
+func (k *group) load(ctx context.Context, tx *catalog.Tx, ref *Ref) (identity.Group, groupData, error) {
 	id, err := uuid.Parse(fmt.Sprint(ref.Key))
 	if err != nil {
-		return identity.Group{}, nil, fmt.Errorf("group %v: %w", ref.Key, catalog.ErrNotFound)
+		return identity.Group{}, groupData{}, fmt.Errorf("read group %v: %w", ref.Key, err)
 	}
-	g, err := k.people.Group(ctx, tx.Store(), id)
+	g, err := k.directory.Group(ctx, tx.Store(), id)
 	if err != nil {
-		return g, nil, err
+		return g, groupData{}, err
 	}
-	users, err := k.people.Members(ctx, tx.Store(), id)
-	if err != nil {
-		return g, nil, err
+	d := groupData{Name: g.Name, IsSuperuser: g.Superuser, Parents: g.Parents, Attributes: g.Attributes}
+	if d.Users, err = k.directory.Members(ctx, tx.Store(), g.ID); err != nil {
+		return g, d, err
 	}
-	return g, &groupDoc{Name: g.Name, IsSuperuser: g.Superuser, Parents: append([]uuid.UUID{}, g.Parents...),
-		Users: append([]int64{}, users...), Attributes: g.Attributes}, nil
+	d.Roles, err = k.roles.ofGroup(ctx, tx.Store(), g.ID)
+	return g, d, err
 }
 
-func (k *groupKind) Update(ctx context.Context, tx *catalog.Tx, ref *Ref, data map[string]any) (changed, unknown []string, err error) {
-	g, doc, err := k.load(ctx, tx, ref)
+func (k *group) Update(ctx context.Context, tx *catalog.Tx, ref *Ref, data map[string]any) (changed, unknown []string, err error) {
+	g, before, err := k.load(ctx, tx, ref)
 	if err != nil {
 		return nil, nil, err
 	}
-	before := field.Encode(doc, field.Public)
-	unknown, errs := doc.decode(data, field.Update)
+	after := before
+	unknown, errs := field.Decode(&after, oldParent(data), field.Update)
 	if errs != nil {
-		return nil, nil, errs
+		return nil, unknown, errs
 	}
-	changed = differing(before, field.Encode(doc, field.Public))
-	if len(changed) > 0 {
-		doc.into(&g)
-		if err := k.people.UpdateGroup(ctx, tx.Store(), &g); err != nil {
-			return nil, nil, err
+	changed = differing(encodeSets(&before), encodeSets(&after))
+	if slices.ContainsFunc(changed, func(name string) bool { return name != "users" && name != "roles" }) {
+		g.Name, g.Superuser, g.Attributes, g.Parents = after.Name, after.IsSuperuser, after.Attributes, after.Parents
+		if err := k.directory.UpdateGroup(ctx, tx.Store(), &g); err != nil {
+			return nil, unknown, err
 		}
 	}
-	if slices.Contains(changed, "users") {
-		if err := k.people.SetMembers(ctx, tx.Store(), g.ID, doc.Users); err != nil {
-			return nil, nil, err
-		}
+	if err := k.relations(ctx, tx, g.ID, &before, &after); err != nil {
+		return nil, unknown, err
 	}
-	return changed, unknown, nil
+	*ref = *k.ref(&g)
+	return changed, writable(unknown), nil
 }
 
-func (k *groupKind) Check(ctx context.Context, tx *catalog.Tx, ref *Ref, data map[string]any) error {
-	_, doc, err := k.load(ctx, tx, ref)
+func (k *group) Check(ctx context.Context, tx *catalog.Tx, ref *Ref, data map[string]any) error {
+	_, d, err := k.load(ctx, tx, ref)
 	if err != nil {
 		return err
 	}
-	_, errs := doc.decode(data, field.Update)
+	_, errs := field.Decode(&d, oldParent(data), field.Update)
 	return errs.Err()
 }
 
-func (k *groupKind) Delete(ctx context.Context, tx *catalog.Tx, ref *Ref) error {
+func (k *group) Delete(ctx context.Context, tx *catalog.Tx, ref *Ref) error {
 	g, _, err := k.load(ctx, tx, ref)
 	if err != nil {
 		return err
@@ -138,16 +162,15 @@ func (k *groupKind) Delete(ctx context.Context, tx *catalog.Tx, ref *Ref) error 
 	if err := tx.DropReferences("group", g.ID.String()); err != nil {
 		return err
 	}
-	return k.people.DeleteGroup(ctx, tx.Store(), g.ID)
+	return k.directory.DeleteGroup(ctx, tx.Store(), g.ID)
 }
 
-func (k *groupKind) Read(ctx context.Context, tx *catalog.Tx, ref *Ref) (map[string]any, error) {
-	g, doc, err := k.load(ctx, tx, ref)
+func (k *group) Read(ctx context.Context, tx *catalog.Tx, ref *Ref) (map[string]any, error) {
+	_, d, err := k.load(ctx, tx, ref)
 	if err != nil {
 		return nil, err
 	}
-	out := field.Encode(doc, field.Public)
-	delete(out, "parent")
-	out["pk"] = g.ID.String()
+	out := field.Encode(&d, field.Public)
+	out["pk"] = ref.Key
 	return out, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,174 +14,193 @@ import (
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/session/token"
-	"github.com/weir-id/weir/internal/store"
 )
 
-// Tokens keeps keys; *token.Tokens is one.
-type Tokens interface {
-	ByIdentifier(ctx context.Context, q store.Querier, identifier string) (token.Token, error)
-	Create(ctx context.Context, tx store.Tx, t *token.Token, key string) (string, error)
-	Update(ctx context.Context, tx store.Tx, t token.Token) error
-	SetKey(ctx context.Context, tx store.Tx, id uuid.UUID, key string) (string, error)
-	Delete(ctx context.Context, tx store.Tx, id uuid.UUID) error
+// apiToken is authentik_core.token.
+type apiToken struct {
+	tokens    *token.Tokens
+	directory *directory.Directory
 }
 
-// tokenDoc are the fields of a token that can be written. In files user and
-// intent are required, since there is no request to take them from.
-type tokenDoc struct {
+type tokenData struct {
 	Identifier  string       `json:"identifier" field:"required,slug,max=255"`
 	Intent      token.Intent `json:"intent" field:"required"`
-	User        int64        `json:"user" field:"required,ref=user"`
+	User        int64        `json:"user" field:"required"`
 	Description string       `json:"description" field:"blank"`
-	Expires     *time.Time   `json:"expires" field:"null"`
-	Expiring    bool         `json:"expiring"`
-	// Key sets the secret; null leaves or makes a random one.
+	// Expires counts while Expiring is set; null means never.
+	Expires  *time.Time `json:"expires" field:"null"`
+	Expiring bool       `json:"expiring"`
+	// Key is for blueprints only: the secret. Missing or null means a random
+	// one for a new token, and no change for an old one.
 	Key *string `json:"key" field:"null,secret"`
 }
 
-type tokenKind struct {
-	tokens Tokens
-	people *directory.Directory
+// Validate refuses the intents that only the program itself makes.
+func (d *tokenData) Validate() field.Errors {
+	if d.Intent != token.API && d.Intent != token.AppPassword {
+		return field.Errorf("intent", field.CodeInvalid, "Choose api or app_password; other tokens are made by flows.")
+	}
+	return nil
 }
 
-// Model implements Kind, as do the methods below.
-func (k *tokenKind) Model() string { return "authentik_core.token" }
+func (k *apiToken) Model() string { return "authentik_core.token" }
 
-// Find matches by identifier; whatever else is given must agree with it.
-func (k *tokenKind) Find(ctx context.Context, tx *catalog.Tx, match map[string]any) (*Ref, error) {
-	for name := range match {
-		if _, ok := field.Lookup(&tokenDoc{}, name); !ok || name == "key" {
-			return nil, errData{fmt.Sprintf("tokens cannot be matched by %q", name)}
-		}
+func (k *apiToken) Find(ctx context.Context, tx *catalog.Tx, match map[string]any) (*Ref, error) {
+	match, ok, err := lookup(k.Model(), match, map[string]matchType{"pk": id, "identifier": words, "intent": words, "user": number,
+		"description": words})
+	if err != nil || !ok {
+		return nil, err
 	}
-	identifier, ok := match["identifier"].(string)
-	if !ok {
-		return nil, errData{"name the identifier of the token"}
+	_, byName := match["identifier"]
+	_, byPK := match["pk"]
+	if !byName && !byPK {
+		return nil, &MatchError{"a token is found by its identifier"}
 	}
-	t, err := k.tokens.ByIdentifier(ctx, tx.Store(), identifier)
+	t, err := k.one(ctx, tx, match)
 	if errors.Is(err, token.ErrNone) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	doc := docOf(t)
-	for name, want := range match {
-		have, _ := field.Get(doc, name)
-		if normal, ok := field.Normalize(doc, name, want); !ok || fmt.Sprint(normal) != fmt.Sprint(have) {
+	for name, have := range map[string]string{"pk": t.ID.String(), "intent": string(t.Intent), "user": strconv.FormatInt(t.UserID, 10), "description": t.Description} {
+		if want, given := match[name]; given && fmt.Sprint(want) != have {
 			return nil, nil
 		}
 	}
-	return tokenRef(t), nil
+	return k.ref(&t), nil
 }
 
-// tokenRef names a token by its identifier, which is how the wire addresses it.
-func tokenRef(t token.Token) *Ref {
-	return &Ref{Key: t.ID.String(), Model: "authentik_core.token", Name: t.Identifier}
+func (k *apiToken) one(ctx context.Context, tx *catalog.Tx, match map[string]any) (token.Token, error) {
+	if name, ok := match["identifier"].(string); ok {
+		return k.tokens.ByIdentifier(ctx, tx.Store(), name)
+	}
+	var name string
+	pk, _ := uuid.Parse(fmt.Sprint(match["pk"])) // lookup has seen that it is one
+	if err := tx.Store().QueryRow(ctx, "select coalesce(min(identifier), '') from tokens where id = $1", pk).Scan(&name); err != nil {
+		return token.Token{}, fmt.Errorf("find token %s: %w", pk, err)
+	}
+	return k.tokens.ByIdentifier(ctx, tx.Store(), name)
 }
 
-func docOf(t token.Token) *tokenDoc {
-	return &tokenDoc{Identifier: t.Identifier, Intent: t.Intent, User: t.UserID, Description: t.Description, Expires: t.Expires, Expiring: t.Expiring}
+func (k *apiToken) ref(t *token.Token) *Ref {
+	return &Ref{Model: k.Model(), Key: t.ID.String(), Name: t.Identifier}
 }
 
-// defaultLife is how long a token lives that names no end.
-const defaultLife = 30 * time.Minute
-
-func (k *tokenKind) Create(ctx context.Context, tx *catalog.Tx, key string, data map[string]any) (*Ref, []string, error) {
-	doc := &tokenDoc{Expiring: true}
-	unknown, errs := field.Decode(doc, data, field.Create)
+func (k *apiToken) Create(ctx context.Context, tx *catalog.Tx, pk string, data map[string]any) (*Ref, []string, error) {
+	d := tokenData{Expiring: true}
+	unknown, errs := field.Decode(&d, data, field.Create)
 	if errs != nil {
-		return nil, nil, errs
+		return nil, unknown, errs
 	}
-	if ok, err := k.people.Exists(ctx, tx.Store(), "user", fmt.Sprint(doc.User)); err != nil {
-		return nil, nil, err
-	} else if !ok {
-		return nil, nil, field.Errorf("user", field.CodeDoesNotExist, "There is no user with the id %d.", doc.User)
+	if err := k.owner(ctx, tx, d.User); err != nil {
+		return nil, unknown, err
 	}
-	t := token.Token{Identifier: doc.Identifier, Intent: doc.Intent, UserID: doc.User, Description: doc.Description, Expires: doc.Expires, Expiring: doc.Expiring}
-	if t.Expiring && t.Expires == nil {
-		end := time.Now().UTC().Add(defaultLife)
-		t.Expires = &end
+	t := &token.Token{Identifier: d.Identifier, Intent: d.Intent, UserID: d.User, Description: d.Description, Expires: d.Expires, Expiring: d.Expiring}
+	if pk != "" {
+		var err error
+		if t.ID, err = uuid.Parse(pk); err != nil {
+			return nil, unknown, field.Errorf("pk", field.CodeInvalid, "Give the key as a UUID; %q is none.", pk)
+		}
 	}
-	id, err := newKey(key)
+	if _, err := k.tokens.Create(ctx, tx.Store(), t, given(d.Key)); err != nil {
+		return nil, unknown, err
+	}
+	return k.ref(t), writable(unknown), nil
+}
+
+func given(key *string) string {
+	if key == nil {
+		return ""
+	}
+	return *key
+}
+
+func (k *apiToken) owner(ctx context.Context, tx *catalog.Tx, user int64) error {
+	ok, err := k.directory.Exists(ctx, tx.Store(), "user", strconv.FormatInt(user, 10))
+	if err == nil && !ok {
+		err = field.Errorf("user", field.CodeDoesNotExist, "Choose a user that exists; %d does not.", user)
+	}
+	return err
+}
+
+func (k *apiToken) load(ctx context.Context, tx *catalog.Tx, ref *Ref) (token.Token, tokenData, error) {
+	t, err := k.one(ctx, tx, map[string]any{"pk": ref.Key})
+	if err != nil {
+		return t, tokenData{}, err
+	}
+	return t, tokenData{Identifier: t.Identifier, Intent: t.Intent, User: t.UserID, Description: t.Description, Expires: t.Expires, Expiring: t.Expiring}, nil
+}
+
+// decode checks what a change asks for.
+func (d *tokenData) decode(data map[string]any) (unknown []string, err error) {
+	before := *d
+	unknown, errs := field.Decode(d, data, field.Update)
+	for _, fixed := range []struct {
+		name string
+		same bool
+	}{{"user", d.User == before.User}, {"intent", d.Intent == before.Intent}, {"identifier", d.Identifier == before.Identifier}} {
+		if !fixed.same && errs[fixed.name] == nil {
+			errs = errs.Merge(field.Errorf(fixed.name, field.CodeInvalid, "Delete the token and make a new one; this cannot be changed."))
+		}
+	}
+	return unknown, errs.Err()
+}
+
+func (k *apiToken) Update(ctx context.Context, tx *catalog.Tx, ref *Ref, data map[string]any) (changed, unknown []string, err error) {
+	t, before, err := k.load(ctx, tx, ref)
 	if err != nil {
 		return nil, nil, err
 	}
-	t.ID = id
-	secret := ""
-	if doc.Key != nil {
-		secret = *doc.Key
+	after := before
+	if unknown, err = after.decode(data); err != nil {
+		return nil, unknown, err
 	}
-	if _, err := k.tokens.Create(ctx, tx.Store(), &t, secret); err != nil {
-		return nil, nil, err
-	}
-	return tokenRef(t), unknown, nil
-}
-
-func (k *tokenKind) Update(ctx context.Context, tx *catalog.Tx, ref *Ref, data map[string]any) (changed, unknown []string, err error) {
-	t, err := k.tokens.ByIdentifier(ctx, tx.Store(), ref.Name)
-	if err != nil {
-		return nil, nil, err
-	}
-	doc := docOf(t)
-	before := field.Encode(doc, field.Public)
-	unknown, errs := field.Decode(doc, data, field.Update)
-	if errs != nil {
-		return nil, nil, errs
-	}
-	if err := fixed(doc, t).Err(); err != nil {
-		return nil, nil, err
-	}
-	changed = differing(before, field.Encode(doc, field.Public))
-	t.Description, t.Expires, t.Expiring = doc.Description, doc.Expires, doc.Expiring
+	changed = slices.DeleteFunc(differing(encodeSets(&before), encodeSets(&after)), func(name string) bool { return name == "key" })
 	if len(changed) > 0 {
+		t.Description, t.Expires, t.Expiring = after.Description, after.Expires, after.Expiring
 		if err := k.tokens.Update(ctx, tx.Store(), t); err != nil {
-			return nil, nil, err
+			return nil, unknown, err
 		}
 	}
-	if doc.Key != nil {
-		if _, err := k.tokens.SetKey(ctx, tx.Store(), t.ID, *doc.Key); err != nil {
-			return nil, nil, err
+	if key := given(after.Key); key != "" {
+		old, err := k.tokens.Key(ctx, tx.Store(), t.ID)
+		if err != nil {
+			return nil, unknown, err
 		}
-		changed = append(changed, "key")
+		if old != key {
+			if _, err := k.tokens.SetKey(ctx, tx.Store(), t.ID, key); err != nil {
+				return nil, unknown, err
+			}
+			changed = append(changed, "key")
+		}
 	}
-	return changed, unknown, nil
+	return changed, writable(unknown), nil
 }
 
-// fixed refuses another user, intent or identifier: the key would change hands.
-func fixed(doc *tokenDoc, t token.Token) field.Errors {
-	if doc.User != t.UserID || doc.Intent != t.Intent || doc.Identifier != t.Identifier {
-		return field.Errorf(field.NonField, field.CodeInvalid, "User, intent and identifier of a token cannot be changed; delete it and make another.")
-	}
-	return nil
-}
-
-func (k *tokenKind) Check(ctx context.Context, tx *catalog.Tx, ref *Ref, data map[string]any) error {
-	t, err := k.tokens.ByIdentifier(ctx, tx.Store(), ref.Name)
+func (k *apiToken) Check(ctx context.Context, tx *catalog.Tx, ref *Ref, data map[string]any) error {
+	_, d, err := k.load(ctx, tx, ref)
 	if err != nil {
 		return err
 	}
-	doc := docOf(t)
-	if _, errs := field.Decode(doc, data, field.Update); errs != nil {
-		return errs
-	}
-	return fixed(doc, t).Err()
+	_, err = d.decode(data)
+	return err
 }
 
-func (k *tokenKind) Delete(ctx context.Context, tx *catalog.Tx, ref *Ref) error {
-	id, err := uuid.Parse(fmt.Sprint(ref.Key))
+func (k *apiToken) Delete(ctx context.Context, tx *catalog.Tx, ref *Ref) error {
+	t, _, err := k.load(ctx, tx, ref)
 	if err != nil {
-		return fmt.Errorf("token %v: %w", ref.Key, catalog.ErrNotFound)
+		return err
 	}
-	return k.tokens.Delete(ctx, tx.Store(), id)
+	return k.tokens.Delete(ctx, tx.Store(), t.ID)
 }
 
-func (k *tokenKind) Read(ctx context.Context, tx *catalog.Tx, ref *Ref) (map[string]any, error) {
-	t, err := k.tokens.ByIdentifier(ctx, tx.Store(), ref.Name)
+func (k *apiToken) Read(ctx context.Context, tx *catalog.Tx, ref *Ref) (map[string]any, error) {
+	_, d, err := k.load(ctx, tx, ref)
 	if err != nil {
 		return nil, err
 	}
-	out := field.Encode(docOf(t), field.Public)
-	out["pk"] = t.ID.String()
+	out := field.Encode(&d, field.Public)
+	out["pk"] = ref.Key
 	return out, nil
 }

@@ -60,6 +60,12 @@ func TestCommitIsStale(t *testing.T) {
 		change func(f *fixture, c *flow.Commit)
 	}{
 		{"when the version has moved", func(f *fixture, c *flow.Commit) { c.Before.Version++ }},
+		{"when the version has moved before the last step", func(f *fixture, c *flow.Commit) { c.Before.Version, c.After = c.Before.Version+1, nil }},
+		{"when the session is somebody else's", func(f *fixture, c *flow.Commit) {
+			u := f.user(func(u *identity.User) { u.Username = uuid.NewString() })
+			c.Session, c.Before, c.After = f.current(f.login(u), nil).Session, nil, nil
+			c.Session.UserID++
+		}},
 		{"when somebody else began the flow", func(f *fixture, c *flow.Commit) { c.Before = nil }},
 		{"when the execution is another session's", func(f *fixture, c *flow.Commit) {
 			other := f.current("", nil)

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -89,7 +90,8 @@ func newSite(t testing.TB, brand *flow.Brand, e *engine, v *visits) *web.Site {
 	if v == nil {
 		v = &visits{}
 	}
-	s, err := web.New(web.Config{Runner: e, Visits: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand }})
+	s, err := web.New(web.Config{Runner: e, Visits: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +129,9 @@ func refused(c flow.Challenge, errs field.Errors) *flow.Result {
 	return r
 }
 
-func max() flow.UserInfo { return flow.UserInfo{PendingUser: "max", PendingUserAvatar: "/avatar/M.svg"} }
+func max() flow.UserInfo {
+	return flow.UserInfo{PendingUser: "max", PendingUserAvatar: "/avatar/M.svg"}
+}
 
 func askWho() *identification.Challenge {
 	return &identification.Challenge{UserFields: []string{"username", "email"}, PrimaryAction: "Log in", Sources: []identification.Source{},
@@ -156,26 +160,26 @@ func samples() map[string]*flow.Result {
 	stale := show(&dummy.Challenge{Name: "Read this"})
 	stale.Stale = true
 	return map[string]*flow.Result{
-		"identification":          show(who),
-		"identification-refused":  refused(who, wrong),
-		"identification-all":      show(whoAll),
-		"identification-two":      refused(whoAll, field.Errors{"uid_field": {{String: "Enter your user name", Code: "blank"}}, "password": empty["password"]}),
-		"identification-none":     show(&identification.Challenge{PrimaryAction: "Continue"}),
-		"password":                show(&password.Challenge{UserInfo: max(), AllowShowPassword: true, RecoveryURL: "/if/flow/recovery/"}),
-		"password-refused":        refused(&password.Challenge{UserInfo: max(), AllowShowPassword: true}, empty),
-		"user-login":              show(&userlogin.Challenge{UserInfo: max()}),
-		"validate-code":           show(code),
-		"validate-refused":        refused(code, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}),
-		"validate-choice":         show(choice),
-		"dummy":                   show(&dummy.Challenge{Name: "Read this"}),
-		"stale":                   stale,
-		"denied":                  show(&flow.AccessDenied{UserInfo: max(), Message: "Only people of the sales team\nmay go on."}),
-		"denied-unexpected":       show(&flow.AccessDenied{Message: "could not be decided: 17ab", ID: "17ab"}),
-		"flow-error":              show(&flow.FlowError{RequestID: "k3f9-20a1", Error: "boom", Traceback: "dummy.go:12"}),
-		"redirect":                show(&flow.RedirectTo{To: "https://wiki.example.com/callback?code=1"}),
-		"redirect-app":            show(&flow.RedirectTo{To: "acme-app://done?code=1"}),
-		"session-end":             show(&sessionEnd{UserInfo: max(), ApplicationName: "Wiki", ApplicationLaunchURL: "https://wiki.example.com/", InvalidationFlowURL: "/if/flow/out/", OverviewURL: "/"}),
-		"confirm":                 {Confirm: true},
+		"identification":         show(who),
+		"identification-refused": refused(who, wrong),
+		"identification-all":     show(whoAll),
+		"identification-two":     refused(whoAll, field.Errors{"uid_field": {{String: "Enter your user name", Code: "blank"}}, "password": empty["password"]}),
+		"identification-none":    show(&identification.Challenge{PrimaryAction: "Continue"}),
+		"password":               show(&password.Challenge{UserInfo: max(), AllowShowPassword: true, RecoveryURL: "/if/flow/recovery/"}),
+		"password-refused":       refused(&password.Challenge{UserInfo: max(), AllowShowPassword: true}, empty),
+		"user-login":             show(&userlogin.Challenge{UserInfo: max()}),
+		"validate-code":          show(code),
+		"validate-refused":       refused(code, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}),
+		"validate-choice":        show(choice),
+		"dummy":                  show(&dummy.Challenge{Name: "Read this"}),
+		"stale":                  stale,
+		"denied":                 show(&flow.AccessDenied{UserInfo: max(), Message: "Only people of the sales team\nmay go on."}),
+		"denied-unexpected":      show(&flow.AccessDenied{Message: "could not be decided: 17ab", ID: "17ab"}),
+		"flow-error":             show(&flow.FlowError{RequestID: "k3f9-20a1", Error: "boom", Traceback: "dummy.go:12"}),
+		"redirect":               show(&flow.RedirectTo{To: "https://wiki.example.com/callback?code=1"}),
+		"redirect-app":           show(&flow.RedirectTo{To: "acme-app://done?code=1"}),
+		"session-end":            show(&sessionEnd{UserInfo: max(), ApplicationName: "Wiki", ApplicationLaunchURL: "https://wiki.example.com/", InvalidationFlowURL: "/if/flow/out/", OverviewURL: "/"}),
+		"confirm":                {Confirm: true},
 	}
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -56,6 +57,9 @@ type Session struct {
 // Config is what the pages need. All fields without a stated default are
 // required.
 type Config struct {
+	// Origin is the site's own origin, scheme and host, where it is configured;
+	// empty means that of each request.
+	Origin string
 	Runner Runner
 	Visits Visits
 	// Brand returns the brand of the request's host; nil for the built-in one.
@@ -100,21 +104,27 @@ func New(c Config) (*Site, error) {
 	if s.renderer, err = newRenderer(s.catalog, s.static.address("icons.svg"), c.Pages); err != nil {
 		return nil, err
 	}
-	s.handler = s.protected(s.routes())
-	return s, nil
+	s.handler, err = s.protected(s.routes(), c.Origin)
+	return s, err
 }
 
 // ServeHTTP answers all addresses that are pages: /, /if/, /flows/, /static/
 // and /avatar/. Everything else is a page that says so.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// protected refuses what another site makes a browser send (rule 5).
-func (s *Site) protected(next http.Handler) http.Handler {
+// protected refuses what another site makes a browser send (rule 5). origin is
+// our own where a proxy shows us under another name.
+func (s *Site) protected(next http.Handler, origin string) (http.Handler, error) {
 	p := http.NewCrossOriginProtection()
+	if origin != "" {
+		if err := p.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("trust our own origin: %w", err)
+		}
+	}
 	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.Problem(w, r, http.StatusForbidden, "")
 	}))
-	return p.Handler(next)
+	return p.Handler(next), nil
 }
 
 func (s *Site) routes() *http.ServeMux {

@@ -6,8 +6,8 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strings"
@@ -32,7 +32,7 @@ type asset struct {
 func newAsset(kind string, data []byte) asset {
 	sum := sha256.Sum256(data)
 	a := asset{kind: kind, plain: data, contentHash: hex.EncodeToString(sum[:8])}
-	if !strings.HasPrefix(kind, "image/jpeg") {
+	if !kind == "image/jpeg" {
 		var b bytes.Buffer
 		w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level exists
 		_, _ = w.Write(data)                                  // a buffer takes all
@@ -68,6 +68,9 @@ const (
 	current = "no-cache"
 )
 
+// fileKinds are the media types; those of the machine's own tables differ.
+var fileKinds = map[string]string{".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
+
 // static are the files below /static/: those at their published addresses by
 // path, and ours by name and hash.
 type static struct {
@@ -85,9 +88,9 @@ func loadStatic(files fs.FS) (*static, error) {
 		if err != nil {
 			return err
 		}
-		kind := mime.TypeByExtension(path.Ext(name))
-		if path.Ext(name) == ".js" {
-			kind = "text/javascript; charset=utf-8"
+		kind, known := fileKinds[path.Ext(name)]
+		if !known {
+			return fmt.Errorf("static file %q is of no known kind", name)
 		}
 		a := newAsset(kind, data)
 		if strings.HasPrefix(name, "static/dist/") {

@@ -213,8 +213,9 @@ type (
 	}
 	importStmt struct {
 		Pos
-		// module is imported as name; with attr, only that member is.
-		module, attr, name string
+		// module is imported as name; with attr, only that member is. path is
+		// what the author wrote where it is more: `import a.b` binds a.
+		module, attr, name, path string
 	}
 	delStmt struct {
 		Pos

@@ -1,6 +1,10 @@
 package python
 
-import "go.starlark.net/syntax"
+import (
+	"cmp"
+
+	"go.starlark.net/syntax"
+)
 
 func (e *emitter) stmts(list []stmt) []syntax.Stmt {
 	var out []syntax.Stmt
@@ -72,7 +76,7 @@ func (e *emitter) stmt(s stmt) []syntax.Stmt {
 		return []syntax.Stmt{&syntax.IfStmt{If: e.at(s.Pos), Cond: e.not(s.Pos, e.expr(s.cond)),
 			True: []syntax.Stmt{e.do(e.op(s.Pos, OpAssert, msg...))}}}
 	case *importStmt:
-		e.imports = append(e.imports, Import{Line: s.Line, Module: s.module, Member: s.attr})
+		e.imports = append(e.imports, Import{Line: s.Line, Module: cmp.Or(s.path, s.module), Member: s.attr})
 		args := []syntax.Expr{e.str(s.Pos, s.module)}
 		if s.attr != "" {
 			args = append(args, e.str(s.Pos, s.attr))

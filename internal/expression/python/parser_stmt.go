@@ -324,7 +324,7 @@ func (p *parser) importNames() []stmt {
 				// The inner module must exist too.
 				out = append(out, &exprStmt{t.Pos, &callExpr{Pos: t.Pos, fn: &nameExpr{t.Pos, OpImport},
 					args: []arg{{x: &strExpr{t.Pos, s.module}}}}})
-				s.module = s.name
+				s.path, s.module = s.module, s.name
 			}
 		}
 		out = append(out, s)

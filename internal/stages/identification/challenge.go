@@ -48,7 +48,7 @@ func (s *stage) Challenge(ctx context.Context, x *flow.Exec) (flow.Outcome, erro
 
 func (s *stage) challenge(x *flow.Exec, hinted string) (*Challenge, error) {
 	c := &Challenge{UserFields: s.config.userFields(), PasswordFields: s.config.PasswordStage != nil,
-		PendingUserIdentifier: hinted, FlowDesignation: x.Flow.Designation, PrimaryAction: "Continue",
+		PendingUserIdentifier: Hint(hinted), FlowDesignation: x.Flow.Designation, PrimaryAction: "Continue",
 		Sources: []Source{}, ShowSourceLabels: s.config.ShowSourceLabels, EnableRememberMe: s.config.EnableRememberMe,
 		EnrollURL: link(x, s.config.EnrollmentFlow), RecoveryURL: link(x, s.config.RecoveryFlow),
 		PasswordlessURL: link(x, s.config.PasswordlessFlow)}

@@ -6,6 +6,7 @@ package identification
 import (
 	"context"
 	"embed"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -61,6 +62,17 @@ func effects(c Config) flow.Effects {
 	return flow.Effects{Always: []flow.Fact{flow.FactUser}}
 }
 
+// Hint is who is expected, null on the wire for nobody.
+type Hint string
+
+// MarshalJSON implements json.Marshaler.
+func (h Hint) MarshalJSON() ([]byte, error) {
+	if h == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(h))
+}
+
 // Challenge asks for a user name or an e-mail address.
 type Challenge struct {
 	UserFields     []string `json:"user_fields"`
@@ -68,7 +80,7 @@ type Challenge struct {
 	// AllowShowPassword is set only with an embedded password stage.
 	AllowShowPassword bool `json:"allow_show_password"`
 	// PendingUserIdentifier fills in the field.
-	PendingUserIdentifier string `json:"pending_user_identifier,omitempty"`
+	PendingUserIdentifier Hint `json:"pending_user_identifier"`
 	// ApplicationPre is the name of the application to go on to.
 	ApplicationPre   string           `json:"application_pre,omitempty"`
 	FlowDesignation  flow.Designation `json:"flow_designation"`

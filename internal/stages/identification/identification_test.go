@@ -315,7 +315,7 @@ func TestIdentificationHints(t *testing.T) {
 			if got := flowtest.Describe(r); got != row.want {
 				t.Fatalf("got %s, want %s", got, row.want)
 			}
-			if c, ok := r.Challenge.Body.(*identification.Challenge); ok && c.PendingUserIdentifier != row.shown {
+			if c, ok := r.Challenge.Body.(*identification.Challenge); ok && string(c.PendingUserIdentifier) != row.shown {
 				t.Errorf("the field shows %q, want %q", c.PendingUserIdentifier, row.shown)
 			}
 		})

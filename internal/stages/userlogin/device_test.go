@@ -101,21 +101,26 @@ func TestDeviceVerdictOfEarlierStagesStays(t *testing.T) {
 }
 
 func TestRule34FlippingAnyByteOfTheDeviceCookieIsRefused(t *testing.T) {
-	fx := newFixture(t, nil, nil)
-	value := []byte(fx.cookie(t).Value)
-	if !fx.visit(t, string(value)) {
-		t.Fatal("the cookie itself is not known")
-	}
-	for i := range value {
-		flipped := append([]byte(nil), value...)
-		flipped[i] ^= 1
-		if fx.visit(t, string(flipped)) {
-			t.Errorf("byte %d may be changed", i)
+	// Times of different lengths, so that the last character of the cookie
+	// carries two, four and six bits.
+	for _, fraction := range []time.Duration{0, 100 * time.Millisecond, 111 * time.Millisecond} {
+		fx := newFixture(t, nil, nil)
+		fx.Time = fx.Time.Add(fraction)
+		value := []byte(fx.cookie(t).Value)
+		if !fx.visit(t, string(value)) {
+			t.Fatal("the cookie itself is not known")
 		}
-	}
-	for _, forged := range []string{"x", string(value[:len(value)-1]), string(value) + "A", string(value) + "=", `{"sub":"` + fx.ann.UUID.String() + `"}`} {
-		if fx.visit(t, forged) {
-			t.Errorf("%q is accepted", forged)
+		for i := range value {
+			flipped := append([]byte(nil), value...)
+			flipped[i] ^= 1
+			if fx.visit(t, string(flipped)) {
+				t.Errorf("byte %d of %d may be changed", i, len(value))
+			}
+		}
+		for _, forged := range []string{"x", string(value[:len(value)-1]), string(value) + "A", string(value) + "=", `{"sub":"` + fx.ann.UUID.String() + `"}`} {
+			if fx.visit(t, forged) {
+				t.Errorf("%q is accepted", forged)
+			}
 		}
 	}
 }

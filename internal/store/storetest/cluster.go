@@ -78,7 +78,7 @@ func find() (*cluster, error) {
 			return nil, err
 		}
 	}
-	c.dir = filepath.Join(os.TempDir(), fmt.Sprintf("weir-postgres-%d-%d", uid, newest))
+	c.dir = filepath.Join(home(), fmt.Sprintf("weir-postgres-%d-%d", uid, newest))
 	if err := os.Mkdir(c.dir, mode); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
@@ -91,6 +91,18 @@ func find() (*cluster, error) {
 		return nil, fmt.Errorf("%s is not a folder of ours alone", c.dir)
 	}
 	return c, nil
+}
+
+// home is where the server's folder stands: in memory where there is plenty,
+// which makes a database in a quarter of the time that a disk takes. It asks for
+// the size and not for what is free, so that all processes come to one answer.
+func home() string {
+	const shm, plenty = "/dev/shm", 4 << 30
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(shm, &s); err == nil && s.Blocks*uint64(s.Bsize) >= plenty {
+		return shm
+	}
+	return os.TempDir()
 }
 
 func credential(name string) (*syscall.Credential, error) {

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// call runs the command as a shell would.
+func call(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	root := newRoot()
+	var o, e bytes.Buffer
+	root.SetOut(&o)
+	root.SetErr(&e)
+	root.SetIn(strings.NewReader(stdin))
+	code = run(t.Context(), root, args)
+	return code, o.String(), e.String()
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestExitCodesAndMessages(t *testing.T) {
+	dir := t.TempDir()
+	good := write(t, "good.yaml", "version: 1\nentries: [{model: authentik_stages_dummy.dummystage, identifiers: {name: x}}]\n")
+	bad := write(t, "bad.yaml", "version: 1\nentries:\n  - model: authentik_stages_nothing.nothing\n    identifiers: {name: x}\n")
+	settings := write(t, "weir.yaml", "lisen: x\nlog_level: loud\n")
+	rows := []struct {
+		name, stdin string
+		args        []string
+		code        int
+		out, errs   string
+	}{
+		{"no arguments show the help", "", nil, 0, "Available Commands", ""},
+		{"an unknown command", "", []string{"serv"}, 2, "", "unknown command"},
+		{"an unknown flag", "", []string{"serve", "--lisen", "x"}, 2, "", "unknown flag: --lisen"},
+		{"a secret is no flag", "", []string{"serve", "--secret-key", "x"}, 2, "", "unknown flag"},
+		{"a file with two problems names both", "", []string{"serve", "--config", settings}, 2, "", "log_level: must be"},
+		{"and the other one", "", []string{"serve", "--config", settings}, 2, "", "lisen: unknown setting"},
+		{"apply without files", "", []string{"apply"}, 2, "", "requires at least 1 arg"},
+		{"a dry run says what would be", "", []string{"apply", "--dry-run", good}, 0, "would be 1 created", ""},
+		{"apply reports", "", []string{"apply", good}, 0, "+ authentik_stages_dummy.dummystage x\n", ""},
+		{"applying again changes nothing", "", []string{"apply", good}, 0, "0 created, 0 changed, 0 deleted; 1 as they were", ""},
+		{"a bad file says where", "", []string{"apply", good, bad}, 1, "", "bad.yaml:3:12"},
+		{"a missing file", "", []string{"apply", "/nowhere.yaml"}, 1, "", "no such file"},
+		{"a user is created", "s3cret words\n", []string{"user", "create", "ada", "--name", "Ada", "--password-stdin", "--superuser"}, 0, "created user ada", ""},
+		{"not twice", "", []string{"user", "create", "ada"}, 1, "", "username"},
+		{"a password is changed", "other words", []string{"user", "password", "ada", "--password-stdin"}, 0, "set the password of ada", ""},
+		{"a password for nobody", "x\n", []string{"user", "password", "bob", "--password-stdin"}, 1, "", "no such user"},
+		{"no password on standard input", "", []string{"user", "password", "ada", "--password-stdin"}, 2, "", "no password"},
+		{"no name", "", []string{"user", "create"}, 2, "", "accepts 1 arg"},
+		{"the version", "", []string{"version"}, 0, "weir dev", ""},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			code, out, errs := call(t, row.stdin, append([]string{"--data", dir, "--hash-memory", "7168"}, row.args...)...)
+			if code != row.code || !strings.Contains(out, row.out) || !strings.Contains(errs, row.errs) {
+				t.Errorf("exit code %d, want %d\nstdout: %s\nstderr: %s", code, row.code, out, errs)
+			}
+			if typed := strings.TrimSpace(row.stdin); len(typed) > 1 && strings.Contains(out+errs, typed) {
+				t.Error("a password was printed")
+			}
+		})
+	}
+}
+
+func TestServeUntilToldToStop(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	serveOnce := func() (out, errs string) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		root := newRoot()
+		read, written := io.Pipe()
+		var e bytes.Buffer
+		root.SetOut(written)
+		root.SetErr(&e)
+		code := make(chan int)
+		go func() {
+			c := run(ctx, root, []string{"serve", "--data", dir, "--listen", address, "--hash-memory", "7168", "--log-format", "json"})
+			_ = written.Close()
+			code <- c
+		}()
+		// The first line is printed once the site is up.
+		buf := make([]byte, 256)
+		n, err := read.Read(buf)
+		if err != nil {
+			t.Fatalf("read: %v; %s", err, e.String())
+		}
+		out = string(buf[:n])
+		rest := make(chan string)
+		go func() { b, _ := io.ReadAll(read); rest <- string(b) }()
+		res, err := http.Get("http://" + address + "/-/health/ready/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != 200 {
+			t.Errorf("ready = %d", res.StatusCode)
+		}
+		stop()
+		out += <-rest
+		if c := <-code; c != 0 {
+			t.Errorf("exit code %d: %s", c, e.String())
+		}
+		return out, e.String()
+	}
+	out, errs := serveOnce()
+	password := regexp.MustCompile(`password +(\S+)`).FindStringSubmatch(out)
+	if !strings.Contains(out, "http://"+address+"/") || password == nil {
+		t.Fatalf("the first start prints %q", out)
+	}
+	if strings.Contains(errs, password[1]) {
+		t.Error("the password is in the log")
+	}
+	if out, _ := serveOnce(); strings.Contains(out, "password") {
+		t.Errorf("the second start prints %q", out)
+	}
+}
+
+func TestAPortInUseIsAnError(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dir := t.TempDir()
+	code, _, errs := call(t, "", "serve", "--data", dir, "--listen", l.Addr().String())
+	if code != 1 || !strings.Contains(errs, "address already in use") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+		t.Errorf("the data folder was touched: %v", entries)
+	}
+}

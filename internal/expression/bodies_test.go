@@ -1,0 +1,125 @@
+package expression_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/weir-id/weir/internal/expression"
+)
+
+// body is one entry of testdata/python.txt.
+type body struct{ name, text, want string }
+
+func bodies(t *testing.T) []body {
+	t.Helper()
+	data, err := os.ReadFile("testdata/python.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []body
+	for _, part := range strings.Split("\n"+string(data), "\n=== ")[1:] {
+		name, rest, _ := strings.Cut(part, "\n")
+		text, want, ok := strings.Cut(rest, "\n---\n")
+		if !ok {
+			t.Fatalf("%s: no result", name)
+		}
+		out = append(out, body{name, text, strings.TrimSuffix(want, "\n")})
+	}
+	if len(out) < 100 {
+		t.Fatalf("only %d bodies", len(out))
+	}
+	return out
+}
+
+// reprBody makes a body return the repr of its result: the body becomes a
+// function, so this also covers every feature inside nested functions.
+func reprBody(text string) string {
+	margin := ""
+	for _, line := range strings.Split(text, "\n") {
+		if strings.TrimSpace(line) != "" && !strings.HasPrefix(strings.TrimSpace(line), "#") {
+			margin = line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+			break
+		}
+	}
+	return margin + "def inner():\n " + strings.ReplaceAll(text, "\n", "\n ") + "\n" + margin + "return repr(inner())"
+}
+
+// result is how python.txt writes results.
+func result(v expression.Value, err error) string {
+	var x *expression.Error
+	switch {
+	case errors.As(err, &x) && x.Message == "":
+		return "raises " + x.Class
+	case errors.As(err, &x):
+		return "raises " + x.Class + ": " + x.Message
+	case err != nil:
+		return "fails: " + err.Error()
+	}
+	return v.Text
+}
+
+func TestBodies(t *testing.T) {
+	c := expression.NewCompiler(expression.Env{})
+	for _, b := range bodies(t) {
+		t.Run(b.name, func(t *testing.T) {
+			wrapped := reprBody(b.text)
+			p, err := c.Compile("body", wrapped)
+			if err != nil {
+				t.Fatalf("compile: %v\n%s", err, wrapped)
+			}
+			got := result(p.Run(t.Context(), expression.Scope{}))
+			if got != b.want {
+				t.Errorf("got  %s\nwant %s", got, b.want)
+			}
+			// At the top level the same must happen, without the repr.
+			top, err := c.Compile("body", b.text)
+			if err != nil {
+				t.Fatalf("compile at the top level: %v", err)
+			}
+			_, err = top.Run(t.Context(), expression.Scope{})
+			if failed := strings.HasPrefix(b.want, "raises "); failed != (err != nil) || failed && result(expression.Value{}, err) != b.want {
+				t.Errorf("at the top level: %v, want %s", err, b.want)
+			}
+		})
+	}
+}
+
+func TestBodiesAgreeWithPython(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not installed, so its results cannot be compared")
+	}
+	version, err := exec.CommandContext(t.Context(), python, "-c", "import sys; print(sys.version_info[:2] == (3, 11))").Output()
+	if err != nil || strings.TrimSpace(string(version)) != "True" {
+		t.Skip("error texts change between Python versions; these are of Python 3.11")
+	}
+	list := bodies(t)
+	texts := make([]string, len(list))
+	for i, b := range list {
+		texts[i] = b.text
+	}
+	input, err := json.Marshal(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "-W", "ignore", "testdata/run_python.py")
+	cmd.Stdin = bytes.NewReader(input)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("run python3: %v", err)
+	}
+	var got []string
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range list {
+		if got[i] != b.want {
+			t.Errorf("%s: Python gives %s, the file says %s", b.name, got[i], b.want)
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package stages_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/flow/flowtest"
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/deny"
+	"github.com/weir-id/weir/internal/stages/dummy"
+	"github.com/weir-id/weir/internal/stages/identification"
+	"github.com/weir-id/weir/internal/stages/password"
+	"github.com/weir-id/weir/internal/stages/redirect"
+	"github.com/weir-id/weir/internal/stages/userlogin"
+	"github.com/weir-id/weir/internal/stages/userlogout"
+	"github.com/weir-id/weir/policy"
+)
+
+// house is everything that stages ask the rest of the program: there is ann,
+// whose password is "right".
+type house struct{ ann *identity.Person }
+
+func (h house) Lookup(_ context.Context, _ []string, typed string, _ bool) (*identity.Person, error) {
+	if typed == h.ann.Username {
+		return h.ann, nil
+	}
+	return nil, nil
+}
+
+func (h house) Authenticate(_ context.Context, backends []string, p *identity.Person, plain string) (string, string, map[string]any, bool, error) {
+	if p.ID != h.ann.ID || plain != "right" || len(backends) == 0 {
+		return "", "", nil, false, nil
+	}
+	return backends[0], "password", nil, true, nil
+}
+
+func (house) Burn(context.Context) error                                { return nil }
+func (house) SeenFrom(context.Context, int64, netip.Addr) (bool, error) { return false, nil }
+func (house) Active(context.Context, flow.Tx, int64) (bool, error)      { return true, nil }
+func (house) Seal(plain []byte, _ string) []byte                        { return plain }
+func (house) Open(sealed []byte, _ string) ([]byte, error)              { return sealed, nil }
+func (house) Confirmed(context.Context, int64) ([]identity.Authenticator, error) {
+	return nil, nil
+}
+
+// subject is one configuration of a stage type.
+type subject struct {
+	name   string
+	typ    string
+	config func(w *flowtest.World) any
+	// right is the answer that the stage is done with; nil when there is none.
+	right map[string]any
+	// ignores says why any answer at all may move the flow on; empty when it
+	// must not.
+	ignores string
+}
+
+var subjects = []subject{
+	{"identification that pretends nothing", "identification", func(*flowtest.World) any {
+		return &identification.Config{UserFields: []identification.UserField{identification.Username}}
+	}, map[string]any{"uid_field": "ann"}, ""},
+	{"identification with a password", "identification", func(w *flowtest.World) any {
+		s := w.AddStage("password", "embedded", &password.Config{Backends: []password.Backend{password.Inbuilt}})
+		return &identification.Config{UserFields: []identification.UserField{identification.Username}, PasswordStage: &s.ID, PretendUserExists: true}
+	}, map[string]any{"uid_field": "ann", "password": "right"}, ""},
+	{"password", "password", func(*flowtest.World) any {
+		return &password.Config{Backends: []password.Backend{password.Inbuilt}, FailedAttemptsBeforeCancel: 1 << 20}
+	}, map[string]any{"password": "right"}, ""},
+	{"login with a question", "user_login", func(*flowtest.World) any {
+		return &userlogin.Config{RememberMeOffset: "days=1"}
+	}, map[string]any{"remember_me": false}, ""},
+	{"login", "user_login", func(*flowtest.World) any { return &userlogin.Config{} }, map[string]any{},
+		"it asks nothing: whom the stages before it named is signed in"},
+	{"logout", "user_logout", func(*flowtest.World) any { return &userlogout.Config{} }, map[string]any{},
+		"it asks nothing"},
+	{"deny", "deny", func(*flowtest.World) any { return &deny.Config{} }, nil, ""},
+	{"redirect to an address", "redirect", func(*flowtest.World) any {
+		return &redirect.Config{Mode: redirect.Static, TargetStatic: "/elsewhere"}
+	}, map[string]any{"to": "/elsewhere"}, ""},
+	{"redirect without a target", "redirect", func(*flowtest.World) any { return &redirect.Config{Mode: redirect.Flow} }, nil, ""},
+	{"dummy", "dummy", func(*flowtest.World) any { return &dummy.Config{} }, map[string]any{},
+		"it proves nothing and is there to be passed"},
+	{"dummy that fails", "dummy", func(*flowtest.World) any { return &dummy.Config{ThrowError: true} }, nil, ""},
+	{"second factor for a person without one, denying", "authenticator_validate", func(*flowtest.World) any {
+		return &authenticatorvalidate.Config{NotConfiguredAction: authenticatorvalidate.Deny}
+	}, nil, ""},
+	{"second factor for a person without one, with a choice", "authenticator_validate", func(w *flowtest.World) any {
+		return &authenticatorvalidate.Config{NotConfiguredAction: authenticatorvalidate.Configure, ConfigurationStages: []uuid.UUID{
+			w.AddStage("dummy", "one", nil).ID, w.AddStage("dummy", "two", nil).ID}}
+	}, nil, ""},
+	{"second factor for a person without one, skipping", "authenticator_validate", func(*flowtest.World) any {
+		return &authenticatorvalidate.Config{NotConfiguredAction: authenticatorvalidate.Skip}
+	}, nil, "it asks nothing of people without a device"},
+}
+
+// hostile are answers that no stage may be satisfied with.
+func hostile() []map[string]any {
+	keys := []string{"uid_field", "password", "captcha_token", "passkey", "remember_me", "to", "code", "webauthn", "duo",
+		"selected_stage", "selected_challenge", "token", "component", "response", "email", "done", "stage_ok"}
+	values := []any{nil, "", " ", "x", true, false, 0, -1, 1.5, []any{}, []any{"x"}, map[string]any{}, map[string]any{"id": "x"}}
+	bodies := []map[string]any{nil, {}, {"unknown": "field"}, {"component": "ak-stage-dummy"}}
+	for _, v := range values {
+		all := map[string]any{}
+		for _, k := range keys {
+			bodies = append(bodies, map[string]any{k: v})
+			all[k] = v
+		}
+		bodies = append(bodies, all)
+	}
+	return bodies
+}
+
+// world has a flow of the subject's stage for ann, and a stage behind it.
+func (s subject) world(t *testing.T) (*flowtest.World, *flowtest.Browser) {
+	h := house{identity.NewPerson(identity.User{ID: 7, UUID: uuid.New(), Username: "ann", Active: true}, nil)}
+	w := flowtest.New(t, stages.All(stages.Env{Users: h, Sessions: h, Accounts: h, Sealer: h, Devices: h})...)
+	w.People[7] = h.ann
+	f := w.AddFlow("f", nil)
+	w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {
+		return policy.Result{Verdict: policy.Pass, Writes: policy.Writes{Set: map[string]any{"pending_user": h.ann}}}, nil
+	}), nil)
+	w.Bind(f, w.AddStage(s.typ, "tested", s.config(w)), nil)
+	w.Bind(f, w.AddStage("dummy", "behind", nil), nil)
+	return w, w.NewBrowser()
+}
+
+// passed tells whether the stage behind the tested one was reached.
+func passed(b *flowtest.Browser, r *flow.Result) bool {
+	e := b.Request("f", "").Execution
+	return r.Next || (e != nil && len(e.Plan.Entries) == 1)
+}
+
+func TestRule01NoHostileAnswerPassesAStage(t *testing.T) {
+	for _, s := range subjects {
+		if s.ignores != "" {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			for _, body := range hostile() {
+				if isRight(s, body) {
+					continue
+				}
+				w, b := s.world(t)
+				for n := range 3 { // repeated, with and without a look in between
+					r := b.Post(t, "f", "", maps.Clone(body))
+					if passed(b, r) {
+						t.Fatalf("%v passed at try %d", body, n+1)
+					}
+					if n == 1 {
+						b.Get(t, "f", "")
+					}
+				}
+				if user, _ := w.Store.UserOf(flowtest.SessionKey(b.Token)); user != 0 {
+					t.Fatalf("%v signed user %d in", body, user)
+				}
+			}
+		})
+	}
+}
+
+// isRight tells whether a body happens to hold an answer to the question: any
+// clear yes or no to "Stay signed in?" is one.
+func isRight(s subject, body map[string]any) bool {
+	if _, asked := s.right["remember_me"]; !asked {
+		return false
+	}
+	v := body["remember_me"]
+	return v == true || v == false || v == 0
+}
+
+// What is exempt from rule 1 is exempt because its answers mean nothing, so
+// they must not prove anything either.
+func TestRule01ExemptStagesProveNothingByAnAnswer(t *testing.T) {
+	for _, s := range subjects {
+		if s.ignores == "" {
+			continue
+		}
+		t.Run(s.name+": "+s.ignores, func(t *testing.T) {
+			_, b := s.world(t)
+			b.Post(t, "f", "", map[string]any{"password": "right", "code": "123456", "to": "/x"})
+			for _, p := range b.Request("f", "").Execution.Plan.Proofs {
+				if p.Fact != flow.FactLogin && p.Fact != flow.FactLogout {
+					t.Errorf("it proved %s", p.Fact)
+				}
+			}
+		})
+	}
+}
+
+func TestDoneStagesKeepTheirPromises(t *testing.T) {
+	for _, s := range subjects {
+		if s.right == nil {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			w, b := s.world(t)
+			r := b.Post(t, "f", "", s.right)
+			if !passed(b, r) {
+				t.Fatalf("the right answer got %s", flowtest.Describe(r))
+			}
+			typ, _ := w.StageType(s.typ)
+			plan := b.Request("f", "").Execution.Plan
+			for _, fact := range typ.Effects(s.config(w)).Always {
+				if !slices.ContainsFunc(plan.Proofs, func(p flow.Proof) bool { return p.Fact == fact && p.At.Equal(w.Time) }) {
+					t.Errorf("%s is promised but not among %v", fact, plan.Proofs)
+				}
+			}
+		})
+	}
+}
+
+func TestAll(t *testing.T) {
+	types := stages.All(stages.Env{})
+	if !slices.IsSortedFunc(types, func(a, b flow.StageType) int { return cmp.Compare(a.Name, b.Name) }) {
+		t.Error("the list is not in alphabetical order")
+	}
+	for _, typ := range types {
+		if !slices.ContainsFunc(subjects, func(s subject) bool { return s.typ == typ.Name }) {
+			t.Errorf("%s is not tested for rule 1: add it to subjects", typ.Name)
+		}
+		for what, value := range map[string]string{"path": typ.Path, "model": typ.Model, "form": typ.Component, "label": typ.Label} {
+			if value == "" {
+				t.Errorf("%s has no %s", typ.Name, what)
+			}
+		}
+		if _, err := typ.Build("x", typ.Defaults()); err != nil {
+			t.Errorf("%s cannot be built from its defaults: %v", typ.Name, err)
+		}
+		if got := fmt.Sprintf("authentik_stages_%s.", typ.Name); len(typ.Model) <= len(got) || typ.Model[:len(got)] != got {
+			t.Errorf("%s has the model %s", typ.Name, typ.Model)
+		}
+	}
+}
