@@ -158,8 +158,7 @@ func TestBackButton(t *testing.T) {
 		// Whatever entry of the history it comes from, a page shows the
 		// current step.
 		b.sees("Enter your password")
-		b.fill("password", user.password)
-		b.submit()
+		b.answerRestored("password", user.password)
 		b.at("/if/user/")
 	})
 }

@@ -121,6 +121,31 @@ func (r *reader) document(d *Document, root *yaml.Node) {
 			r.misspelt(member, "version", "metadata", "context", "entries")
 		}
 	}
+	r.attribute(d, m)
+}
+
+// attribute names the entries of the problems that were found while the values
+// were read, when it was not yet known which entry they belong to.
+func (r *reader) attribute(d *Document, m *mapping) {
+	var begin, end position
+	for _, member := range m.members {
+		if member.key == "entries" {
+			begin, end = member.keyAt, position{}
+		} else if begin.line > 0 && end.line == 0 {
+			end = member.keyAt
+		}
+	}
+	for _, problem := range r.errs {
+		at := position{problem.Line, problem.Column}
+		if problem.Entry > 0 || begin.line == 0 || at.before(begin) || end.line > 0 && !at.before(end) {
+			continue
+		}
+		for _, e := range d.entries {
+			if !at.before(e.position) {
+				problem.Entry, problem.ID, problem.Model = e.number, e.id, e.literalModel
+			}
+		}
+	}
 }
 
 func (r *reader) metadata(d *Document, v value) {

@@ -11,6 +11,10 @@ type position struct{ line, column int }
 
 func (p position) at() position { return p }
 
+func (p position) before(q position) bool {
+	return p.line < q.line || p.line == q.line && p.column < q.column
+}
+
 // value is a piece of a document. It is a scalar, a list, a mapping or a tag,
 // and is never changed once loaded, so that one document can be applied many
 // times.

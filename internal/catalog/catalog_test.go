@@ -543,3 +543,21 @@ func BenchmarkWriteAmong10000(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkOpen10000 loads 10,000 policy bindings of one policy.
+func BenchmarkOpen10000(b *testing.B) {
+	db := storetest.SQLite(b)
+	c := open(b, db, nil)
+	h := furnish(b, c)
+	update(b, c, func(tx *catalog.Tx) error {
+		for i := range 10_000 {
+			if _, err := create(tx, catalog.KindPolicyBinding, "", map[string]any{"target": h.second, "policy": h.policy, "order": i}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for b.Loop() {
+		open(b, db, nil)
+	}
+}

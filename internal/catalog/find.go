@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"reflect"
 	"strings"
 
@@ -41,7 +42,8 @@ func (s *Snapshot) Find(kind, typ string, match map[string]any) (*Object, error)
 			return nil, err
 		}
 	}
-	for _, o := range s.candidates(k, typ, match) {
+	var first *Object
+	for o := range s.candidates(k, typ, match) {
 		if typ != "" && o.Type != typ {
 			continue
 		}
@@ -52,11 +54,11 @@ func (s *Snapshot) Find(kind, typ string, match map[string]any) (*Object, error)
 				break
 			}
 		}
-		if all {
-			return o, nil
+		if all && (first == nil || k.compare(o, first) < 0) {
+			first = o
 		}
 	}
-	return nil, nil
+	return first, nil
 }
 
 // Find is Snapshot.Find over the changes made so far.
@@ -64,10 +66,10 @@ func (tx *Tx) Find(kind, typ string, match map[string]any) (*Object, error) {
 	return tx.staged.Find(kind, typ, match)
 }
 
-// candidates are the objects that can match, in order: the one that has the
+// candidates are the objects that can match, in no order: the one that has the
 // unique values which match names, else all of the kind. An import looks up
 // every entry, so this must not walk through the catalog each time.
-func (s *Snapshot) candidates(k *kind, typ string, match map[string]any) []*Object {
+func (s *Snapshot) candidates(k *kind, typ string, match map[string]any) iter.Seq[*Object] {
 	if doc, ok := k.fresh(typ); ok || typ == "" {
 		if !ok {
 			doc = k.stranger("")
@@ -77,14 +79,16 @@ func (s *Snapshot) candidates(k *kind, typ string, match map[string]any) []*Obje
 			if !ok {
 				continue
 			}
-			if id, found := s.uniques.get(key); found {
-				o, _ := s.Get(id)
-				return []*Object{o}
+			id, _ := s.uniques.get(key)
+			o, found := s.Get(id)
+			return func(yield func(*Object) bool) {
+				if found {
+					yield(o)
+				}
 			}
-			return nil
 		}
 	}
-	return s.Objects(k.name)
+	return s.group(k.name, "").members.values()
 }
 
 // matchKey is the unique key of the values that match gives for a set of

@@ -38,7 +38,8 @@ type kind struct {
 	// clone copies the document and its parts.
 	clone func(doc any) any
 	// build makes what runs from a document that was decoded, finding the
-	// result in built when the same content was built before.
+	// result in built when the same content was built before. Nil for kinds
+	// of which nothing runs.
 	build func(doc any, built *cached) error
 	// fail marks a document that could not be decoded or built, so that it
 	// denies where it is used. Nil hides such objects from the typed look-ups.
@@ -72,7 +73,6 @@ func newKind[D any](name, model, label string, defaults func() D, adjust func(*k
 		},
 		parts:   func(doc any) []any { return []any{doc} },
 		clone:   field.Copy,
-		build:   func(any, *cached) error { return nil },
 		groups:  func(any) []string { return nil },
 		check:   func(*Snapshot, uuid.UUID, any) field.Errors { return nil },
 		order:   func(any, any) int { return 0 },

@@ -133,7 +133,7 @@ func oneDefaultBrand(s *Snapshot, id uuid.UUID, doc any) field.Errors {
 	if !doc.(*flow.Brand).Default {
 		return nil
 	}
-	for _, other := range s.group(KindBrand, "default").objects {
+	for _, other := range s.group(KindBrand, "default").list() {
 		if other.ID != id {
 			return field.Errorf("default", field.CodeUnique, "Only one brand can be the default; at present it is %q.",
 				other.Doc.(*flow.Brand).Domain)

@@ -190,6 +190,9 @@ func (c *Catalog) openSecrets(o *Object, d *document) error {
 
 // build makes what runs, once for each content.
 func (c *Catalog) build(k *kind, o *Object) error {
+	if k.build == nil {
+		return nil
+	}
 	data, err := json.Marshal(c.fields(k, o.Doc))
 	if err != nil {
 		return fmt.Errorf("hash %s %s: %w", o.Kind, o.ID, err)

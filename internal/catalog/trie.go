@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"hash/maphash"
+	"iter"
 	"math/bits"
 )
 
@@ -35,6 +36,8 @@ const (
 )
 
 var seed = maphash.MakeSeed()
+
+func (t trie[K, V]) empty() bool { return t.root == nil }
 
 func (t trie[K, V]) get(key K) (V, bool) {
 	hash := maphash.Comparable(seed, key)
@@ -131,4 +134,26 @@ func (b *branch[K, V]) remove(shift int, hash uint64, key K) *branch[K, V] {
 	}
 	c.slots = append(append(c.slots, b.slots[:pos]...), b.slots[pos+1:]...)
 	return c
+}
+
+// keys and values yield the entries in no particular order.
+func (t trie[K, V]) keys() iter.Seq[K] {
+	return func(yield func(K) bool) { t.root.each(func(s *slot[K, V]) bool { return yield(s.key) }) }
+}
+
+func (t trie[K, V]) values() iter.Seq[V] {
+	return func(yield func(V) bool) { t.root.each(func(s *slot[K, V]) bool { return yield(s.value) }) }
+}
+
+func (b *branch[K, V]) each(yield func(s *slot[K, V]) bool) bool {
+	if b == nil {
+		return true
+	}
+	for i := range b.slots {
+		s := &b.slots[i]
+		if s.child != nil && !s.child.each(yield) || s.child == nil && !yield(s) {
+			return false
+		}
+	}
+	return true
 }

@@ -275,8 +275,7 @@ func (tx *Tx) Delete(id uuid.UUID) error {
 func (tx *Tx) DropReferences(kind, id string) error { return tx.drop(kind, id) }
 
 func (tx *Tx) drop(kind, id string) error {
-	from, _ := tx.staged.backrefs.get(refKey(kind, id))
-	for _, holder := range slices.Clone(from) {
+	for _, holder := range tx.staged.holders(kind, id) {
 		o, ok := tx.staged.Get(holder)
 		if !ok {
 			continue

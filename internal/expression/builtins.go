@@ -1,11 +1,7 @@
 package expression
 
 import (
-	"math"
-	"math/big"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"go.starlark.net/starlark"
 )

@@ -78,7 +78,7 @@ func (e *evaluation) fromGo(v any) (starlark.Value, error) {
 		if v.Kind == "group" {
 			return &groupValue{opaque{"Group"}, identity.Group{ID: v.ID, Name: v.Name}}, nil
 		}
-		return &goValue{opaque{v.Kind}, v, map[string]any{"pk": v.ID.String(), "name": v.Name, "slug": v.Name}}, nil
+		return &refValue{opaque{v.Kind}, v}, nil
 	case policy.Plan:
 		return &planValue{opaque{"FlowPlan"}, v}, nil
 	case netip.Addr:
@@ -140,11 +140,12 @@ func (e *evaluation) fromKind(v any) (starlark.Value, error) {
 	case reflect.Float32:
 		return starlark.Float(r.Float()), nil
 	}
-	return &goValue{opaque{"object"}, v, nil}, nil
+	return &goValue{opaque{"object"}, v}, nil
 }
 
 func (e *evaluation) dictOf(m map[string]any) (*starlark.Dict, error) {
-	defer e.nest()()
+	e.nest()
+	defer e.unnest()
 	if err := e.elems(len(m) + 1); err != nil {
 		return nil, err
 	}
@@ -162,7 +163,8 @@ func (e *evaluation) dictOf(m map[string]any) (*starlark.Dict, error) {
 }
 
 func (e *evaluation) listOf(list []any) (*starlark.List, error) {
-	defer e.nest()()
+	e.nest()
+	defer e.unnest()
 	if err := e.elems(len(list) + 1); err != nil {
 		return nil, err
 	}
@@ -181,25 +183,39 @@ func (e *evaluation) listOf(list []any) (*starlark.List, error) {
 type goValue struct {
 	opaque
 	value any
-	attrs map[string]any
 }
 
 func (g *goValue) attr(e *evaluation, name string) (starlark.Value, error) {
-	v, ok := g.attrs[name]
 	if o, is := g.value.(Object); is {
-		v, ok = o.Attr(name)
+		if v, ok := o.Attr(name); ok {
+			return e.fromGo(v)
+		}
 	}
-	if !ok {
-		return nil, nil
-	}
-	return e.fromGo(v)
+	return nil, nil
 }
 
-func (g *goValue) str() string {
-	if s, ok := g.attrs["name"].(string); ok {
-		return s
+// refValue is a reference to a configuration object. A plan keeps its id and
+// name only, so these are all that a body can see.
+type refValue struct {
+	opaque
+	ref *flow.Ref
+}
+
+func (r *refValue) str() string { return r.ref.Name }
+
+func (r *refValue) equal(other starlark.Value) bool {
+	o, ok := other.(*refValue)
+	return ok && o.ref.Kind == r.ref.Kind && o.ref.ID == r.ref.ID
+}
+
+func (r *refValue) attr(_ *evaluation, name string) (starlark.Value, error) {
+	switch name {
+	case "pk":
+		return starlark.String(r.ref.ID.String()), nil
+	case "name":
+		return starlark.String(r.ref.Name), nil
 	}
-	return g.String()
+	return nil, nil
 }
 
 // toGo makes a value of the program from a value of a body. With strict,
@@ -230,6 +246,8 @@ func (e *evaluation) toGo(v starlark.Value, strict bool) (any, error) {
 		return &flow.Ref{Kind: "group", ID: v.g.ID, Name: v.g.Name}, nil
 	case *goValue:
 		return v.value, nil
+	case *refValue:
+		return v.ref, nil
 	case *starlark.Dict:
 		return e.toMap(v, strict)
 	case *starlark.List:
@@ -254,7 +272,8 @@ func (e *evaluation) toGo(v starlark.Value, strict bool) (any, error) {
 }
 
 func (e *evaluation) toMap(d *starlark.Dict, strict bool) (any, error) {
-	defer e.nest()()
+	e.nest()
+	defer e.unnest()
 	out := make(map[string]any, d.Len())
 	for _, item := range d.Items() {
 		v, err := e.toGo(item[1], strict)
@@ -267,7 +286,8 @@ func (e *evaluation) toMap(d *starlark.Dict, strict bool) (any, error) {
 }
 
 func (e *evaluation) toSlice(list []starlark.Value, strict bool) (any, error) {
-	defer e.nest()()
+	e.nest()
+	defer e.unnest()
 	out := make([]any, len(list))
 	for i, item := range list {
 		v, err := e.toGo(item, strict)

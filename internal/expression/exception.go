@@ -89,7 +89,6 @@ func (c *class) inherits(other *class) bool {
 type exception struct {
 	class *class
 	args  starlark.Tuple
-	cause starlark.Value
 }
 
 // raise returns an exception whose only argument is the text.
@@ -142,8 +141,8 @@ func (x *exception) attr(_ *evaluation, name string) (starlark.Value, error) {
 	return nil, nil
 }
 
-// attr of a class: Model.DoesNotExist lives on the model, not here.
-func (c *class) attr(_ *evaluation, _ string) (starlark.Value, error) { return nil, nil }
+// attr of a class finds nothing: Model.DoesNotExist lives on the model.
+func (c *class) attr(*evaluation, string) (starlark.Value, error) { return nil, nil }
 
 // asException turns any catchable error into an exception. Errors of Starlark
 // itself get the class and the text that Python has for them.

@@ -2,7 +2,6 @@ package expression
 
 import (
 	"maps"
-	"reflect"
 
 	"go.starlark.net/starlark"
 
@@ -121,19 +120,60 @@ func (e *evaluation) collectWrites() (policy.Writes, error) {
 func (e *evaluation) changed(v starlark.Value, original any) (bool, error) {
 	switch v.(type) {
 	case *starlark.Dict, *starlark.List:
-	default:
-		return false, nil
+		same, err := e.unchanged(v, original)
+		return !same, err
+	}
+	return false, nil
+}
+
+// unchanged compares a value with what it was made of. Plain values are
+// compared as they are, since this runs in each evaluation that saw the plan.
+func (e *evaluation) unchanged(v starlark.Value, original any) (bool, error) {
+	if err := e.tick(); err != nil {
+		return false, err
+	}
+	e.nest()
+	defer e.unnest()
+	switch o := original.(type) {
+	case nil:
+		return v == starlark.None, nil
+	case bool:
+		return v == starlark.Bool(o), nil
+	case string:
+		return v == starlark.String(o), nil
+	case map[string]any:
+		d, ok := v.(*starlark.Dict)
+		if !ok || d.Len() != len(o) {
+			return false, nil
+		}
+		for key, value := range d.Entries() {
+			name, ok := key.(starlark.String)
+			before, had := o[string(name)]
+			if !ok || !had {
+				return false, nil
+			}
+			if same, err := e.unchanged(value, before); !same || err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	case []any:
+		l, ok := v.(*starlark.List)
+		if !ok || l.Len() != len(o) {
+			return false, nil
+		}
+		for i := range o {
+			if same, err := e.unchanged(l.Index(i), o[i]); !same || err != nil {
+				return false, err
+			}
+		}
+		return true, nil
 	}
 	fresh, err := e.fromGo(original)
-	if err != nil {
+	if err != nil || kindOf(fresh) != kindOf(v) {
 		return false, err
 	}
-	before, err := e.toGo(fresh, false)
-	if err != nil {
-		return false, err
-	}
-	after, err := e.toGo(v, false)
-	return !reflect.DeepEqual(before, after), err
+	return e.equal(fresh, v)
 }
 
 // apply carries the writes of a called policy into this evaluation.

@@ -86,13 +86,12 @@ func (p plan) PlanContext() map[string]any { return p }
 func (plan) StageNames() []string          { return []string{"password", "mfa"} }
 
 // called is the policy that ak_call_policy reaches under the name "other".
-type called struct{ seen *policy.Request }
+type called struct{}
 
-func (c *called) CallPolicy(_ context.Context, name string, r *policy.Request) (policy.Result, error) {
+func (called) CallPolicy(_ context.Context, name string, _ *policy.Request) (policy.Result, error) {
 	if name != "other" {
 		return policy.Result{}, expression.ErrUnknownPolicy
 	}
-	c.seen = r
 	return policy.Result{Verdict: policy.Pass, Messages: []string{"from other"}, Raw: int64(5),
 		Writes: policy.Writes{Set: map[string]any{"by_other": true}}, Events: []policy.Event{{Action: "custom_other"}}}, nil
 }
@@ -103,7 +102,7 @@ func (s settings) Setting(name string) (any, bool) { v, ok := s[name]; return v,
 
 func env(t *testing.T) expression.Env {
 	return expression.Env{
-		Users: people{}, Policies: &called{}, InstallID: "install", Now: func() time.Time { return when },
+		Users: people{}, Policies: called{}, InstallID: "install", Now: func() time.Time { return when },
 		Settings: settings{"default_user_change_email": false, "default_user_change_name": true},
 		Logger:   slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}

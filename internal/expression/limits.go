@@ -120,11 +120,12 @@ func (e *evaluation) tick() error {
 // since these operations call themselves.
 const maxNest = 200
 
-// nest enters one level of a nested value and returns what leaves it. Beyond
-// the limit the evaluation is stopped, which the next tick reports.
-func (e *evaluation) nest() func() {
+// nest enters one level of a nested value, which unnest leaves. Beyond the
+// limit the evaluation is stopped, which the next tick reports.
+func (e *evaluation) nest() {
 	if e.nesting++; e.nesting > maxNest {
 		_ = e.limit("values nested too deeply")
 	}
-	return func() { e.nesting-- }
 }
+
+func (e *evaluation) unnest() { e.nesting-- }

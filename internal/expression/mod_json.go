@@ -52,7 +52,8 @@ func jsonLoads(e *evaluation, c call) (starlark.Value, error) {
 
 // jsonValue reads one value and keeps the order of keys.
 func (e *evaluation) jsonValue(d *json.Decoder) (starlark.Value, error) {
-	defer e.nest()()
+	e.nest()
+	defer e.unnest()
 	if err := e.elems(1); err != nil {
 		return nil, err
 	}
@@ -155,7 +156,8 @@ func (w *jsonWriter) write(v starlark.Value, depth int) error {
 	if int64(w.b.Len()) > w.e.limits.Bytes {
 		return w.e.limit("too much text")
 	}
-	defer w.e.nest()()
+	w.e.nest()
+	defer w.e.unnest()
 	switch v := v.(type) {
 	case starlark.NoneType:
 		w.b.WriteString("null")

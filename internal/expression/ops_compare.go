@@ -63,7 +63,8 @@ func (e *evaluation) equal(x, y starlark.Value) (bool, error) {
 		if !ok || x.Len() != y.Len() {
 			return false, nil
 		}
-		defer e.nest()()
+		e.nest()
+		defer e.unnest()
 		for _, item := range x.Items() {
 			other, found, _ := y.Get(item[0])
 			if !found {
@@ -90,7 +91,8 @@ func (e *evaluation) equal(x, y starlark.Value) (bool, error) {
 }
 
 func (e *evaluation) equalItems(x, y starlark.Indexable) (bool, error) {
-	defer e.nest()()
+	e.nest()
+	defer e.unnest()
 	if err := e.stopped(); err != nil {
 		return false, err
 	}
@@ -192,7 +194,8 @@ func sign(less, greater bool) int {
 }
 
 func (e *evaluation) orderItems(op string, x, y starlark.Indexable) (int, error) {
-	defer e.nest()()
+	e.nest()
+	defer e.unnest()
 	for i := range min(x.Len(), y.Len()) {
 		eq, err := e.equal(x.Index(i), y.Index(i))
 		if err != nil {
@@ -308,7 +311,8 @@ func (e *evaluation) in(x, y starlark.Value) (bool, error) {
 func (e *evaluation) hashable(v starlark.Value) error {
 	switch v := v.(type) {
 	case starlark.Tuple:
-		defer e.nest()()
+		e.nest()
+		defer e.unnest()
 		for _, item := range v {
 			if err := e.tick(); err != nil {
 				return err

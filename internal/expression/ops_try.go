@@ -96,6 +96,8 @@ func catches(wanted starlark.Value, exc *exception) (bool, error) {
 	return false, raise(excType, "catching classes that do not inherit from BaseException is not allowed")
 }
 
+// opRaise raises. What follows `from` was evaluated and is not kept, since no
+// body can ask for it.
 func opRaise(e *evaluation, c call) (starlark.Value, error) {
 	if len(c.args) == 0 {
 		if n := len(e.handling); n > 0 {
@@ -105,12 +107,9 @@ func opRaise(e *evaluation, c call) (starlark.Value, error) {
 	}
 	switch x := c.args[0].(type) {
 	case *exception:
-		if c.args[1] != starlark.None {
-			x.cause = c.args[1]
-		}
 		return nil, x
 	case *class:
-		return nil, &exception{class: x, cause: c.args[1]}
+		return nil, &exception{class: x}
 	}
 	return nil, raise(excType, "exceptions must derive from BaseException")
 }

@@ -13,11 +13,8 @@ import (
 
 // pyTypeName gives Starlark's names for types the names that Python has.
 func pyTypeName(name string) string {
-	switch name {
-	case "string":
+	if name == "string" {
 		return "str"
-	case "builtin_function_or_method", "function":
-		return name
 	}
 	return name
 }

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -29,9 +28,6 @@ func (k *object) Model() string { return k.model }
 
 func (k *object) Find(_ context.Context, tx *catalog.Tx, match map[string]any) (*Ref, error) {
 	found, err := tx.Find(k.kind, k.typ, match)
-	if errors.Is(err, catalog.ErrField) {
-		return nil, &MatchError{err.Error()}
-	}
 	if err != nil || found == nil {
 		return nil, err
 	}

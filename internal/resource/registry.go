@@ -3,6 +3,7 @@ package resource
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
@@ -19,6 +20,8 @@ type Config struct {
 	Hasher *password.Hasher
 	Tokens *token.Tokens
 	Access *access.Access
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
 }
 
 // Registry knows the models by name. It never changes.
@@ -39,7 +42,10 @@ func New(c Config) *Registry {
 	roles := roleSets{c.Access}
 	r.add(&user{c.Directory, c.Hasher, roles})
 	r.add(&group{c.Directory, roles})
-	r.add(&apiToken{c.Tokens, c.Directory})
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	r.add(&apiToken{c.Tokens, c.Directory, c.Now})
 	return r
 }
 

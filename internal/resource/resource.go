@@ -13,6 +13,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/directory"
 )
 
 // Ref points to a stored object.
@@ -72,6 +73,9 @@ func Fault(err error) (string, bool) {
 	var problems field.Errors
 	if errors.As(err, &problems) {
 		return problems.Error(), true
+	}
+	if errors.Is(err, catalog.ErrField) || errors.Is(err, directory.ErrField) {
+		return err.Error(), true
 	}
 	return "", false
 }

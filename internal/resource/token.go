@@ -20,14 +20,19 @@ import (
 type apiToken struct {
 	tokens    *token.Tokens
 	directory *directory.Directory
+	now       func() time.Time
 }
+
+// tokenLife is how long a new token lives that expires but does not say when.
+const tokenLife = 24 * time.Hour
 
 type tokenData struct {
 	Identifier  string       `json:"identifier" field:"required,slug,max=255"`
 	Intent      token.Intent `json:"intent" field:"required"`
 	User        int64        `json:"user" field:"required"`
 	Description string       `json:"description" field:"blank"`
-	// Expires counts while Expiring is set; null means never.
+	// Expires counts while Expiring is set. A new token without it lives for
+	// tokenLife; null on a change means never.
 	Expires  *time.Time `json:"expires" field:"null"`
 	Expiring bool       `json:"expiring"`
 	// Key is for blueprints only: the secret. Missing or null means a random
@@ -95,6 +100,10 @@ func (k *apiToken) Create(ctx context.Context, tx *catalog.Tx, pk string, data m
 	}
 	if err := k.owner(ctx, tx, d.User); err != nil {
 		return nil, unknown, err
+	}
+	if d.Expiring && d.Expires == nil {
+		end := k.now().UTC().Add(tokenLife)
+		d.Expires = &end
 	}
 	t := &token.Token{Identifier: d.Identifier, Intent: d.Intent, UserID: d.User, Description: d.Description, Expires: d.Expires, Expiring: d.Expiring}
 	if pk != "" {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -113,7 +114,9 @@ func (t *texts) text(id string, pairs ...any) (string, error) {
 		c.TemplateData = data
 	}
 	s, err := t.localizer.Localize(c)
-	if err != nil {
+	// The library reports a text that it took from English as missing, too.
+	var missing *i18n.MessageNotFoundErr
+	if err != nil && (!errors.As(err, &missing) || s == "") {
 		return "", fmt.Errorf("text %q: %w", id, err)
 	}
 	return s, nil

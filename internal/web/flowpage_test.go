@@ -219,3 +219,11 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestARefusedCodeIsNotShownAgain(t *testing.T) {
+	s := newSite(t, nil, &engine{results: []*flow.Result{samples()["validate-refused"]}}, nil)
+	page := answer(s, post("/if/flow/x/", url.Values{"code": {"123456"}})).Body.String()
+	if strings.Contains(page, "123456") || !strings.Contains(page, "That code did not work.") {
+		t.Errorf("the code, or no error:\n%s", page)
+	}
+}

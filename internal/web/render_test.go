@@ -48,7 +48,16 @@ func TestRule12MarkupInChallengesShowsAsText(t *testing.T) {
 	}
 	harmful := regexp.MustCompile(`(?i)<script>|<img src=x|<svg onload|(?:href|src|action)\s*=\s*["']?\s*(?:javascript|data):|url=(?:javascript|data):`)
 	for _, text := range hostile {
+		brand := flow.NewBrand()
+		brand.Title, brand.Logo, brand.Favicon, brand.DefaultBackground = text, text, text, text
+		brand.Attributes = map[string]any{"weir": map[string]any{"accent": text, "footer_links": []any{map[string]any{"name": text, "href": text}}}}
+		v := homeVisits()
+		v.person.Name, v.person.Username = text, text
+		v.sessions[0].UserAgent = text
+		e := &engine{}
+		s := newSite(t, &brand, e, v)
 		for name, result := range samples() {
+			e.results, e.calls = []*flow.Result{result}, nil
 			if result.Challenge != nil {
 				fill(reflect.ValueOf(result.Challenge.Body), text)
 				fill(reflect.ValueOf(result.Challenge.Info), text)
@@ -61,13 +70,6 @@ func TestRule12MarkupInChallengesShowsAsText(t *testing.T) {
 					result.Challenge.Errors = field.Errors{"uid_field": {{String: text, Code: text}}, text: {{String: text, Code: text, Message: text}}}
 				}
 			}
-			brand := flow.NewBrand()
-			brand.Title, brand.Logo, brand.Favicon, brand.DefaultBackground = text, text, text, text
-			brand.Attributes = map[string]any{"weir": map[string]any{"accent": text, "footer_links": []any{map[string]any{"name": text, "href": text}}}}
-			v := homeVisits()
-			v.person.Name, v.person.Username = text, text
-			v.sessions[0].UserAgent = text
-			s := newSite(t, &brand, &engine{results: []*flow.Result{result}}, v)
 			for _, r := range []*http.Request{get("/if/flow/x/"), post("/if/flow/x/?a="+strings.Repeat("'", 3), map[string][]string{"uid_field": {text}, text: {text}}), get("/if/user/")} {
 				w := answer(s, r)
 				if bad := harmful.FindString(w.Body.String()); bad != "" {
@@ -99,8 +101,10 @@ func TestEveryPageSaysWhatItIsAndRunsNothingInline(t *testing.T) {
 	handler := regexp.MustCompile(`(?i)\s(?:style|on[a-z]+)\s*=`)
 	ids := regexp.MustCompile(`\sid="([^"]*)"`)
 	refs := regexp.MustCompile(`\s(?:for|aria-controls|aria-describedby)="([^"]*)"|href="#([^"]*)"`)
+	e := &engine{}
+	s := newSite(t, nil, e, nil)
 	for name, result := range samples() {
-		s := newSite(t, nil, &engine{results: []*flow.Result{result}}, nil)
+		e.results, e.calls = []*flow.Result{result}, nil
 		w := answer(s, get("/if/flow/x/"))
 		page := w.Body.String()
 		if w.Code != http.StatusOK && w.Code != http.StatusUnprocessableEntity {

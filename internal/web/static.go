@@ -32,7 +32,7 @@ type asset struct {
 func newAsset(kind string, data []byte) asset {
 	sum := sha256.Sum256(data)
 	a := asset{kind: kind, plain: data, contentHash: hex.EncodeToString(sum[:8])}
-	if !kind == "image/jpeg" {
+	if kind != "image/jpeg" {
 		var b bytes.Buffer
 		w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level exists
 		_, _ = w.Write(data)                                  // a buffer takes all

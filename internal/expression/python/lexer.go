@@ -26,7 +26,6 @@ type token struct {
 	kind   kind
 	text   string
 	prefix string // lower-case letters before a string's quote
-	triple bool
 	Pos
 	// body is where a string's text begins.
 	body Pos
@@ -297,7 +296,7 @@ func (l *lexer) str(prefix string, p Pos) {
 	}
 	text := l.src[start:l.at]
 	l.skip(len(quote))
-	l.out = append(l.out, token{kind: tokString, text: text, prefix: prefix, triple: triple, Pos: p, body: body})
+	l.out = append(l.out, token{kind: tokString, text: text, prefix: prefix, Pos: p, body: body})
 }
 
 // operators are tried longest first.
@@ -325,8 +324,7 @@ func (l *lexer) operator(p Pos) {
 		}
 	}
 	if len(text) == 1 && !strings.Contains("()[]{}+-*/%@&|^~<>=,:;.!", text) {
-		r, n := utf8.DecodeRuneInString(l.src[l.at:])
-		_ = n
+		r, _ := utf8.DecodeRuneInString(l.src[l.at:])
 		fail(p, "", "invalid character %q", string(r))
 	}
 	l.skip(len(text))
