@@ -64,7 +64,9 @@ type Installation struct {
 	events     *event.Recorder
 	sessions   *session.Manager
 	stageTypes []flow.StageType
-	catalog    *catalog.Catalog
+	// mediaRoot is open while a server runs.
+	mediaRoot *os.Root
+	catalog   *catalog.Catalog
 	// files is the folder of blueprints; nil until it is needed.
 	files *os.Root
 }
@@ -144,8 +146,10 @@ func (in *Installation) Close() error {
 		in.sessions.Close()
 	}
 	var err error
-	if in.files != nil {
-		err = in.files.Close()
+	for _, root := range []*os.Root{in.files, in.mediaRoot} {
+		if root != nil {
+			err = errors.Join(err, root.Close())
+		}
 	}
 	if in.db != nil {
 		err = errors.Join(err, in.db.Close())

@@ -108,12 +108,16 @@ func (s *Server) assemble() error {
 		Runner: runner, Catalog: s.view, Roles: s.rolesOf, Avatar: web.AvatarPath, InstallID: s.installID,
 		Problem: problem, Log: s.log.With("component", "api"),
 	}}
+	media, err := s.media()
+	if err != nil {
+		return err
+	}
 	s.handler, err = server.New(server.Config{
 		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem,
 		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, Log: s.log},
 		Outpost: func(ctx context.Context, key string) bool { _, ok := s.sessions.Outpost(ctx, key); return ok },
 		Scrape:  scrape(s.registry, runner),
-	}, calls.Mount, func(mux *http.ServeMux) { mux.Handle("/", site) })
+	}, calls.Mount, func(mux *http.ServeMux) { mux.Handle("GET /media/", media); mux.Handle("/", site) })
 	return err
 }
 

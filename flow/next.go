@@ -23,6 +23,22 @@ func SafeNext(next string) (string, bool) {
 	if strings.HasPrefix(u.Path, "//") || hasUnsafe(u.Path) {
 		return "", false
 	}
+	// "/..//host" stays here for browsers, but not for every proxy that cleans
+	// paths.
+	rest := strings.TrimPrefix(u.Path, "/")
+	for {
+		segment, after, more := strings.Cut(rest, "/")
+		if segment != "." && segment != ".." {
+			break
+		}
+		if more && strings.HasPrefix(after, "/") {
+			return "", false
+		}
+		if !more {
+			break
+		}
+		rest = after
+	}
 	base := url.URL{Scheme: "https", Host: "weir.invalid", Path: "/"}
 	to := base.ResolveReference(u)
 	if to.Scheme != base.Scheme || to.Host != base.Host || strings.HasPrefix(to.Path, "//") || strings.HasPrefix(to.EscapedPath(), "//") {

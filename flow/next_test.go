@@ -50,7 +50,12 @@ func TestRule36NextStaysOnThisSite(t *testing.T) {
 			}
 		}
 	}
-	for _, good := range []string{"/", "/x", "/if/user/?a=b&c=%2F%2Fx#y", "/a/b/../c", "/grüße", "/search?q=https://x.example/"} {
+	for _, bad := range []string{"/..//evil.example", "/.//evil.example", "/./..//evil.example", "/../..//evil.example"} {
+		if to, ok := SafeNext(bad); ok {
+			t.Errorf("%q passes as %q", bad, to)
+		}
+	}
+	for _, good := range []string{"/", "/x", "/if/user/?a=b&c=%2F%2Fx#y", "/a/b/../c", "/../c", "/./c", "/grüße", "/search?q=https://x.example/"} {
 		if _, ok := SafeNext(good); !ok {
 			t.Errorf("%q is refused", good)
 		}

@@ -291,6 +291,16 @@ func (s *scope) fieldError(e *entry, name, code, message string) *Error {
 	return p
 }
 
+// within moves a problem to the line that it speaks of, for text that is
+// written as a block in the file, such as an expression.
+func (s *scope) within(e *entry, problem *Error, name string, line int) {
+	for _, m := range []*mapping{e.identifiers, e.attrs} {
+		if v, ok := m.get(name).(*scalar); ok && v.block && line > 0 {
+			problem.Line, problem.Column = v.line+line, 0
+		}
+	}
+}
+
 // entryError gives problems with the data their places; errors that the
 // blueprint is not to blame for pass through.
 func (s *scope) entryError(e *entry, err error) error {
@@ -300,9 +310,7 @@ func (s *scope) entryError(e *entry, err error) error {
 		for _, name := range slices.Sorted(maps.Keys(problems)) {
 			for _, p := range problems[name] {
 				one := s.fieldError(e, name, p.Code, p.String)
-				if p.Line > 0 {
-					one.Message += fmt.Sprintf(" (line %d, column %d of the text)", p.Line, p.Column)
-				}
+				s.within(e, one, name, p.Line)
 				errs = append(errs, one)
 			}
 		}

@@ -130,8 +130,8 @@ func golden(t *testing.T, db store.DB, name string) {
 			got["again"] = err.Error() + "\n"
 		} else {
 			got["again"] = render(again)
-			if diff := cmp.Diff(before, s.tables(t)); again.Changed() != (diff != "") {
-				t.Errorf("the second report says changed: %v, the store:\n%s", again.Changed(), diff)
+			if diff := cmp.Diff(before, s.tables(t)); !again.Changed() && diff != "" {
+				t.Errorf("the second report says that nothing changed, but the store has:\n%s", diff)
 			}
 		}
 	}

@@ -86,7 +86,7 @@ func (a arguments) word(what string) (string, bool) {
 func (a arguments) wordOrPair(what string) (name, fallback value, ok bool) {
 	switch {
 	case a.isText && strings.TrimSpace(a.text) != "":
-		return &scalar{a.position, strings.TrimSpace(a.text)}, nil, true
+		return &scalar{position: a.position, v: strings.TrimSpace(a.text)}, nil, true
 	case len(a.items) == 2:
 		return a.items[0], a.items[1], true
 	}

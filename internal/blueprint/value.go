@@ -28,6 +28,8 @@ type value interface {
 type scalar struct {
 	position
 	v any
+	// block tells that the text begins in the line below (YAML's "|").
+	block bool
 }
 
 func (v *scalar) resolve(s *scope) (any, error) {

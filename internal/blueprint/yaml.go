@@ -136,7 +136,7 @@ func (r *reader) scalar(n *yaml.Node) value {
 		r.fail(at(n), "%v", err)
 		return nil
 	}
-	return &scalar{at(n), v}
+	return &scalar{position: at(n), v: v, block: n.Style&yaml.LiteralStyle != 0}
 }
 
 // scalarOf reads a scalar with at most a standard tag such as !!str.

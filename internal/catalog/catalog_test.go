@@ -469,9 +469,14 @@ func TestUnusableObjectsFailClosed(t *testing.T) {
 	}
 }
 
-func TestSecretsAreSealed(t *testing.T) {
+func TestRule45SecretsAreSealedAndNeverReadBack(t *testing.T) {
 	db := storetest.SQLite(t)
-	furnish(t, open(t, db, nil))
+	c := open(t, db, nil)
+	h := furnish(t, c)
+	o, _ := c.Snapshot().Get(h.one)
+	if v, ok := c.Encode(o)["secret"]; ok {
+		t.Errorf("the public form holds the secret %v", v)
+	}
 	for _, line := range dump(t, db) {
 		if strings.Contains(line, "hush") {
 			t.Errorf("a secret is stored in clear: %s", line)

@@ -89,6 +89,15 @@ func opSetAttr(e *evaluation, c call) (starlark.Value, error) {
 	return nil, raise(excAttribute, "'%s' object does not let attribute '%s' be set by expressions", kindOf(c.args[0]), name)
 }
 
+func fnSetattr(e *evaluation, c call) (starlark.Value, error) {
+	var v, value starlark.Value
+	var name string
+	if err := c.take("object", &v, "name", &name, "value", &value); err != nil {
+		return nil, err
+	}
+	return opSetAttr(e, call{c.name, starlark.Tuple{v, starlark.String(name), value}, nil})
+}
+
 func fnHasattr(e *evaluation, c call) (starlark.Value, error) {
 	var v starlark.Value
 	var name string

@@ -1,6 +1,8 @@
 package expression
 
 import (
+	"iter"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -243,17 +245,16 @@ func textCount(e *evaluation, self starlark.Value, c call) (starlark.Value, erro
 	return starlark.MakeInt(strings.Count(s, sub)), err
 }
 
-func (e *evaluation) texts(parts []string) (starlark.Value, error) {
-	n := 0
-	out := make([]starlark.Value, len(parts))
-	for i, p := range parts {
-		out[i] = starlark.String(p)
-		n += len(p)
+// texts makes a list of parts that share the memory of their whole.
+func (e *evaluation) texts(parts iter.Seq[string]) (starlark.Value, error) {
+	var out []starlark.Value
+	for p := range parts {
+		if err := e.elems(1); err != nil {
+			return nil, err
+		}
+		out = append(out, starlark.String(p))
 	}
-	if err := e.elems(len(parts)); err != nil {
-		return nil, err
-	}
-	return starlark.NewList(out), e.text(n)
+	return starlark.NewList(out), nil
 }
 
 func splitArgs(c call) (sep string, blanks bool, limit int, err error) {
@@ -283,23 +284,31 @@ func textSplit(e *evaluation, self starlark.Value, c call) (starlark.Value, erro
 	s := string(self.(starlark.String))
 	switch {
 	case !blanks && limit < 0:
-		return e.texts(strings.Split(s, sep))
-	case !blanks:
-		return e.texts(strings.SplitN(s, sep, limit+1))
+		return e.texts(strings.SplitSeq(s, sep))
 	case limit < 0:
-		return e.texts(strings.Fields(s))
+		return e.texts(strings.FieldsSeq(s))
 	}
-	var parts []string
-	for s = strings.TrimLeftFunc(s, unicode.IsSpace); s != ""; s = strings.TrimLeftFunc(s, unicode.IsSpace) {
-		end := strings.IndexFunc(s, unicode.IsSpace)
-		if end < 0 || len(parts) == limit {
-			parts = append(parts, s)
-			break
+	return e.texts(func(yield func(string) bool) {
+		for n := 0; ; n++ {
+			at, width := strings.Index(s, sep), len(sep)
+			if blanks {
+				if s = strings.TrimLeftFunc(s, unicode.IsSpace); s == "" {
+					return
+				}
+				if at = strings.IndexFunc(s, unicode.IsSpace); at >= 0 {
+					_, width = utf8.DecodeRuneInString(s[at:])
+				}
+			}
+			if at < 0 || n == limit {
+				yield(s)
+				return
+			}
+			if !yield(s[:at]) {
+				return
+			}
+			s = s[at+width:]
 		}
-		parts = append(parts, s[:end])
-		s = s[end:]
-	}
-	return e.texts(parts)
+	})
 }
 
 func textRsplit(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
@@ -326,16 +335,17 @@ func textRsplit(e *evaluation, self starlark.Value, c call) (starlark.Value, err
 		if at < 0 || len(parts) == limit {
 			break
 		}
+		if err := e.elems(1); err != nil {
+			return nil, err
+		}
 		parts = append(parts, s[at+width:])
 		s = s[:at]
 	}
 	if !blanks || s != "" {
 		parts = append(parts, s)
 	}
-	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
-		parts[i], parts[j] = parts[j], parts[i]
-	}
-	return e.texts(parts)
+	slices.Reverse(parts)
+	return e.texts(slices.Values(parts))
 }
 
 func textSplitLines(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
@@ -344,25 +354,24 @@ func textSplitLines(e *evaluation, self starlark.Value, c call) (starlark.Value,
 		return nil, err
 	}
 	s := string(self.(starlark.String))
-	var parts []string
-	for s != "" {
-		at := strings.IndexAny(s, "\n\r\v\f\u0085\u2028\u2029")
-		if at < 0 {
-			parts = append(parts, s)
-			break
+	return e.texts(func(yield func(string) bool) {
+		for s != "" {
+			at, n := strings.IndexAny(s, "\n\r\v\f\u0085\u2028\u2029"), 0
+			if at < 0 {
+				at = len(s)
+			} else if _, n = utf8.DecodeRuneInString(s[at:]); strings.HasPrefix(s[at:], "\r\n") {
+				n = 2
+			}
+			end := at
+			if keep {
+				end += n
+			}
+			if !yield(s[:end]) {
+				return
+			}
+			s = s[at+n:]
 		}
-		_, n := utf8.DecodeRuneInString(s[at:])
-		if strings.HasPrefix(s[at:], "\r\n") {
-			n = 2
-		}
-		if keep {
-			parts = append(parts, s[:at+n])
-		} else {
-			parts = append(parts, s[:at])
-		}
-		s = s[at+n:]
-	}
-	return e.texts(parts)
+	})
 }
 
 func textPartition(f func(s, sub string) int, last bool) method {

@@ -192,6 +192,10 @@ func (r *regex) offsets(e *evaluation, s string, m *regexp2.Match, err error) ([
 func (r *regex) findAll(e *evaluation, s string, limit int) ([][]int, error) {
 	e.work(len(s))
 	if r.re2 != nil {
+		// One more than may be kept is enough to find that it is too much.
+		if left := int(e.limits.Elements-e.elements)/(r.groups+1) + 1; limit < 0 || limit > left {
+			limit = left
+		}
 		out := r.re2.FindAllStringSubmatchIndex(s, limit)
 		return out, e.elems(len(out) * (r.groups + 1))
 	}

@@ -81,13 +81,18 @@ func (x *Error) Error() string {
 // Run evaluates the program. The error is an *Error for an exception, wraps
 // ErrLimit when a limit was reached and the context's error when it ended;
 // Value is then empty, so nothing of a failed evaluation can be applied.
-func (p *Program) Run(ctx context.Context, scope Scope) (Value, error) {
+func (p *Program) Run(ctx context.Context, scope Scope) (value Value, err error) {
+	// A mistake of ours must end one evaluation, not the program.
+	defer func() {
+		if r := recover(); r != nil {
+			value, err = Value{}, fmt.Errorf("%s: internal error: %v", p.name, r)
+		}
+	}()
 	e := p.newEvaluation(ctx, scope)
 	stop := context.AfterFunc(ctx, func() { e.thread.Cancel("the deadline has passed") })
 	defer stop()
 	result, err := starlark.Call(e.thread, p.unit.body, nil, nil)
 	if e.stopped() == nil && err == nil {
-		var value Value
 		if value, err = e.value(result); err == nil && e.stopped() == nil {
 			return value, nil
 		}

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -281,12 +282,20 @@ func sameSet[T comparable](a, b []T) bool {
 	return len(a) == len(b) && !slices.ContainsFunc(a, func(v T) bool { return !slices.Contains(b, v) })
 }
 
-// encodeSets encodes data with its lists of keys in a fixed order.
+// encodeSets encodes data to compare it: lists of keys in a fixed order, and
+// attributes as encoding/json decodes them, since they come from files as well
+// as from the database.
 func encodeSets(d any) map[string]any {
 	out := field.Encode(d, field.WithSecrets)
 	for _, name := range []string{"groups", "roles", "parents", "users"} {
 		if l, ok := out[name].([]any); ok {
 			slices.SortFunc(l, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+		}
+	}
+	if attributes, ok := out["attributes"]; ok {
+		var plain any
+		if data, err := json.Marshal(attributes); err == nil && json.Unmarshal(data, &plain) == nil {
+			out["attributes"] = plain
 		}
 	}
 	return out
