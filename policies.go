@@ -3,9 +3,7 @@ package weir
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
@@ -69,19 +67,15 @@ func (p expressionPeople) FindUsers(ctx context.Context, q expression.Query) ([]
 	return out, nil
 }
 
-// FindGroups implements expression.Users. Groups are few.
+// FindGroups implements expression.Users. Groups are few, so all are compared.
 func (p expressionPeople) FindGroups(ctx context.Context, q expression.Query) ([]identity.Group, error) {
-	match, rest := split(q)
-	groups, err := p.in.people.FindGroups(ctx, p.in.db, match)
-	if errors.Is(err, directory.ErrField) {
-		return nil, nil
-	}
+	groups, err := p.in.people.FindGroups(ctx, p.in.db, nil)
 	if err != nil {
 		return nil, err
 	}
 	var out []identity.Group
 	for _, g := range groups {
-		if holds(rest, groupField(&g)) && (q.Limit == 0 || len(out) < q.Limit) {
+		if expression.MatchGroup(g, q.Where) && (q.Limit == 0 || len(out) < q.Limit) {
 			out = append(out, g)
 		}
 	}
@@ -140,22 +134,6 @@ func userField(u *identity.User) func(string) any {
 	}
 }
 
-func groupField(g *identity.Group) func(string) any {
-	return func(name string) any {
-		switch name {
-		case "pk":
-			return g.ID.String()
-		case "name":
-			return g.Name
-		case "is_superuser":
-			return g.Superuser
-		case "attributes":
-			return g.Attributes
-		}
-		return nil
-	}
-}
-
 // holds tells whether all lookups hold; one that cannot be judged does not.
 func holds(lookups []expression.Lookup, get func(string) any) bool {
 	for _, l := range lookups {
@@ -164,73 +142,9 @@ func holds(lookups []expression.Lookup, get func(string) any) bool {
 			m, _ := have.(map[string]any)
 			have = m[step]
 		}
-		if compare(l, have) == l.Not {
+		if l.Match(have) == l.Not {
 			return false
 		}
 	}
 	return true
-}
-
-func compare(l expression.Lookup, have any) bool {
-	text, want := fmt.Sprint(have), fmt.Sprint(l.Value)
-	lower, wantLower := strings.ToLower(text), strings.ToLower(want)
-	switch l.Op {
-	case "isnull":
-		return (have == nil) == (l.Value == true)
-	case "in":
-		list, _ := l.Value.([]any)
-		return slices.ContainsFunc(list, func(item any) bool { return fmt.Sprint(item) == text })
-	case "exact":
-		return (have == nil) == (l.Value == nil) && text == want
-	}
-	if have == nil {
-		return false
-	}
-	switch l.Op {
-	case "iexact":
-		return strings.EqualFold(text, want)
-	case "contains":
-		return strings.Contains(text, want)
-	case "icontains":
-		return strings.Contains(lower, wantLower)
-	case "startswith":
-		return strings.HasPrefix(text, want)
-	case "istartswith":
-		return strings.HasPrefix(lower, wantLower)
-	case "endswith":
-		return strings.HasSuffix(text, want)
-	case "iendswith":
-		return strings.HasSuffix(lower, wantLower)
-	}
-	return compareNumbers(l.Op, have, l.Value)
-}
-
-// compareNumbers judges gt, gte, lt and lte of numbers.
-func compareNumbers(op string, have, want any) bool {
-	a, okA := number(have)
-	b, okB := number(want)
-	if !okA || !okB {
-		return false
-	}
-	switch op {
-	case "gt":
-		return a > b
-	case "gte":
-		return a >= b
-	case "lt":
-		return a < b
-	case "lte":
-		return a <= b
-	}
-	return false
-}
-
-func number(v any) (float64, bool) {
-	switch v := v.(type) {
-	case int64:
-		return float64(v), true
-	case float64:
-		return v, true
-	}
-	return 0, false
 }

@@ -74,13 +74,18 @@ func TestNodesThatStartTogetherMakeOneAdministrator(t *testing.T) {
 		var wg sync.WaitGroup
 		sites := make([]*Server, 3)
 		for i := range sites {
-			wg.Go(func() { sites[i], _ = Open(t.Context(), Config{Settings: s, Log: slog.New(slog.DiscardHandler)}) })
+			wg.Go(func() {
+				var err error
+				if sites[i], err = Open(t.Context(), Config{Settings: s, Log: slog.New(slog.DiscardHandler)}); err != nil {
+					t.Errorf("a node did not start: %v", err)
+				}
+			})
 		}
 		wg.Wait()
 		made := 0
 		for _, site := range sites {
 			if site == nil {
-				t.Fatal("a node did not start")
+				continue
 			}
 			if site.InitialPassword() != "" {
 				made++
@@ -166,7 +171,7 @@ func TestUsersOfTheCommand(t *testing.T) {
 		t.Errorf("password of nobody: %v, want ErrNoUser", err)
 	}
 	var n int
-	err := site.db.QueryRow(ctx, "select count(*) from events where action = $1", "model_created").Scan(&n)
+	err := site.db.QueryRow(ctx, "select count(*) from events where action = $1 and app = $2", "model_created", "weir.authentik_core").Scan(&n)
 	if err != nil || n != 2 {
 		t.Errorf("%d users were recorded as created (%v), want akadmin and ada", n, err)
 	}

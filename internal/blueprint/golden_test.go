@@ -125,6 +125,8 @@ func golden(t *testing.T, db store.DB, name string) {
 	}
 	if err == nil {
 		before = s.tables(t)
+		// Another node, which knows only what is stored.
+		s = newSite(t, db, func(c *blueprint.Config) { c.Instances = blueprint.Folder(known) })
 		again, err := s.Apply(t.Context(), files, options)
 		if err != nil {
 			got["again"] = err.Error() + "\n"
@@ -240,4 +242,3 @@ func defaultFiles(t testing.TB) []blueprint.File {
 	}
 	return files
 }
-

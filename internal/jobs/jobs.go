@@ -46,6 +46,11 @@ func start(ctx context.Context, db store.DB, log *slog.Logger, clean func(contex
 	}
 	switch db := db.(type) {
 	case interface{ Pool() *pgxpool.Pool }:
+		done, err := takeTurns(ctx, db.Pool())
+		if err != nil {
+			return nil, fmt.Errorf("start jobs: %w", err)
+		}
+		defer done()
 		return run(ctx, riverpgxv5.New(db.Pool()), config)
 	case interface{ Writer() *sql.DB }:
 		// River takes the one writing connection for single statements and short
@@ -56,6 +61,28 @@ func start(ctx context.Context, db store.DB, log *slog.Logger, clean func(contex
 		return run(ctx, riversqlite.New(db.Writer()), config)
 	}
 	return nil, fmt.Errorf("start jobs: no queue for a database of type %T", db)
+}
+
+// queueLock is the key of the advisory lock: "weiq" in ASCII.
+const queueLock = 0x77656971
+
+// takeTurns lets one node at a time bring the queue's tables up to date. The
+// lock belongs to a session, so that a node that dies frees it.
+func takeTurns(ctx context.Context, pool *pgxpool.Pool) (done func(), err error) {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", queueLock); err != nil {
+		conn.Release()
+		return nil, fmt.Errorf("wait for other nodes: %w", err)
+	}
+	return func() {
+		if _, err := conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", queueLock); err != nil {
+			_ = conn.Conn().Close(context.WithoutCancel(ctx)) // frees the lock too
+		}
+		conn.Release()
+	}, nil
 }
 
 func run[Tx any](ctx context.Context, driver riverdriver.Driver[Tx], config *river.Config) (func(context.Context) error, error) {

@@ -33,8 +33,8 @@ type groupData struct {
 func (k *group) Model() string { return "authentik_core.group" }
 
 func (k *group) Find(ctx context.Context, tx *catalog.Tx, match map[string]any) (*Ref, error) {
-	match, ok, err := lookup(k.Model(), match, map[string]matchType{"pk": id, "id": id, "name": words, "name__iexact": words,
-		"is_superuser": truth, "attributes": document})
+	match, ok, err := lookup(k.Model(), match, map[string]matchType{"pk": matchUUID, "id": matchUUID, "name": matchText, "name__iexact": matchText,
+		"is_superuser": matchBool, "attributes": matchObject})
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -51,8 +51,8 @@ func (d *tokenData) Validate() field.Errors {
 func (k *apiToken) Model() string { return "authentik_core.token" }
 
 func (k *apiToken) Find(ctx context.Context, tx *catalog.Tx, match map[string]any) (*Ref, error) {
-	match, ok, err := lookup(k.Model(), match, map[string]matchType{"pk": id, "identifier": words, "intent": words, "user": number,
-		"description": words})
+	match, ok, err := lookup(k.Model(), match, map[string]matchType{"pk": matchUUID, "identifier": matchText, "intent": matchText, "user": matchNumber,
+		"description": matchText})
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -59,9 +57,9 @@ func (d *userData) Validate() field.Errors {
 func (k *user) Model() string { return "authentik_core.user" }
 
 func (k *user) Find(ctx context.Context, tx *catalog.Tx, match map[string]any) (*Ref, error) {
-	match, ok, err := lookup(k.Model(), match, map[string]matchType{"pk": number, "id": number, "uuid": id, "username": words,
-		"username__iexact": words, "name": words, "email": words, "email__iexact": words, "is_active": truth, "type": words, "path": words,
-		"attributes": document})
+	match, ok, err := lookup(k.Model(), match, map[string]matchType{"pk": matchNumber, "id": matchNumber, "uuid": matchUUID, "username": matchText,
+		"username__iexact": matchText, "name": matchText, "email": matchText, "email__iexact": matchText, "is_active": matchBool, "type": matchText, "path": matchText,
+		"attributes": matchObject})
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -222,59 +220,6 @@ func (k *user) Read(ctx context.Context, tx *catalog.Tx, ref *Ref) (map[string]a
 	delete(out, "permissions")
 	out["pk"], out["uuid"] = u.ID, u.UUID.String()
 	return out, nil
-}
-
-// matchType is what a look-up field must be given as.
-type matchType int
-
-const (
-	words matchType = iota
-	number
-	id
-	truth
-	document
-)
-
-// lookup checks a match. ok is false when a value cannot agree with anything,
-// such as a key that is no number.
-func lookup(model string, match map[string]any, fields map[string]matchType) (out map[string]any, ok bool, err error) {
-	out = maps.Clone(match)
-	for name, v := range match {
-		base, isJSON := strings.CutSuffix(name, "__contains")
-		if isJSON && fields[base] == document {
-			delete(out, name)
-			name = base
-			out[name] = v
-		}
-		typ, known := fields[name]
-		if !known {
-			return nil, false, noSuchField(model, name)
-		}
-		if !fits(typ, v) {
-			return nil, false, nil
-		}
-	}
-	return out, true, nil
-}
-
-func fits(typ matchType, v any) bool {
-	var err error
-	switch typ {
-	case number:
-		_, err = strconv.ParseInt(fmt.Sprint(v), 10, 64)
-	case id:
-		_, err = uuid.Parse(fmt.Sprint(v))
-	case truth:
-		_, ok := v.(bool)
-		return ok
-	case document:
-		_, ok := v.(map[string]any)
-		return ok
-	default:
-		_, ok := v.(string)
-		return ok
-	}
-	return err == nil
 }
 
 // sameSet compares lists in which order means nothing.
