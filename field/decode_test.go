@@ -45,7 +45,8 @@ type document struct {
 	Anything any            `json:"anything" field:"null"`
 	Parts    []nested       `json:"parts"`
 	Secret   string         `json:"secret" field:"secret,blank"`
-	hidden   int            // not a field: unexported
+	//lint:ignore U1000 an unexported field of a struct is no field of the document
+	hidden int
 }
 
 func (d *document) Validate() Errors {

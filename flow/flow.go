@@ -208,23 +208,28 @@ type Brand struct {
 	// Domain matches the host itself and every host below it.
 	Domain string `json:"domain" field:"required,unique"`
 	// Default marks the brand of all other hosts.
-	Default           bool           `json:"default"`
-	Title             string         `json:"branding_title"`
-	Logo              string         `json:"branding_logo"`
-	Favicon           string         `json:"branding_favicon"`
-	CustomCSS         string         `json:"branding_custom_css" field:"blank"`
-	DefaultBackground string         `json:"branding_default_flow_background"`
-	MapTiles          string         `json:"branding_map_tiles" field:"blank"`
-	Authentication    *uuid.UUID     `json:"flow_authentication" field:"null,ref=flow"`
-	Invalidation      *uuid.UUID     `json:"flow_invalidation" field:"null,ref=flow"`
-	Recovery          *uuid.UUID     `json:"flow_recovery" field:"null,ref=flow"`
-	Unenrollment      *uuid.UUID     `json:"flow_unenrollment" field:"null,ref=flow"`
-	UserSettings      *uuid.UUID     `json:"flow_user_settings" field:"null,ref=flow"`
-	DeviceCode        *uuid.UUID     `json:"flow_device_code" field:"null,ref=flow"`
-	Lockdown          *uuid.UUID     `json:"flow_lockdown" field:"null,ref=flow"`
-	UserSwitch        *uuid.UUID     `json:"flow_user_switch" field:"null,ref=flow"`
-	Request           *uuid.UUID     `json:"flow_request" field:"null,ref=flow"`
-	Attributes        map[string]any `json:"attributes"`
+	Default           bool       `json:"default"`
+	Title             string     `json:"branding_title"`
+	Logo              string     `json:"branding_logo"`
+	Favicon           string     `json:"branding_favicon"`
+	CustomCSS         string     `json:"branding_custom_css" field:"blank"`
+	DefaultBackground string     `json:"branding_default_flow_background"`
+	MapTiles          string     `json:"branding_map_tiles" field:"blank"`
+	Authentication    *uuid.UUID `json:"flow_authentication" field:"null,ref=flow"`
+	Invalidation      *uuid.UUID `json:"flow_invalidation" field:"null,ref=flow"`
+	Recovery          *uuid.UUID `json:"flow_recovery" field:"null,ref=flow"`
+	Unenrollment      *uuid.UUID `json:"flow_unenrollment" field:"null,ref=flow"`
+	UserSettings      *uuid.UUID `json:"flow_user_settings" field:"null,ref=flow"`
+	DeviceCode        *uuid.UUID `json:"flow_device_code" field:"null,ref=flow"`
+	Lockdown          *uuid.UUID `json:"flow_lockdown" field:"null,ref=flow"`
+	UserSwitch        *uuid.UUID `json:"flow_user_switch" field:"null,ref=flow"`
+	Request           *uuid.UUID `json:"flow_request" field:"null,ref=flow"`
+	// DefaultApplication and the certificates refer to kinds that this version
+	// does not have, so only null and empty can be stored.
+	DefaultApplication *uuid.UUID     `json:"default_application" field:"null,ref=application"`
+	WebCertificate     *uuid.UUID     `json:"web_certificate" field:"null,ref=certificate"`
+	ClientCertificates []uuid.UUID    `json:"client_certificates" field:"ref=certificate"`
+	Attributes         map[string]any `json:"attributes"`
 }
 
 // DefaultBackground is the built-in picture at its published address.
@@ -233,5 +238,5 @@ const DefaultBackground = "/static/dist/assets/images/flow_background.jpg"
 // NewBrand returns a brand with its defaults.
 func NewBrand() Brand {
 	return Brand{Title: "Weir", Logo: "/static/dist/assets/icons/icon_left_brand.svg", Favicon: "/static/dist/assets/icons/icon.svg",
-		DefaultBackground: DefaultBackground, Attributes: map[string]any{}}
+		DefaultBackground: DefaultBackground, ClientCertificates: []uuid.UUID{}, Attributes: map[string]any{}}
 }

@@ -255,7 +255,7 @@ func (s *scope) register(e *entry, ref *resource.Ref) {
 // ignored warns of attributes that the model does not have. Identifiers that
 // are look-up paths are no attributes.
 func (s *scope) ignored(e *entry, kind resource.Kind, unknown []string) {
-	for _, name := range unknown {
+	for _, name := range unknown[:min(len(unknown), maxWarnings)] {
 		if strings.Contains(name, "__") && e.identifiers.get(name) != nil {
 			continue
 		}

@@ -81,7 +81,7 @@ type permission struct {
 // Load reads a blueprint. The error is an Errors with everything that is wrong
 // with the file. An empty file is an empty blueprint.
 func Load(file File) (*Document, error) {
-	r := &reader{file: file.Name}
+	r := &reader{file: file.Name, ids: map[string]int{}}
 	d := &Document{File: file.Name, Labels: map[string]string{}, upload: file.Upload}
 	if root := r.parse(file.Data); root != nil {
 		r.document(d, root)
@@ -212,14 +212,14 @@ func (r *reader) readEntry(d *Document, v value) {
 	r.entry.Model, _ = text(m.get("model"))
 	e.id, e.literalModel = r.entry.ID, r.entry.Model
 	for _, member := range m.members {
-		r.entryMember(d, e, member)
+		r.entryMember(e, member)
 	}
 	if e.model == nil {
 		r.fail(e.position, "the entry has no model")
 	}
 }
 
-func (r *reader) entryMember(d *Document, e *entry, m member) {
+func (r *reader) entryMember(e *entry, m member) {
 	switch m.key {
 	case "model":
 		e.model = m.value
@@ -234,12 +234,11 @@ func (r *reader) entryMember(d *Document, e *entry, m member) {
 			r.fail(m.value.at(), "the id must be text, not %s", describe(m.value))
 			return
 		}
-		for _, other := range d.entries[:e.number-1] {
-			if e.id != "" && other.id == e.id {
-				r.warn(m.value.at(), "the id %q is already that of entry %d, which !KeyOf will find", e.id, other.number)
-				return
-			}
+		if first, double := r.ids[e.id]; double && e.id != "" {
+			r.warn(m.value.at(), "the id %q is already that of entry %d, which !KeyOf will find", e.id, first)
+			return
 		}
+		r.ids[e.id] = e.number
 	case "state":
 		e.state = m.value
 		if word, ok := text(m.value); !isTag(m.value) && (!ok || !slices.Contains(states, word)) {

@@ -235,3 +235,16 @@ func TestDryRunKeepsNothing(t *testing.T) {
 		}
 	})
 }
+
+func BenchmarkApplyDefaultsUnchanged(b *testing.B) {
+	s := newSite(b, storetest.SQLite(b), func(c *blueprint.Config) { c.Logger = nil })
+	files := defaultFiles(b)
+	if _, err := s.Apply(b.Context(), files, blueprint.Options{}); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := s.Apply(b.Context(), files, blueprint.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

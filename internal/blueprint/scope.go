@@ -105,6 +105,9 @@ func (s *scope) fail(p position, format string, args ...any) *Error {
 }
 
 func (s *scope) warn(p position, format string, args ...any) {
+	if len(s.report.Warnings) >= maxWarnings {
+		return
+	}
 	w := Warning{Place: s.place(p), Message: fmt.Sprintf(format, args...)}
 	for _, told := range s.report.Warnings {
 		if told == w {

@@ -25,6 +25,8 @@ const (
 	// maxErrors is how many problems of one file are told before the reader
 	// gives up.
 	maxErrors = 50
+	// maxWarnings is how many warnings are kept of one file, and of one call.
+	maxWarnings = 200
 )
 
 // reader turns YAML nodes into values and collects what is wrong with them.
@@ -36,6 +38,8 @@ type reader struct {
 	warnings []Warning
 	// entry is the place of the entry being read, zero outside of entries.
 	entry Place
+	// ids are the numbers of the entries by their ids.
+	ids map[string]int
 }
 
 // fail notes a problem at p.
@@ -48,6 +52,9 @@ func (r *reader) fail(p position, format string, args ...any) {
 }
 
 func (r *reader) warn(p position, format string, args ...any) {
+	if len(r.warnings) >= maxWarnings {
+		return
+	}
 	r.warnings = append(r.warnings, Warning{Place: r.place(p), Message: fmt.Sprintf(format, args...)})
 }
 

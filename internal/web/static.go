@@ -19,7 +19,7 @@ var staticFiles embed.FS
 // Assets are the addresses of the files that every page uses. They hold a hash
 // of the content, so that browsers may keep them for a year.
 type Assets struct {
-	Stylesheet, Module, icons string
+	Stylesheet, Module string
 }
 
 // asset is a file in memory, compressed where that helps.

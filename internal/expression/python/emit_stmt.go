@@ -59,11 +59,10 @@ func (e *emitter) stmt(s stmt) []syntax.Stmt {
 	case *tryStmt:
 		return e.try(s)
 	case *raiseStmt:
-		x, cause := e.none(s.Pos), e.none(s.Pos)
 		if s.x == nil {
 			return []syntax.Stmt{e.do(e.op(s.Pos, OpRaise))}
 		}
-		x = e.expr(s.x)
+		x, cause := e.expr(s.x), e.none(s.Pos)
 		if s.from != nil {
 			cause = e.expr(s.from)
 		}
