@@ -84,8 +84,9 @@ func (t *fileText) resolve(s *scope) (any, error) {
 	return content, s.spend(t, len(content))
 }
 
-// readBelow reads a regular file of at most MaxBytes. os.Root refuses every
-// path and every link that leads out of the folder.
+// readBelow reads a regular file of at most MaxBytes. os.Root keeps every path
+// inside the folder; links are refused wherever they lead (rule 43), so that
+// who may write one file cannot make another one readable.
 func readBelow(root *os.Root, path string) (string, error) {
 	if filepath.IsAbs(path) {
 		// The published tag takes absolute paths; allow those into the folder.
@@ -95,6 +96,11 @@ func readBelow(root *os.Root, path string) (string, error) {
 		}
 		if path, err = filepath.Rel(folder, path); err != nil || !filepath.IsLocal(path) {
 			return "", errors.New("the file is outside of the folder for files")
+		}
+	}
+	for part := filepath.Clean(path); part != "." && part != string(filepath.Separator); part = filepath.Dir(part) {
+		if info, err := root.Lstat(part); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return "", errors.New("links are not followed")
 		}
 	}
 	// Looking first keeps a pipe or a device from being opened at all.
