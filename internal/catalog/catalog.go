@@ -25,6 +25,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/lru"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
@@ -57,8 +58,8 @@ type Catalog struct {
 	seal     Sealer
 	log      *slog.Logger
 	current  atomic.Pointer[Snapshot]
-	built    *lru[[sha256.Size]byte, *cached]
-	old      *lru[pin, *Object]
+	built    *lru.Cache[[sha256.Size]byte, *cached]
+	old      *lru.Cache[pin, *Object]
 }
 
 // pin names one version of an object.
@@ -82,7 +83,7 @@ func Open(ctx context.Context, cfg Config) (*Catalog, error) {
 		cfg.Logger = slog.Default()
 	}
 	c := &Catalog{Config: cfg, registry: newRegistry(cfg.Stages, cfg.Policies), seal: cfg.Seal,
-		log: cfg.Logger.With(slog.String("component", "catalog")), built: newLRU[[sha256.Size]byte, *cached](maxBuilt), old: newLRU[pin, *Object](maxOldVersions)}
+		log: cfg.Logger.With(slog.String("component", "catalog")), built: lru.New[[sha256.Size]byte, *cached](maxBuilt), old: lru.New[pin, *Object](maxOldVersions)}
 	c.current.Store(&Snapshot{catalog: c})
 	if err := c.Refresh(ctx); err != nil {
 		return nil, err
@@ -206,7 +207,7 @@ func (c *Catalog) catchUp(ctx context.Context, q store.Querier, base *Snapshot, 
 
 // version loads a superseded version of an object.
 func (c *Catalog) version(ctx context.Context, id uuid.UUID, version int64) (*Object, error) {
-	if o, ok := c.old.get(pin{id, version}); ok {
+	if o, ok := c.old.Get(pin{id, version}); ok {
 		return o, nil
 	}
 	r, err := scanRow(c.DB.QueryRow(ctx, `select `+versionColumns+` from catalog_versions where id = $1 and revision = $2`, id, version))
@@ -220,6 +221,6 @@ func (c *Catalog) version(ctx context.Context, id uuid.UUID, version int64) (*Ob
 	if o == nil {
 		return nil, fmt.Errorf("object %s is of unknown kind %q", id, r.object.Kind)
 	}
-	c.old.put(pin{id, version}, o)
+	c.old.Put(pin{id, version}, o)
 	return o, nil
 }

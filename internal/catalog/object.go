@@ -198,10 +198,10 @@ func (c *Catalog) build(k *kind, o *Object) error {
 		return fmt.Errorf("hash %s %s: %w", o.Kind, o.ID, err)
 	}
 	key := sha256.Sum256(append([]byte(o.Kind+"/"+o.Type+"\n"), data...))
-	built, ok := c.built.get(key)
+	built, ok := c.built.Get(key)
 	if !ok {
 		built = &cached{}
-		c.built.put(key, built)
+		c.built.Put(key, built)
 	}
 	return k.build(o.Doc, built)
 }

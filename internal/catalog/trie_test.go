@@ -77,18 +77,4 @@ func entries(b *branch[string, int]) map[string]int {
 	return out
 }
 
-func TestLRUForgetsTheLeastUsed(t *testing.T) {
-	l := newLRU[string, int](2)
-	l.put("a", 1)
-	l.put("b", 2)
-	l.get("a")
-	l.put("c", 3)
-	if _, ok := l.get("b"); ok {
-		t.Error("the least used entry is still there")
-	}
-	if v, ok := l.get("a"); !ok || v != 1 {
-		t.Error("the used entry is gone")
-	}
-}
-
 func has(m map[int]int, key int) bool { _, ok := m[key]; return ok }

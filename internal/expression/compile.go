@@ -1,14 +1,13 @@
 package expression
 
 import (
-	"container/list"
 	"crypto/sha256"
 	"fmt"
-	"sync"
 
 	"go.starlark.net/starlark"
 
 	"github.com/weir-id/weir/internal/expression/python"
+	"github.com/weir-id/weir/internal/lru"
 )
 
 // Compiler compiles bodies and keeps the latest ones, so that a body that
@@ -20,8 +19,8 @@ type Compiler struct {
 	types   map[string]*typeObject
 	modules map[string]*module
 	globals starlark.StringDict
-	regexes *cache[string, *regex]
-	bodies  *cache[[sha256.Size]byte, *unit]
+	regexes *lru.Cache[string, *regex]
+	bodies  *lru.Cache[[sha256.Size]byte, *unit]
 }
 
 // unit is a compiled body without its name.
@@ -46,7 +45,7 @@ func NewCompiler(env Env) *Compiler {
 	}
 	c := &Compiler{
 		env: env, methods: newMethodTables(), types: newTypes(),
-		regexes: newCache[string, *regex](256), bodies: newCache[[sha256.Size]byte, *unit](size),
+		regexes: lru.New[string, *regex](256), bodies: lru.New[[sha256.Size]byte, *unit](size),
 	}
 	c.modules = c.newModules()
 	c.globals = starlark.StringDict{}
@@ -70,13 +69,13 @@ func Compile(name, body string, env Env) (*Program, error) {
 // cannot be accepted gives a *python.Error with line and column.
 func (c *Compiler) Compile(name, body string) (*Program, error) {
 	key := sha256.Sum256([]byte(body))
-	u, ok := c.bodies.get(key)
+	u, ok := c.bodies.Get(key)
 	if !ok {
 		var err error
 		if u, err = c.compile(body); err != nil {
 			return nil, err
 		}
-		c.bodies.put(key, u)
+		c.bodies.Put(key, u)
 	}
 	return &Program{c: c, name: name, unit: u}, nil
 }
@@ -115,48 +114,4 @@ func (p *Program) MissingImports() []python.Import {
 		}
 	}
 	return out
-}
-
-// cache keeps the most recently used values.
-type cache[K comparable, V any] struct {
-	mu    sync.Mutex
-	size  int
-	order *list.List
-	items map[K]*list.Element
-}
-
-type cacheEntry[K comparable, V any] struct {
-	key   K
-	value V
-}
-
-func newCache[K comparable, V any](size int) *cache[K, V] {
-	return &cache[K, V]{size: size, order: list.New(), items: map[K]*list.Element{}}
-}
-
-func (c *cache[K, V]) get(key K) (v V, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	el, ok := c.items[key]
-	if !ok {
-		return v, false
-	}
-	c.order.MoveToFront(el)
-	return el.Value.(*cacheEntry[K, V]).value, true
-}
-
-func (c *cache[K, V]) put(key K, v V) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if el, ok := c.items[key]; ok {
-		c.order.MoveToFront(el)
-		el.Value.(*cacheEntry[K, V]).value = v
-		return
-	}
-	c.items[key] = c.order.PushFront(&cacheEntry[K, V]{key, v})
-	if c.order.Len() > c.size {
-		last := c.order.Back()
-		c.order.Remove(last)
-		delete(c.items, last.Value.(*cacheEntry[K, V]).key)
-	}
 }

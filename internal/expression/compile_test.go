@@ -45,7 +45,7 @@ func TestBodiesAreCompiledOnce(t *testing.T) {
 	if got := compile("a", "return 1"); got.unit != a.unit {
 		t.Error("a recently used body was dropped")
 	}
-	if n := c.bodies.order.Len(); n != 2 || len(c.bodies.items) != 2 {
+	if n := c.bodies.Len(); n != 2 {
 		t.Errorf("%d bodies are kept", n)
 	}
 	for range 3 {

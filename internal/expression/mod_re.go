@@ -42,7 +42,7 @@ type regex struct {
 // compileRegex compiles or finds a pattern.
 func (c *Compiler) compileRegex(pattern string, flags int) (*regex, error) {
 	key := fmt.Sprintf("%d:%s", flags, pattern)
-	if r, ok := c.regexes.get(key); ok {
+	if r, ok := c.regexes.Get(key); ok {
 		return r, nil
 	}
 	if len(pattern) > maxPattern {
@@ -71,7 +71,7 @@ func (c *Compiler) compileRegex(pattern string, flags int) (*regex, error) {
 	} else if err := r.compileBacktracking(); err != nil {
 		return nil, raise(excRegex, "%s", err)
 	}
-	c.regexes.put(key, r)
+	c.regexes.Put(key, r)
 	return r, nil
 }
 

@@ -1,13 +1,13 @@
-package catalog
+// Package lru is a bounded map that forgets what was not used for longest.
+package lru
 
 import (
 	"container/list"
 	"sync"
 )
 
-// lru is a bounded map that forgets what was not used for longest. It is safe
-// for concurrent use.
-type lru[K comparable, V any] struct {
+// Cache is such a map. It is safe for concurrent use.
+type Cache[K comparable, V any] struct {
 	mu    sync.Mutex
 	max   int
 	order *list.List // of entry, the newest in front
@@ -19,11 +19,13 @@ type entry[K comparable, V any] struct {
 	value V
 }
 
-func newLRU[K comparable, V any](max int) *lru[K, V] {
-	return &lru[K, V]{max: max, order: list.New(), items: map[K]*list.Element{}}
+// New returns a cache of at most max entries.
+func New[K comparable, V any](max int) *Cache[K, V] {
+	return &Cache[K, V]{max: max, order: list.New(), items: map[K]*list.Element{}}
 }
 
-func (l *lru[K, V]) get(key K) (v V, ok bool) {
+// Get returns a value and counts as a use of it.
+func (l *Cache[K, V]) Get(key K) (v V, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, ok := l.items[key]
@@ -34,7 +36,8 @@ func (l *lru[K, V]) get(key K) (v V, ok bool) {
 	return e.Value.(entry[K, V]).value, true
 }
 
-func (l *lru[K, V]) put(key K, value V) {
+// Put stores a value, which counts as a use of it.
+func (l *Cache[K, V]) Put(key K, value V) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e, ok := l.items[key]; ok {
@@ -48,4 +51,11 @@ func (l *lru[K, V]) put(key K, value V) {
 		l.order.Remove(last)
 		delete(l.items, last.Value.(entry[K, V]).key)
 	}
+}
+
+// Len is how many entries there are.
+func (l *Cache[K, V]) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.order.Len()
 }
