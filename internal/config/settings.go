@@ -120,7 +120,11 @@ func notEmpty(v string) error {
 }
 
 func setListen(c *Config, v string) error {
-	if _, port, err := net.SplitHostPort(v); err != nil || port == "" {
+	_, port, err := net.SplitHostPort(v)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
 		return fmt.Errorf("must be host:port, such as 127.0.0.1:9000 or :9000")
 	}
 	c.Listen = v
