@@ -204,3 +204,20 @@ func TestEventsOfPolicies(t *testing.T) {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
+
+// A policy that reached no verdict writes nothing, whether it says so by an
+// error or by its verdict, and whether or not the binding lets it pass.
+func TestRule09WritesOfAnErrorAreDropped(t *testing.T) {
+	for name, err := range map[string]error{"by its verdict": nil, "by an error": errors.New("provoked")} {
+		for _, lenient := range []bool{false, true} {
+			s := &source{policies: map[uuid.UUID]*policy.Object{}}
+			s.bind(policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {
+				return policy.Result{Verdict: policy.Error, Writes: policy.Writes{Set: map[string]any{"x": 1}}}, err
+			}), func(b *policy.Binding) { b.FailureResult = lenient })
+			var e policy.Engine
+			e.Evaluate(t.Context(), policy.Run{Source: s, User: identity.Anonymous(), Apply: func(w policy.Writes) {
+				t.Errorf("an error %s wrote %v (failure result %v)", name, w.Set, lenient)
+			}})
+		}
+	}
+}
