@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/identity"
-	"github.com/weir-id/weir/policy"
 )
 
 // People reads users fresh.
@@ -56,9 +55,6 @@ type Exec struct {
 // Query returns the query parameters of the page, those of the latest request.
 func (x *Exec) Query() url.Values { return x.req.Query }
 
-// RawQuery is the undecoded form of Query.
-func (x *Exec) RawQuery() string { return x.req.RawQuery }
-
 // ClientIP is the address of the person's machine; invalid when unknown.
 func (x *Exec) ClientIP() netip.Addr {
 	if x.req.HTTP == nil {
@@ -67,9 +63,6 @@ func (x *Exec) ClientIP() netip.Addr {
 	return x.req.HTTP.ClientIP
 }
 
-// HTTP is what may be seen of the request; nil outside one.
-func (x *Exec) HTTP() *policy.HTTPRequest { return x.req.HTTP }
-
 // Cookie returns a cookie of the browser by name.
 func (x *Exec) Cookie(name string) string {
 	if x.req.HTTP == nil {
@@ -77,15 +70,6 @@ func (x *Exec) Cookie(name string) string {
 	}
 	return x.req.HTTP.Cookies[name]
 }
-
-// SessionKey names the browser session; it is a hash and no secret.
-func (x *Exec) SessionKey() string { return x.req.Session.Key }
-
-// PlanStarted is when the plan was made.
-func (x *Exec) PlanStarted() time.Time { return x.plan.Started }
-
-// Proved tells whether this execution established the fact for the user.
-func (x *Exec) Proved(f Fact, user int64) bool { return x.plan.Has(f, user) }
 
 // PendingUser is whom the flow is about: the context's pending user, read
 // fresh, else the person of the session. A pending user that was only typed

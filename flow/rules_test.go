@@ -324,3 +324,21 @@ func TestPinning(t *testing.T) {
 		}
 	})
 }
+
+// A stage can put another one in front of those that wait, without a stored
+// object; it survives storage and is asked like any other.
+func TestInlineStageIsAskedNext(t *testing.T) {
+	inserts := stageType("inserts", flow.Effects{}, flow.Plain(func(_ context.Context, x *flow.Exec) (flow.Outcome, error) {
+		return flow.Skip(), x.InsertInline("gate", "put in", none{})
+	}))
+	w := flowtest.New(t, inserts, stageType("ask", flow.Effects{}, asking{}), stageType("gate", flow.Effects{Always: []flow.Fact{flow.FactPassword}}, gate{}))
+	stages(w, "f", "inserts", "ask")
+	b := w.NewBrowser()
+	b.Get(t, "f", "")
+	if result := b.Post(t, "f", "", map[string]any{"password": "wrong"}); !result.Rejected {
+		t.Fatalf("the inline stage was not asked: %s", flowtest.Describe(result))
+	}
+	if result := b.Post(t, "f", "", map[string]any{"password": "right"}); !result.Next || len(result.Execution.Plan.Entries) != 1 {
+		t.Fatalf("the inline stage did not give way: %s", flowtest.Describe(result))
+	}
+}

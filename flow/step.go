@@ -114,7 +114,8 @@ type SessionChange struct {
 type Store interface {
 	// Commit writes one step in one transaction: swap the execution on its
 	// version (or create it, with the session where that has no row yet),
-	// then login or logout, effects, events and trace. When the version has
+	// then effects, login or logout, events and trace: effects come first, so
+	// that a user whom they create can be logged in. When the version has
 	// moved nothing happens and the error wraps ErrStale.
 	Commit(ctx context.Context, c *Commit) (*Committed, error)
 	// Load reads the session's execution of a flow; nil when there is none.
