@@ -27,7 +27,7 @@ type BlueprintErrors = blueprint.Errors
 // reads from.
 func (in *Installation) importer() (*blueprint.Importer, error) {
 	c := blueprint.Config{
-		Catalog: in.catalog, Registry: in.kinds(), Grants: resource.Grants{Access: in.access},
+		Catalog: in.catalog, Registry: in.kinds, Access: in.access, Grants: resource.Grants{Access: in.access},
 		Instances: blueprint.Folder(blueprint.Defaults()), Logger: in.log,
 	}
 	if in.config.Blueprints != "" {
@@ -44,19 +44,14 @@ func (in *Installation) importer() (*blueprint.Importer, error) {
 	return blueprint.New(c), nil
 }
 
-// kinds are the models that blueprints may name.
-func (in *Installation) kinds() *resource.Registry {
-	return resource.New(resource.Config{Catalog: in.catalog, Directory: in.people, Hasher: in.hasher, Tokens: in.tokens, Access: in.access})
-}
-
 // recordChanges makes an audit event of each configuration object that a write
 // changed.
-func (in *Installation) recordChanges(ctx context.Context, tx store.Tx, _ catalog.Meta, changes []catalog.Change) error {
+func (in *Installation) recordChanges(ctx context.Context, tx store.Tx, meta catalog.Meta, changes []catalog.Change) error {
 	actions := map[catalog.Op]event.Action{catalog.Created: event.ModelCreated, catalog.Changed: event.ModelUpdated, catalog.Deleted: event.ModelDeleted}
 	for _, ch := range changes {
 		app, model, _ := strings.Cut(in.catalog.Model(ch.Kind, ch.Type), ".")
 		m := event.Model{App: app, Model: model, PK: ch.ID.String(), Name: ch.Name}
-		if err := in.events.RecordModel(ctx, tx, actions[ch.Op], m, event.By{}); err != nil {
+		if err := in.events.RecordModel(ctx, tx, actions[ch.Op], m, event.By{User: meta.Person, HTTP: meta.HTTP, Brand: meta.Brand}); err != nil {
 			return err
 		}
 	}
@@ -78,7 +73,7 @@ func (in *Installation) installDefaults(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := importer.Apply(ctx, files, blueprint.Options{Actor: "weir", Source: "first start"}); err != nil {
+	if _, err := importer.Apply(ctx, files, blueprint.Options{By: catalog.Meta{Actor: "weir", Source: "first start"}}); err != nil {
 		return fmt.Errorf("apply the default blueprints: %w", err)
 	}
 	return in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error { return in.shut(ctx, tx, latchDefaults) })
@@ -107,7 +102,7 @@ func (in *Installation) Apply(ctx context.Context, paths []string, dryRun bool) 
 	if err != nil {
 		return nil, err
 	}
-	return importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, Actor: "weir apply", Source: "command"})
+	return importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, By: catalog.Meta{Actor: "weir apply", Source: "command"}})
 }
 
 // readBlueprint reads one byte more than a blueprint may have, so that loading

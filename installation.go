@@ -19,6 +19,7 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/internal/session/token"
@@ -26,6 +27,7 @@ import (
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/dial"
 	"github.com/weir-id/weir/internal/telemetry"
+	"github.com/weir-id/weir/internal/web"
 )
 
 // Settings are the settings of an installation; see DefaultSettings.
@@ -67,6 +69,7 @@ type Installation struct {
 	// mediaRoot is open while a server runs.
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
+	kinds     *resource.Registry
 	// files is the folder of blueprints; nil until it is needed.
 	files *os.Root
 }
@@ -113,16 +116,19 @@ func (in *Installation) open(ctx context.Context) error {
 	}
 	in.tokens = token.New(in.db, keys.Box("token"), in.now)
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
-	in.access = access.New(in.db, nil)
-	in.events = &event.Recorder{Now: in.now}
+	in.access = access.New(in.db, resource.Owners())
+	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() }}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: keys.Box("device cookie")})
-	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyTypes(),
+	policies := in.policyTypes()
+	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: policies,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: in.recordChanges, Logger: in.log, Now: in.now})
 	if err != nil {
 		return err
 	}
+	in.kinds = resource.New(resource.Config{Catalog: in.catalog, Stages: in.stageTypes, Policies: policies, Directory: in.people, Hasher: in.hasher,
+		Tokens: in.tokens, Access: in.access, Events: in.events, Avatar: web.AvatarPath, InstallID: in.installID, Now: in.now})
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weir-id/weir/internal/blueprint"
+	"github.com/weir-id/weir/internal/catalog"
 )
 
 // folderPoll is how often the folder of blueprints is read. Reading it costs
@@ -71,7 +72,7 @@ func (f *folder) apply(ctx context.Context) {
 		before = len(pending)
 		var refused []blueprint.File
 		for _, file := range pending {
-			_, err := f.importer.Apply(ctx, []blueprint.File{file}, blueprint.Options{AllowEnv: true, Actor: "weir", Source: "file " + file.Name})
+			_, err := f.importer.Apply(ctx, []blueprint.File{file}, blueprint.Options{AllowEnv: true, By: catalog.Meta{Actor: "weir", Source: "file " + file.Name}})
 			if err != nil {
 				refused = append(refused, file)
 				problems[file.Name] = err

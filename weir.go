@@ -104,10 +104,10 @@ func (s *Server) assemble() error {
 	problem := func(w http.ResponseWriter, r *http.Request, status int) {
 		site.Problem(w, r, status, w.Header().Get("X-authentik-id"))
 	}
-	calls := &api.API{Config: api.Config{
-		Runner: runner, Catalog: s.view, Roles: s.rolesOf, Avatar: web.AvatarPath, InstallID: s.installID,
-		Problem: problem, Log: s.log.With("component", "api"),
-	}}
+	calls := api.New(api.Config{
+		Runner: runner, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Roles: s.rolesOf, Avatar: web.AvatarPath, InstallID: s.installID,
+		Problem: problem, Log: s.log.With("component", "api"), Now: s.now,
+	})
 	media, err := s.media()
 	if err != nil {
 		return err

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -153,7 +155,12 @@ func plain(raw any, depth int) (any, error) {
 		return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
 	}
 	switch v := raw.(type) {
-	case nil, string, bool, int64, float64:
+	case nil, bool, int64, float64:
+		return v, nil
+	case string:
+		if strings.ContainsRune(v, 0) || !utf8.ValidString(v) {
+			return nil, fmt.Errorf("a text in it has a NUL character")
+		}
 		return v, nil
 	case json.Number:
 		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
@@ -167,6 +174,9 @@ func plain(raw any, depth int) (any, error) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for key, item := range v {
+			if strings.ContainsRune(key, 0) || !utf8.ValidString(key) {
+				return nil, fmt.Errorf("a key in it has a NUL character")
+			}
 			p, err := plain(item, depth+1)
 			if err != nil {
 				return nil, err

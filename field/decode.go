@@ -17,11 +17,17 @@ const (
 	// Stored reads back what Encode with Secrets wrote. Read-only fields are
 	// taken as well, and rules about what a caller must give do not apply.
 	Stored
+	// Replace demands the required fields of an object that exists; the others
+	// keep their values.
+	Replace
+	// Internal is Update by the program itself: read-only fields are changed
+	// too.
+	Internal
 )
 
 // GivenValidator is implemented by documents with a rule that looks at what
-// the caller sent instead of at the result. It is called for Create and
-// Update, before Validate; given holds the names of the fields that were sent.
+// the caller sent instead of at the result. It is called for all modes
+// but Stored, before Validate; given holds the names of the fields that were sent.
 type GivenValidator interface {
 	ValidateGiven(given map[string]bool) Errors
 }
@@ -52,11 +58,11 @@ func Decode(dst any, data map[string]any, mode Mode) (unknown []string, errs Err
 		if given {
 			seen++
 		}
-		if f.ReadOnly && mode != Stored {
+		if f.ReadOnly && mode != Stored && mode != Internal {
 			continue
 		}
 		if !given {
-			if f.Required && mode != Update {
+			if f.Required && mode != Update && mode != Internal {
 				errs = errs.Add(f.Name, Error{Code: CodeRequired, Message: "field.required", String: "Fill in this field."})
 			}
 			continue

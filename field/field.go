@@ -15,6 +15,8 @@
 //	unique         no two objects of the kind share the value
 //	readonly       ignored when written
 //	secret         sealed at rest, never read back
+//	file           taken from blueprints only; the API ignores it
+//	format=NAME    what the text is, for API schemas: email, uri
 //	max=N          at most N characters, items, or the value N
 //	min=N          at least N characters, items, or the value N
 //	ref=KIND       an id (or list of ids) of objects of that kind, "stage:password"

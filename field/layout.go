@@ -122,6 +122,10 @@ func (m *member) readTag(t reflect.Type, sf reflect.StructField) {
 			m.ReadOnly = true
 		case "secret":
 			m.Secret = true
+		case "file":
+			m.File = true
+		case "format":
+			m.Format = value
 		case "ref":
 			m.Ref, m.ref = value, true
 		case "delete":

@@ -195,14 +195,22 @@ func decodeTime(_ *rules, dst reflect.Value, raw any) []Error {
 		return nil
 	}
 	if s, ok := raw.(string); ok {
-		for _, l := range timeLayouts {
-			if t, err := time.Parse(l, strings.TrimSpace(s)); err == nil {
-				dst.Set(reflect.ValueOf(t.UTC()))
-				return nil
-			}
+		if t, err := ParseTime(s); err == nil {
+			dst.Set(reflect.ValueOf(t))
+			return nil
 		}
 	}
 	return problem(CodeInvalid, "field.time.invalid", "Enter a date and time such as 2030-01-31T12:00:00Z.")
+}
+
+// ParseTime reads a time in the forms that fields accept and returns it in UTC.
+func ParseTime(s string) (t time.Time, err error) {
+	for _, l := range timeLayouts {
+		if t, err = time.Parse(l, strings.TrimSpace(s)); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return t, err
 }
 
 // formatTime is the form of times on the wire.

@@ -13,14 +13,18 @@ type Spec struct {
 	// Type is the JSON type: string, boolean, integer, number, array, object,
 	// or any.
 	Type string
-	// Format narrows a string: uuid, date-time or duration; empty otherwise.
+	// Format narrows a string: uuid, date-time, duration, or what the tag says;
+	// empty otherwise.
 	Format string
 	// Required fields must be given on creation.
 	Required bool
 	// Blank allows the empty string, Nullable null.
 	Blank, Nullable bool
-	// Unique, Slug, Secret and ReadOnly are the tag words.
-	Unique, Slug, Secret, ReadOnly bool
+	// Unique, Slug, Secret, File and ReadOnly are the tag words.
+	Unique, Slug, Secret, File, ReadOnly bool
+	// Go is the Go type of the value, behind pointers, for those who name
+	// schemas.
+	Go reflect.Type
 	// Enum lists the accepted strings, of the items for an array.
 	Enum []string
 	// Ref is the kind of the object that the value (or each item) is the id
@@ -58,6 +62,7 @@ func (s *Spec) describe(t reflect.Type) {
 		s.describe(t.Elem())
 		return
 	}
+	s.Go = t
 	switch {
 	case t == uuidType:
 		s.Type, s.Format = "string", "uuid"

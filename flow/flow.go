@@ -147,18 +147,21 @@ func NewFlow() Flow {
 var backgroundName = regexp.MustCompile(`^[A-Za-z0-9._/-]*$`)
 
 // Validate checks the background (flows.md of the compatibility notes, 1.1).
-func (f *Flow) Validate() field.Errors {
-	b := f.Background
+func (f *Flow) Validate() field.Errors { return mediaName("background", f.Background) }
+
+// mediaName checks the address of a picture, or the name of a file in the
+// media folder.
+func mediaName(name, b string) field.Errors {
 	for _, prefix := range []string{"http:", "https://", "fa://", "/static"} {
 		if strings.HasPrefix(b, prefix) {
 			if _, err := url.Parse(b); err != nil {
-				return field.Errorf("background", field.CodeInvalid, "Enter a valid address: %v.", err)
+				return field.Errorf(name, field.CodeInvalid, "Enter a valid address: %v.", err)
 			}
 			return nil
 		}
 	}
-	if name := strings.ReplaceAll(b, "%(theme)s", ""); !backgroundName.MatchString(name) || strings.Contains(name, "//") {
-		return field.Errorf("background", field.CodeInvalid,
+	if file := strings.ReplaceAll(b, "%(theme)s", ""); !backgroundName.MatchString(file) || strings.Contains(file, "//") {
+		return field.Errorf(name, field.CodeInvalid,
 			"Enter an address that begins with https:// or /static, or a file name of letters, digits and . _ / -")
 	}
 	return nil

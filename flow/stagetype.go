@@ -79,6 +79,12 @@ type StageType struct {
 	// Label is the name for people: "User Login Stage".
 	Label       string
 	Description string
+	// Schema names the object in the API description; empty for Label without
+	// its blanks.
+	Schema string
+	// Filters are the fields that the API compares lists by; nil for all that
+	// can be compared, and the id.
+	Filters []string
 	// Pages holds the page template of each challenge component of the type,
 	// named "<component>.html"; nil for types that never ask.
 	Pages fs.FS

@@ -38,7 +38,7 @@ type Binding struct {
 	Enabled bool  `json:"enabled"`
 	Order   int32 `json:"order" field:"required"`
 	// Timeout bounds the evaluation, in seconds. 0 means DefaultTimeout.
-	Timeout uint32 `json:"timeout"`
+	Timeout uint32 `json:"timeout" field:"max=2147483647"`
 	// FailureResult true turns an error into a pass; false leaves it an error.
 	FailureResult bool `json:"failure_result"`
 	// Expires ends a time-limited grant; nil means never.

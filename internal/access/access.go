@@ -7,6 +7,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -26,22 +27,31 @@ const (
 )
 
 // Permission is the codename of a verb on a kind, as the wire has it:
-// "view_flow".
-func Permission(v Verb, kind string) string { return string(v) + "_" + kind }
+// "view_flow". A verb with an underscore is a codename of its own:
+// "view_flow_cache".
+func Permission(v Verb, kind string) string {
+	if strings.Contains(string(v), "_") {
+		return string(v)
+	}
+	return string(v) + "_" + kind
+}
 
 // Owner tells whether a person owns the object of a kind, and so may do verb
 // with it without a grant.
-type Owner func(ctx context.Context, p *identity.Person, verb Verb, id string) (bool, error)
+type Owner func(ctx context.Context, q store.Querier, p *identity.Person, verb Verb, id string) (bool, error)
 
 // Access answers questions about permissions. It is safe for concurrent use.
 type Access struct {
-	db     store.DB
+	q      store.Querier
 	owners map[string]Owner
 }
 
 // New returns an Access over the roles in db. owners names, by kind, what
 // owners may do; kinds that are missing know no owner.
-func New(db store.DB, owners map[string]Owner) *Access { return &Access{db: db, owners: owners} }
+func New(db store.DB, owners map[string]Owner) *Access { return &Access{q: db, owners: owners} }
+
+// In returns the same rules over what a write under way has made of the roles.
+func (a *Access) In(q store.Querier) *Access { return &Access{q: q, owners: a.owners} }
 
 // Can tells whether p may do verb with the object of a kind; an empty id asks
 // about all objects of the kind. An error means that it could not be decided,
@@ -52,7 +62,7 @@ func (a *Access) Can(ctx context.Context, p *identity.Person, verb Verb, kind, i
 	}
 	if id != "" {
 		if owner, ok := a.owners[kind]; ok {
-			owns, err := owner(ctx, p, verb, id)
+			owns, err := owner(ctx, a.q, p, verb, id)
 			if err != nil {
 				return false, fmt.Errorf("ask for the owner of %s %s: %w", kind, id, err)
 			}
@@ -79,27 +89,36 @@ func everything(ctx context.Context, p *identity.Person) (may, decided bool, err
 
 // granted asks the roles of the person and of all their groups.
 func (a *Access) granted(ctx context.Context, p *identity.Person, permission, kind, id string) (bool, error) {
-	groups, err := p.Groups(ctx)
-	if err != nil {
-		return false, fmt.Errorf("read groups: %w", err)
-	}
-	ids := make([]uuid.UUID, len(groups))
-	for i, g := range groups {
-		ids[i] = g.ID
-	}
 	var args store.Args
 	sql := `select count(*) from role_grants g where g.permission = ` + args.Add(permission) + `
 		and ((g.object_kind = '' and g.object_id = '')`
 	if id != "" {
 		sql += ` or (g.object_kind = ` + args.Add(kind) + ` and g.object_id = ` + args.Add(id) + `)`
 	}
-	sql += `) and (exists (select 1 from role_users u where u.role_id = g.role_id and u.user_id = ` + args.Add(p.ID) + `)
-		or exists (select 1 from role_groups r where r.role_id = g.role_id and r.group_id in ` + store.In(&args, ids) + `))`
+	of, err := rolesOf(ctx, p, &args)
+	if err != nil {
+		return false, err
+	}
 	var n int
-	if err := a.db.QueryRow(ctx, sql, args...).Scan(&n); err != nil {
+	if err := a.q.QueryRow(ctx, sql+`) and `+of, args...).Scan(&n); err != nil {
 		return false, fmt.Errorf("read grants of %s: %w", permission, err)
 	}
 	return n > 0, nil
+}
+
+// rolesOf is the condition that a grant g belongs to a role of the person or of
+// one of their groups.
+func rolesOf(ctx context.Context, p *identity.Person, args *store.Args) (string, error) {
+	groups, err := p.Groups(ctx)
+	if err != nil {
+		return "", fmt.Errorf("read groups: %w", err)
+	}
+	ids := make([]uuid.UUID, len(groups))
+	for i, g := range groups {
+		ids[i] = g.ID
+	}
+	return `(exists (select 1 from role_users u where u.role_id = g.role_id and u.user_id = ` + args.Add(p.ID) + `)
+		or exists (select 1 from role_groups r where r.role_id = g.role_id and r.group_id in ` + store.In(args, ids) + `))`, nil
 }
 
 // Grant is one permission of a role. An empty Kind and ID mean all objects.
@@ -114,10 +133,15 @@ type Grant struct {
 // the same objects may (rule 46). What somebody may do as an owner is not
 // theirs to give.
 func (a *Access) MayGrant(ctx context.Context, p *identity.Person, verb Verb, kind, id string) (bool, error) {
+	return a.MayGrantPermission(ctx, p, Permission(verb, kind), kind, id)
+}
+
+// MayGrantPermission is MayGrant for a permission by its codename.
+func (a *Access) MayGrantPermission(ctx context.Context, p *identity.Person, permission, kind, id string) (bool, error) {
 	if super, decided, err := everything(ctx, p); decided {
 		return super, err
 	}
-	return a.granted(ctx, p, Permission(verb, kind), kind, id)
+	return a.granted(ctx, p, permission, kind, id)
 }
 
 // Grant stores a grant; one that is there already stays.

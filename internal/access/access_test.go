@@ -100,7 +100,7 @@ func (h *house) toGroup(g identity.Group) func(context.Context, store.Tx, uuid.U
 
 func TestCan(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
-		owners := map[string]access.Owner{"session": func(_ context.Context, p *identity.Person, verb access.Verb, id string) (bool, error) {
+		owners := map[string]access.Owner{"session": func(_ context.Context, _ store.Querier, p *identity.Person, verb access.Verb, id string) (bool, error) {
 			return id == fmt.Sprint(p.ID) && verb != access.Change, nil
 		}}
 		h := newHouse(t, db, owners)

@@ -1,6 +1,8 @@
-// Package api is the JSON API below /api/v3. Every route is one line of Routes
-// and says there who may call it (rule 47); the handlers read the request, call
-// the part that knows, and write JSON.
+// Package api is the JSON API below /api/v3. The calls that every kind has
+// (list, create, retrieve, update, delete, used by) follow from the declarations
+// of package resource; the others are lines of the files flows.go, users.go and
+// so on. Every route says who may call it (rule 47) before its handler runs; the
+// handlers read the request, call the part that knows, and write JSON.
 //
 // Refusals are 403, never 401, and like every other problem they are an object
 // with the key detail. Answers are never cached.
@@ -8,18 +10,21 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/resource"
+	"github.com/weir-id/weir/internal/store"
 )
 
 // prefix begins every path of the API.
@@ -38,10 +43,13 @@ type Role struct {
 	Name string
 }
 
-// Config is what the API needs. All fields are required but Problem.
+// Config is what the API needs. All fields are required but Problem and Now.
 type Config struct {
 	Runner  Runner
-	Catalog func() flow.Catalog
+	Catalog *catalog.Catalog
+	DB      store.DB
+	Kinds   *resource.Registry
+	Access  *access.Access
 	// Roles returns the roles of a user, those of the groups included.
 	Roles func(ctx context.Context, user int64) ([]Role, error)
 	// Avatar returns the address of the picture for a user name.
@@ -52,55 +60,88 @@ type Config struct {
 	// nil answers everybody in JSON.
 	Problem func(w http.ResponseWriter, r *http.Request, status int)
 	Log     *slog.Logger
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
 }
 
 // API serves the routes.
-type API struct{ Config }
+type API struct {
+	Config
+	routes []Route
+}
 
-// Access says who may call a route. The zero value is a fault in the table.
-type Access int
-
-const (
-	// Public routes answer everybody.
-	Public Access = iota + 1
-	// SignedIn routes answer whoever has a session or an API token.
-	SignedIn
-)
+// New returns the API with all its routes.
+func New(c Config) *API {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	a := &API{Config: c}
+	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.policyRoutes(), a.peopleRoutes(),
+		a.rbacRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.schemaRoutes())
+	return a
+}
 
 // Route is one address of the API.
 type Route struct {
-	// Method is GET or POST; GET also answers HEAD.
+	// Method is the HTTP method; GET also answers HEAD.
 	Method string
 	// Path is below /api/v3/, in the notation of http.ServeMux.
-	Path   string
-	Access Access
+	Path string
+	// Guard says who may call it.
+	Guard Guard
+	// Doc describes it for OpenAPI.
+	Doc Doc
 
-	serve func(w http.ResponseWriter, r *http.Request, v *flowhttp.Visit) error
+	serve func(c *call) error
 }
 
 // Routes lists all addresses.
-func (a *API) Routes() []Route {
-	return []Route{
-		{http.MethodGet, "flows/executor/{slug}/", Public, a.executorGet},
-		{http.MethodPost, "flows/executor/{slug}/", Public, a.executorPost},
-		{http.MethodGet, "core/users/me/", SignedIn, a.me},
-		{http.MethodGet, "core/brands/current/", Public, a.brand},
-		{http.MethodGet, "root/config/", Public, a.config},
-	}
-}
+func (a *API) Routes() []Route { return a.routes }
 
 // Mount adds the API to a mux.
 func (a *API) Mount(mux *http.ServeMux) {
 	paths := map[string][]Route{}
-	for _, route := range a.Routes() {
+	for _, route := range a.routes {
 		paths[route.Path] = append(paths[route.Path], route)
 	}
 	for path, routes := range paths {
 		mux.HandleFunc(prefix+path+"{$}", a.dispatch(routes))
 	}
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusNotFound, "There is nothing at this address.")
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, http.StatusNotFound, missing(r.URL.Path))
 	})
+}
+
+// outside are the beginnings of addresses of authentik that Weir does not have,
+// and why.
+var outside = []struct{ path, why string }{
+	{"sources/", "Sources are outside of Weir: people sign in here, not through another system."},
+	{"providers/", "Providers are outside of Weir; it signs people in and leaves protocols to others."},
+	{"oauth2/", "OAuth providers are outside of Weir."},
+	{"outposts/", "Outposts are outside of Weir."},
+	{"enterprise/", "Weir has no enterprise edition and needs no licence."},
+	{"endpoints/", "Endpoint devices are an enterprise feature that Weir does not have."},
+	{"rac/", "Remote access is an enterprise feature that Weir does not have."},
+	{"ssf/", "Shared signals are an enterprise feature that Weir does not have."},
+	{"lifecycle/", "Object reviews are an enterprise feature that Weir does not have."},
+	{"reports/", "Reports are an enterprise feature that Weir does not have."},
+	{"tenants/", "Weir serves one tenant; its settings are at admin/settings/."},
+	{"stages/source/", "The source stage needs sources, which are outside of Weir."},
+	{"stages/endpoints/", "The endpoints stage is an enterprise feature that Weir does not have."},
+	{"stages/authenticator/endpoint_gdtc/", "The Google device trust stage is an enterprise feature that Weir does not have."},
+	{"stages/mtls/", "The mutual TLS stage is an enterprise feature that Weir does not have."},
+	{"propertymappings/", "Property mappings belong to sources and providers, which are outside of Weir."},
+}
+
+// missing says what is wrong with an address that no route has.
+func missing(path string) string {
+	below, _ := strings.CutPrefix(path, prefix)
+	for _, o := range outside {
+		if strings.HasPrefix(below, o.path) {
+			return o.why
+		}
+	}
+	return "There is nothing at this address."
 }
 
 // dispatch finds the route for the method and lets in whom it admits.
@@ -126,7 +167,7 @@ func (a *API) dispatch(routes []Route) http.HandlerFunc {
 		i := slices.IndexFunc(routes, func(route Route) bool { return route.Method == method })
 		switch {
 		case i >= 0:
-			a.fail(w, r, a.serve(w, r, routes[i]))
+			a.fail(w, r, a.serve(w, r, &routes[i]))
 		case method == http.MethodOptions:
 			head.Set("Allow", allow)
 			write(w, http.StatusOK, map[string][]string{"renders": {"application/json"}, "parses": {"application/json"}})
@@ -135,70 +176,4 @@ func (a *API) dispatch(routes []Route) http.HandlerFunc {
 			refuse(w, http.StatusMethodNotAllowed, "This address does not answer "+strconv.Quote(r.Method)+".")
 		}
 	}
-}
-
-func (a *API) serve(w http.ResponseWriter, r *http.Request, route Route) error {
-	switch route.Access {
-	case Public:
-		return route.serve(w, r, nil)
-	case SignedIn:
-		v, err := a.Runner.Visit(w, r, uuid.Nil, true)
-		if err != nil {
-			return err
-		}
-		if !v.User.Saved() {
-			refuse(w, http.StatusForbidden, "Sign in or send an API token.")
-			return nil
-		}
-		return route.serve(w, r, v)
-	}
-	refuse(w, http.StatusForbidden, "Nobody may call this address.")
-	return nil
-}
-
-// retryAfter is when an overloaded server asks to be called again, in seconds.
-const retryAfter = 5
-
-// fail turns an error into an answer: the one table of codes and statuses.
-func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var tooLarge *http.MaxBytesError
-	switch {
-	case err == nil:
-	case errors.As(err, &tooLarge):
-		refuse(w, http.StatusRequestEntityTooLarge, "The request body is too large.")
-	case errors.Is(err, flowhttp.ErrBearer):
-		refuse(w, http.StatusForbidden, "The API token is not valid or no longer valid.")
-	case errors.Is(err, flow.ErrNoFlow):
-		if a.Problem != nil && strings.Contains(r.Header.Get("Accept"), "text/html") {
-			a.Problem(w, r, http.StatusNotFound)
-			return
-		}
-		refuse(w, http.StatusNotFound, "There is no such flow.")
-	case errors.Is(err, flow.ErrOverloaded), errors.Is(err, context.DeadlineExceeded):
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
-		refuse(w, http.StatusServiceUnavailable, "The server is too busy. Try again in a few seconds.")
-	case r.Context().Err() != nil:
-		// Nobody is waiting for an answer.
-	default:
-		a.Log.ErrorContext(r.Context(), "api call failed", slog.String("path", r.URL.Path), slog.Any("error", err))
-		refuse(w, http.StatusInternalServerError, "Something went wrong on our side. The X-authentik-id header of this answer finds it in the log.")
-	}
-}
-
-// refuse writes a problem.
-func refuse(w http.ResponseWriter, status int, detail string) {
-	write(w, status, map[string]string{"detail": detail})
-}
-
-// write sends v as JSON. HTML in texts stays as it is: the content type and
-// nosniff keep browsers from reading it as a page.
-func write(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	body, err := json.Marshal(v)
-	if err != nil {
-		status, body = http.StatusInternalServerError, []byte(`{"detail":"The answer could not be written."}`)
-	}
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client is gone if this fails
 }

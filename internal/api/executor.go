@@ -1,48 +1,54 @@
 package api
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 
-	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/resource"
 )
 
+// executorRoutes run flows.
+func (a *API) executorRoutes() []Route {
+	query := []resource.Filter{{Name: "query"}}
+	return []Route{
+		{http.MethodGet, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_get", Query: query}, executorGet},
+		{http.MethodPost, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_solve", Query: query}, executorPost},
+	}
+}
+
 // executorGet shows the current challenge of a flow.
-func (a *API) executorGet(w http.ResponseWriter, r *http.Request, _ *flowhttp.Visit) error {
-	call := executorCall(r)
-	call.Passive = passive(r)
-	return a.step(w, r, call)
+func executorGet(c *call) error {
+	step := executorCall(c.r)
+	step.Passive = passive(c.r)
+	return c.step(step)
 }
 
 // executorPost takes an answer.
-func (a *API) executorPost(w http.ResponseWriter, r *http.Request, _ *flowhttp.Visit) error {
-	call := executorCall(r)
-	call.Answer = true
+func executorPost(c *call) error {
+	step := executorCall(c.r)
+	step.Answer = true
 	var tooLarge *http.MaxBytesError
-	if call.Body, call.BodyErr = readBody(r); errors.As(call.BodyErr, &tooLarge) {
-		return call.BodyErr
+	if step.Body, step.BodyErr = readBody(c.r); errors.As(step.BodyErr, &tooLarge) {
+		return step.BodyErr
 	}
-	return a.step(w, r, call)
+	return c.step(step)
 }
 
 // executorCall reads what GET and POST have in common: the parameter query
 // holds the query string of the page.
 func executorCall(r *http.Request) flowhttp.Call {
 	query := r.URL.Query()
-	return flowhttp.Call{Slug: r.PathValue("slug"), RawQuery: query.Get("query"), DeniedNext: query.Get("next"), Bearer: true}
+	return flowhttp.Call{Slug: r.PathValue("flow_slug"), RawQuery: query.Get("query"), DeniedNext: query.Get("next"), Bearer: true}
 }
 
 // step writes the result of one step. A stage that is done while another waits
 // is a redirect to the same address, its query reused as it came.
-func (a *API) step(w http.ResponseWriter, r *http.Request, call flowhttp.Call) error {
-	result, err := a.Runner.Step(w, r, call)
+func (c *call) step(step flowhttp.Call) error {
+	w, r := c.w, c.r
+	result, err := c.api.Runner.Step(w, r, step)
 	switch {
 	case err != nil:
 		return err
@@ -79,39 +85,4 @@ func passive(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-var (
-	errMediaType = errors.New("send the answer as application/json in UTF-8")
-	errTrailing  = errors.New("the body holds more than one JSON value")
-)
-
-// readBody reads a JSON object. An empty body of whatever type is an empty
-// object; one that is JSON but no object is a field error.
-func readBody(r *http.Request) (map[string]any, error) {
-	raw, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	if len(raw) == 0 {
-		return map[string]any{}, nil
-	}
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := params["charset"]; err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return nil, errMediaType
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return nil, err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errTrailing
-	}
-	body, ok := value.(map[string]any)
-	if !ok {
-		return nil, field.Errorf(field.NonField, field.CodeInvalid, "Send an object with the fields of the answer.")
-	}
-	return body, nil
 }

@@ -3,7 +3,7 @@ package api
 import (
 	"net/http"
 
-	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/identity"
 )
 
 // settingsAttribute is where users, groups and brands keep settings of the
@@ -11,32 +11,39 @@ import (
 const settingsAttribute = "settings"
 
 type named struct {
-	Name string `json:"name"`
-	PK   string `json:"pk"`
+	Name string `json:"name" field:"readonly"`
+	PK   string `json:"pk" field:"readonly"`
+}
+
+// sessionUser is who is calling. Original is for impersonation.
+type sessionUser struct {
+	User     self   `json:"user" field:"required"`
+	Original *self  `json:"original,omitempty"`
+	Users    []self `json:"users" field:"required"`
 }
 
 // self is what people may know about themselves.
 type self struct {
-	PK                int64          `json:"pk"`
-	Username          string         `json:"username"`
-	Name              string         `json:"name"`
-	Email             string         `json:"email"`
-	Avatar            string         `json:"avatar"`
-	UID               string         `json:"uid"`
-	Type              string         `json:"type"`
-	IsActive          bool           `json:"is_active"`
-	IsSuperuser       bool           `json:"is_superuser"`
-	IsCurrent         bool           `json:"is_current"`
-	Groups            []named        `json:"groups"`
-	Roles             []named        `json:"roles"`
-	Settings          map[string]any `json:"settings"`
-	SystemPermissions []string       `json:"system_permissions"`
+	PK                int64             `json:"pk" field:"readonly"`
+	Username          string            `json:"username" field:"required,max=150"`
+	Name              string            `json:"name" field:"required"`
+	Email             string            `json:"email" field:"blank,max=254,format=email"`
+	Avatar            string            `json:"avatar" field:"readonly"`
+	UID               string            `json:"uid" field:"readonly"`
+	Type              identity.UserType `json:"type"`
+	IsActive          bool              `json:"is_active" field:"readonly"`
+	IsSuperuser       bool              `json:"is_superuser" field:"readonly"`
+	IsCurrent         bool              `json:"is_current" field:"readonly"`
+	Groups            []named           `json:"groups" field:"readonly"`
+	Roles             []named           `json:"roles" field:"readonly"`
+	Settings          map[string]any    `json:"settings" field:"readonly"`
+	SystemPermissions []string          `json:"system_permissions" field:"readonly"`
 }
 
 // me answers who is calling. users lists everybody signed in in this browser:
 // one person, since a session never has two.
-func (a *API) me(w http.ResponseWriter, r *http.Request, v *flowhttp.Visit) error {
-	ctx, p := r.Context(), v.User
+func me(c *call) error {
+	ctx, p, v, a := c.ctx, c.visit.User, c.visit, c.api
 	super, err := p.Superuser(ctx)
 	if err != nil {
 		return err
@@ -51,7 +58,7 @@ func (a *API) me(w http.ResponseWriter, r *http.Request, v *flowhttp.Visit) erro
 	}
 	me := self{
 		PK: p.ID, Username: p.Username, Name: p.Name, Email: p.Email, Avatar: a.Avatar(p.Username), UID: p.UID(a.InstallID),
-		Type: string(p.Type), IsActive: p.Active, IsSuperuser: super, IsCurrent: p.ID == v.Session.UserID,
+		Type: p.Type, IsActive: p.Active, IsSuperuser: super, IsCurrent: p.ID == v.Session.UserID,
 		Groups: []named{}, Roles: []named{}, Settings: map[string]any{},
 		// No permission here is one of the system as a whole.
 		SystemPermissions: []string{},
@@ -65,11 +72,7 @@ func (a *API) me(w http.ResponseWriter, r *http.Request, v *flowhttp.Visit) erro
 	for _, role := range roles {
 		me.Roles = append(me.Roles, named{role.Name, role.ID.String()})
 	}
-	write(w, http.StatusOK, struct {
-		User  self   `json:"user"`
-		Users []self `json:"users"`
-	}{me, []self{me}})
-	return nil
+	return c.answer(http.StatusOK, sessionUser{User: me, Users: []self{me}})
 }
 
 // merge puts settings over others, objects key by key. Nested objects of dst

@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
-	"github.com/weir-id/weir/internal/flowhttp"
 )
 
 // currentBrand is how the site looks for this host. Flows are slugs; unset ones
@@ -42,12 +41,21 @@ type brandFlags struct {
 	RefreshOthers   bool `json:"flows_refresh_others"`
 }
 
-func (a *API) brand(w http.ResponseWriter, r *http.Request, _ *flowhttp.Visit) error {
-	v, err := a.Runner.Visit(w, r, uuid.Nil, true)
+// siteRoutes tell what everybody may know of the site.
+func (a *API) siteRoutes() []Route {
+	return []Route{
+		{http.MethodGet, "core/users/me/", signedIn, Doc{Call: "retrieve", Answer: valueOf(sessionUser{})}, me},
+		{http.MethodGet, "core/brands/current/", public, Doc{Call: "retrieve", Answer: valueOf(currentBrand{})}, brand},
+		{http.MethodGet, "root/config/", public, Doc{Call: "retrieve", Answer: valueOf(siteConfig{}).named("Config")}, config},
+	}
+}
+
+func brand(c *call) error {
+	v, err := c.api.Runner.Visit(c.w, c.r, uuid.Nil, true)
 	if err != nil {
 		return err
 	}
-	b, catalog := v.Brand, a.Catalog()
+	b, catalog := v.Brand, c.api.Catalog.Snapshot()
 	slug := func(id *uuid.UUID) string {
 		if id == nil {
 			return ""
@@ -58,14 +66,13 @@ func (a *API) brand(w http.ResponseWriter, r *http.Request, _ *flowhttp.Visit) e
 		}
 		return f.Slug
 	}
-	write(w, http.StatusOK, currentBrand{
+	return c.answer(http.StatusOK, currentBrand{
 		MatchedDomain: b.Domain, Title: b.Title, Logo: b.Logo, Favicon: b.Favicon, CustomCSS: b.CustomCSS, MapTiles: b.MapTiles,
 		FooterLinks: []struct{}{}, Theme: "automatic",
 		FlowAuthentication: slug(b.Authentication), FlowInvalidation: slug(b.Invalidation), FlowRecovery: slug(b.Recovery),
 		FlowUnenrollment: slug(b.Unenrollment), FlowUserSettings: slug(b.UserSettings), FlowDeviceCode: slug(b.DeviceCode),
 		FlowLockdown: slug(b.Lockdown), FlowUserSwitch: slug(b.UserSwitch), FlowRequest: slug(b.Request),
 	})
-	return nil
 }
 
 // siteConfig says what the installation can do.
@@ -87,7 +94,6 @@ type errorReporting struct {
 }
 
 // config answers with no capability and no cache, as there are none.
-func (a *API) config(w http.ResponseWriter, _ *http.Request, _ *flowhttp.Visit) error {
-	write(w, http.StatusOK, siteConfig{Capabilities: []string{}})
-	return nil
+func config(c *call) error {
+	return c.answer(http.StatusOK, siteConfig{Capabilities: []string{}})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/resource"
 )
 
@@ -22,12 +23,17 @@ func (s *scope) apply(e *entry) error {
 		return s.fail(e.model.at(), "the model %q must be an app and a name with a dot between", model)
 	}
 	meta := strings.EqualFold(model, metaApply)
-	var kind resource.Kind
+	var kind *resource.Kind
 	if !meta {
 		// Before the conditions: a false condition must not hide a misspelt
 		// model.
 		if kind, err = s.registry.Kind(model); err != nil {
 			return s.fail(e.model.at(), "%v", err)
+		}
+	}
+	if kind != nil {
+		if err := s.permitted(e, kind); err != nil {
+			return err
 		}
 	}
 	ok, err := s.conditions(e)
@@ -69,6 +75,25 @@ func (s *scope) apply(e *entry) error {
 	}
 	s.register(e, ref)
 	return s.grant(e, ref)
+}
+
+// permitted refuses entries of models that the author of the call may not add,
+// change and delete.
+func (s *scope) permitted(e *entry, kind *resource.Kind) error {
+	person := s.options.By.Person
+	if person == nil {
+		return nil
+	}
+	for _, verb := range []access.Verb{access.Add, access.Change, access.Delete} {
+		ok, err := s.config.Access.In(s.w.Store()).Can(s.ctx, person, verb, kind.Name(), "")
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return s.fail(e.model.at(), "you need the permission %s.%s", kind.App(), access.Permission(verb, kind.Name()))
+		}
+	}
+	return nil
 }
 
 func (s *scope) conditions(e *entry) (bool, error) {
@@ -149,7 +174,7 @@ func (s *scope) replaceKeys(v any) any {
 
 // find looks for the entry's object: by pk, else by all other identifiers
 // together.
-func (s *scope) find(e *entry, kind resource.Kind, match map[string]any, wanted state) (*resource.Ref, error) {
+func (s *scope) find(e *entry, kind *resource.Kind, match map[string]any, wanted state) (*resource.Ref, error) {
 	if len(match) == 0 {
 		if wanted == absent {
 			return nil, nil
@@ -159,7 +184,7 @@ func (s *scope) find(e *entry, kind resource.Kind, match map[string]any, wanted 
 	rest := maps.Clone(match)
 	delete(rest, "pk")
 	if pk, ok := match["pk"]; ok {
-		ref, err := kind.Find(s.ctx, s.tx, map[string]any{"pk": pk})
+		ref, err := kind.Find(s.ctx, s.w.View(), map[string]any{"pk": pk})
 		if err != nil || ref != nil {
 			return ref, s.entryError(e, err)
 		}
@@ -167,21 +192,21 @@ func (s *scope) find(e *entry, kind resource.Kind, match map[string]any, wanted 
 	if len(rest) == 0 {
 		return nil, nil
 	}
-	ref, err := kind.Find(s.ctx, s.tx, rest)
+	ref, err := kind.Find(s.ctx, s.w.View(), rest)
 	return ref, s.entryError(e, err)
 }
 
 // write does what the state asks for. It returns nil when the entry has no
 // object afterwards.
-func (s *scope) write(e *entry, kind resource.Kind, wanted state, ref *resource.Ref, match, attrs map[string]any) (*resource.Ref, error) {
+func (s *scope) write(e *entry, kind *resource.Kind, wanted state, ref *resource.Ref, match, attrs map[string]any) (*resource.Ref, error) {
 	data := merge(attrs, match)
 	delete(data, "pk")
 	switch {
 	case wanted == absent && ref == nil:
-		s.skip(e, kind.Model(), "there is nothing to delete")
+		s.skip(e, kind.Model, "there is nothing to delete")
 		return nil, nil
 	case wanted == absent:
-		if err := kind.Delete(s.ctx, s.tx, ref); err != nil {
+		if err := kind.Delete(s.ctx, s.w, ref); err != nil {
 			return nil, s.entryError(e, err)
 		}
 		s.note(e, Delete, ref, nil)
@@ -192,7 +217,7 @@ func (s *scope) write(e *entry, kind resource.Kind, wanted state, ref *resource.
 		if err != nil {
 			return nil, err
 		}
-		ref, unknown, err := kind.Create(s.ctx, s.tx, pk, data)
+		ref, unknown, err := kind.Create(s.ctx, s.w, pk, data)
 		if err != nil {
 			return nil, s.entryError(e, err)
 		}
@@ -202,13 +227,13 @@ func (s *scope) write(e *entry, kind resource.Kind, wanted state, ref *resource.
 	case wanted == mustCreated:
 		return nil, s.exists(e, ref, match)
 	case wanted == created:
-		if err := kind.Check(s.ctx, s.tx, ref, data); err != nil {
+		if err := kind.Check(s.ctx, s.w, ref, data); err != nil {
 			return nil, s.entryError(e, err)
 		}
 		s.note(e, Unchanged, ref, nil)
 		return ref, nil
 	}
-	changed, unknown, err := kind.Update(s.ctx, s.tx, ref, data)
+	changed, unknown, err := kind.Update(s.ctx, s.w, ref, data, field.Update)
 	if err != nil {
 		return nil, s.entryError(e, err)
 	}
@@ -254,12 +279,12 @@ func (s *scope) register(e *entry, ref *resource.Ref) {
 
 // ignored warns of attributes that the model does not have. Identifiers that
 // are look-up paths are no attributes.
-func (s *scope) ignored(e *entry, kind resource.Kind, unknown []string) {
+func (s *scope) ignored(e *entry, kind *resource.Kind, unknown []string) {
 	for _, name := range unknown[:min(len(unknown), maxWarnings)] {
 		if strings.Contains(name, "__") && e.identifiers.get(name) != nil {
 			continue
 		}
-		s.warn(s.fieldAt(e, name), "%s has no field %q; it is ignored", kind.Model(), name)
+		s.warn(s.fieldAt(e, name), "%s has no field %q; it is ignored", kind.Model, name)
 	}
 }
 

@@ -25,7 +25,7 @@ func (s *scope) grant(e *entry, ref *resource.Ref) error {
 		if s.config.Grants == nil {
 			return s.fail(p.position, "permissions on single objects cannot be granted here")
 		}
-		if err := s.config.Grants.GrantObject(s.ctx, s.tx.Store(), codename, ref.Model, keyText(ref.Key), user, role); err != nil {
+		if err := s.config.Grants.GrantObject(s.ctx, s.w, codename, ref.Model, keyText(ref.Key), user, role); err != nil {
 			return s.entryError(e, err)
 		}
 	}

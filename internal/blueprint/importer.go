@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/resource"
-	"github.com/weir-id/weir/internal/store"
 )
 
 // Config is what an Importer needs.
@@ -20,6 +20,8 @@ type Config struct {
 	// Instances are the blueprints that others may apply by name or path, next
 	// to those of the same call. Nil means the default blueprints.
 	Instances Instances
+	// Access decides what the author of a call may hand out; see Options.By.
+	Access *access.Access
 	// Grants stores the permissions of entries. Nil refuses entries that have
 	// any.
 	Grants Grants
@@ -36,7 +38,7 @@ type Grants interface {
 	// GrantObject gives a user, or a role, a permission such as "view_flow" on
 	// an object. Having it already is fine. A user or role that does not exist
 	// is a field.Errors.
-	GrantObject(ctx context.Context, tx store.Tx, permission, model, key string, user *int64, role string) error
+	GrantObject(ctx context.Context, w *resource.Write, permission, model, key string, user *int64, role string) error
 }
 
 // Options are those of one call of Apply.
@@ -47,10 +49,10 @@ type Options struct {
 	AllowEnv bool
 	// Context wins over the context of the documents. Its values are plain.
 	Context map[string]any
-	// ActorID and Actor say who applies, Source from where, for the history.
-	ActorID *int64
-	Actor   string
-	Source  string
+	// By says who applies and from where, for the history. A call for a person
+	// can do no more than that person may hand out; DryRun of it does not
+	// count.
+	By catalog.Meta
 }
 
 // Importer applies blueprints. It is safe for concurrent use.
@@ -119,7 +121,8 @@ func (e *errBroken) Error() string { return "apply " + e.document.File + ": " + 
 
 func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) (*Report, error) {
 	broken, known := map[*Document]Errors{}, map[string]*Document{}
-	meta := catalog.Meta{ActorID: o.ActorID, Actor: o.Actor, Source: o.Source, DryRun: o.DryRun}
+	meta := o.By
+	meta.DryRun = o.DryRun
 	for {
 		var report *Report
 		revision, err := i.config.Catalog.Update(ctx, meta, func(ctx context.Context, tx *catalog.Tx) error {
@@ -127,7 +130,7 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			report = &Report{DryRun: o.DryRun}
 			r := &run{config: &i.config, registry: i.config.Registry, options: o, report: report, files: documents,
 				applied: map[*Document]bool{}, known: known, broken: broken}
-			return r.all(ctx, tx)
+			return r.all(ctx, &resource.Write{Tx: tx, By: meta, Access: i.config.Access})
 		})
 		// The transaction has no savepoints, so the attempt is repeated
 		// without the invalid part; each one is left out at most once.
@@ -140,7 +143,7 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			report = &Report{DryRun: o.DryRun}
 		}
 		if errs, ok := asErrors(err); ok {
-			i.config.Logger.WarnContext(ctx, "blueprint refused", slog.String("source", o.Source), slog.String("problem", errs[0].Error()))
+			i.config.Logger.WarnContext(ctx, "blueprint refused", slog.String("source", o.By.Source), slog.String("problem", errs[0].Error()))
 			report.Changes = nil
 			return report, errs
 		}
@@ -150,19 +153,19 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 		if !o.DryRun {
 			report.Revision = revision.Number
 		}
-		i.config.Logger.InfoContext(ctx, "blueprints applied", slog.String("source", o.Source), slog.Bool("dry_run", o.DryRun),
+		i.config.Logger.InfoContext(ctx, "blueprints applied", slog.String("source", o.By.Source), slog.Bool("dry_run", o.DryRun),
 			slog.Int("created", report.Count(Create)), slog.Int("updated", report.Count(Update)),
 			slog.Int("deleted", report.Count(Delete)), slog.Int("warnings", len(report.Warnings)))
 		return report, nil
 	}
 }
 
-func (r *run) all(ctx context.Context, tx *catalog.Tx) error {
+func (r *run) all(ctx context.Context, w *resource.Write) error {
 	for _, d := range r.files {
 		if r.applied[d] {
 			continue
 		}
-		if err := r.document(ctx, tx, d, r.options.Context); err != nil {
+		if err := r.document(ctx, w, d, r.options.Context); err != nil {
 			return err
 		}
 	}
@@ -172,10 +175,10 @@ func (r *run) all(ctx context.Context, tx *catalog.Tx) error {
 // document applies one document. After a failed entry the later ones are tried
 // too, as long as what they say cannot be a consequence of it, so that an
 // author learns of more than one problem at a time.
-func (r *run) document(ctx context.Context, tx *catalog.Tx, d *Document, overrides map[string]any) error {
+func (r *run) document(ctx context.Context, w *resource.Write, d *Document, overrides map[string]any) error {
 	r.applied[d] = false
 	r.report.Warnings = append(r.report.Warnings, d.Warnings...)
-	s := &scope{run: r, ctx: ctx, tx: tx, document: d, overrides: overrides, ids: map[string]*resource.Ref{},
+	s := &scope{run: r, ctx: ctx, w: w, document: d, overrides: overrides, ids: map[string]*resource.Ref{},
 		skipped: map[string]bool{}, failed: map[string]bool{}, keys: map[string]any{}}
 	var errs Errors
 	for _, e := range d.entries {

@@ -61,7 +61,7 @@ func (s *scope) applyOther(e *entry) error {
 		s.skip(e, metaApply, name+" is being applied")
 		return nil
 	}
-	err = s.run.document(s.ctx, s.tx, other, overrides)
+	err = s.run.document(s.ctx, s.w, other, overrides)
 	var errs Errors
 	if errors.As(err, &errs) {
 		return &errBroken{other, errs}

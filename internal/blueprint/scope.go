@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/resource"
 )
 
@@ -30,7 +29,7 @@ var errFollows = errors.New("an earlier entry has failed")
 type scope struct {
 	*run
 	ctx      context.Context
-	tx       *catalog.Tx
+	w        *resource.Write
 	document *Document
 	// overrides is the context of the call, which wins over the document's.
 	overrides map[string]any

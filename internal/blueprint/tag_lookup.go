@@ -96,7 +96,7 @@ func (t *find) resolve(s *scope) (any, error) {
 	if err != nil {
 		return nil, s.fail(t.model.at(), "%s: %v", t.name, err)
 	}
-	ref, err := kind.Find(s.ctx, s.tx, match)
+	ref, err := kind.Find(s.ctx, s.w.View(), match)
 	if err != nil {
 		return nil, s.lookupError(t.position, t.name, err)
 	}
@@ -110,11 +110,11 @@ func (t *find) resolve(s *scope) (any, error) {
 	if !t.object {
 		return ref.Key, nil
 	}
-	object, err := kind.Read(s.ctx, s.tx, ref)
+	objects, err := kind.Read(s.ctx, s.w.View(), ref)
 	if err != nil {
 		return nil, s.lookupError(t.position, t.name, err)
 	}
-	return object, nil
+	return objects[0], nil
 }
 
 // contextValue is "!Context key" or "!Context [key, default]".

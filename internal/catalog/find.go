@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -22,43 +23,90 @@ var ErrField = errors.New("no such field")
 // __istartswith, __endswith, __isnull, __in). An object as value must be
 // contained in the field. Unknown fields are errors that wrap ErrField.
 func (s *Snapshot) Find(kind, typ string, match map[string]any) (*Object, error) {
+	found, err := s.matching(kind, typ, match)
+	if err != nil {
+		return nil, err
+	}
+	var first *Object
+	for o := range found {
+		if first == nil || o.kind.compare(o, first) < 0 {
+			first = o
+		}
+	}
+	return first, nil
+}
+
+// FindAll returns all objects that Find looks among, in the default order of
+// the kind. The list may be shared and must not be changed.
+func (s *Snapshot) FindAll(kind, typ string, match map[string]any) ([]*Object, error) {
+	if len(match) == 0 {
+		if typ == "" {
+			return s.Objects(kind), nil
+		}
+		return s.group(kind, typeGroup+typ).list(), nil
+	}
+	found, err := s.matching(kind, typ, match)
+	if err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(found, func(a, b *Object) int { return a.kind.compare(a, b) }), nil
+}
+
+// matching yields the objects that match, in no order.
+func (s *Snapshot) matching(kind, typ string, match map[string]any) (iter.Seq[*Object], error) {
 	k, ok := s.catalog.registry.byName[kind]
 	if !ok {
 		return nil, fmt.Errorf("find object of unknown kind %q", kind)
-	}
-	if id, only := match["pk"]; only && len(match) == 1 {
-		parsed, err := uuid.Parse(fmt.Sprint(id))
-		if err != nil {
-			return nil, nil
-		}
-		o, found := s.Get(parsed)
-		if !found || o.Kind != kind || (typ != "" && o.Type != typ) {
-			return nil, nil
-		}
-		return o, nil
 	}
 	for key := range match {
 		if err := s.knows(k, typ, key); err != nil {
 			return nil, err
 		}
 	}
-	var first *Object
-	for o := range s.candidates(k, typ, match) {
-		if typ != "" && o.Type != typ {
-			continue
-		}
-		all := true
-		for key, want := range match {
-			if !s.matches(k, o, key, want) {
-				all = false
-				break
+	return func(yield func(*Object) bool) {
+		for o := range s.candidates(k, typ, match) {
+			if (typ == "" || o.Type == typ) && s.agrees(k, o, match) && !yield(o) {
+				return
 			}
 		}
-		if all && (first == nil || k.compare(o, first) < 0) {
-			first = o
+	}, nil
+}
+
+func (s *Snapshot) agrees(k *kind, o *Object, match map[string]any) bool {
+	for key, want := range match {
+		if !s.matches(k, o, key, want) {
+			return false
 		}
 	}
-	return first, nil
+	return true
+}
+
+// Value returns what stands at a path of an object, as field.Get does: a field,
+// "pk", "created", "last_updated", or a field of what a reference leads to
+// ("stage__name").
+func (s *Snapshot) Value(o *Object, path string) (any, bool) {
+	name, rest, deeper := strings.Cut(path, "__")
+	switch name {
+	case "pk":
+		return o.ID.String(), !deeper
+	case "created":
+		return o.Created, !deeper
+	case "last_updated":
+		return o.Updated, !deeper
+	}
+	v, ok := fieldOf(o.kind, o.Doc, name)
+	if !ok || !deeper {
+		return v, ok
+	}
+	id, err := uuid.Parse(fmt.Sprint(v))
+	if err != nil {
+		return nil, false
+	}
+	other, ok := s.Get(id)
+	if !ok {
+		return nil, false
+	}
+	return s.Value(other, rest)
 }
 
 // Find is Snapshot.Find over the changes made so far.
@@ -70,6 +118,20 @@ func (tx *Tx) Find(kind, typ string, match map[string]any) (*Object, error) {
 // unique values which match names, else all of the kind. An import looks up
 // every entry, so this must not walk through the catalog each time.
 func (s *Snapshot) candidates(k *kind, typ string, match map[string]any) iter.Seq[*Object] {
+	one := func(o *Object, found bool) iter.Seq[*Object] {
+		return func(yield func(*Object) bool) {
+			if found && o.Kind == k.name {
+				yield(o)
+			}
+		}
+	}
+	if pk, given := match["pk"]; given {
+		id, err := uuid.Parse(fmt.Sprint(pk))
+		if err != nil {
+			return one(nil, false)
+		}
+		return one(s.Get(id))
+	}
 	if doc, ok := k.fresh(typ); ok || typ == "" {
 		if !ok {
 			doc = k.stranger("")
@@ -80,13 +142,11 @@ func (s *Snapshot) candidates(k *kind, typ string, match map[string]any) iter.Se
 				continue
 			}
 			id, _ := s.uniques.get(key)
-			o, found := s.Get(id)
-			return func(yield func(*Object) bool) {
-				if found {
-					yield(o)
-				}
-			}
+			return one(s.Get(id))
 		}
+	}
+	if typ != "" {
+		return s.group(k.name, typeGroup+typ).members.values()
 	}
 	return s.group(k.name, "").members.values()
 }
@@ -146,7 +206,8 @@ func (s *Snapshot) knows(k *kind, typ, key string) error {
 func (s *Snapshot) matches(k *kind, o *Object, key string, want any) bool {
 	name, rest, path := strings.Cut(key, "__")
 	if name == "pk" {
-		return fmt.Sprint(want) == o.ID.String()
+		id, err := uuid.Parse(fmt.Sprint(want))
+		return err == nil && id == o.ID
 	}
 	if name == "policybindingmodel_ptr_id" {
 		return fmt.Sprint(want) == PolicyTargetID(o.ID).String()

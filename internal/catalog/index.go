@@ -74,11 +74,17 @@ func (s *Snapshot) without(id uuid.UUID) *Snapshot {
 // groupKeys are the groups of an object: that of its kind, and the kind's own.
 func groupKeys(k *kind, o *Object) []string {
 	keys := []string{k.name + " "}
+	if o.Type != "" {
+		keys = append(keys, k.name+" "+typeGroup+o.Type)
+	}
 	for _, key := range k.groups(o.Doc) {
 		keys = append(keys, k.name+" "+key)
 	}
 	return keys
 }
+
+// typeGroup begins the key of the group of all objects of one type.
+const typeGroup = "type:"
 
 func refKey(kind, id string) string { return kind + ":" + id }
 
@@ -139,6 +145,27 @@ func fieldOf(k *kind, doc any, name string) (any, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Referrers are the objects that refer to an object of the catalog, in the
+// order of creation.
+func (s *Snapshot) Referrers(id uuid.UUID) []*Object {
+	return s.referrers(anyObject, id.String())
+}
+
+// UsersOf are the objects that refer to a user or group, in the order of
+// creation.
+func (s *Snapshot) UsersOf(kind, id string) []*Object { return s.referrers(kind, id) }
+
+func (s *Snapshot) referrers(kind, id string) []*Object {
+	holders := s.holders(kind, id)
+	out := make([]*Object, 0, len(holders))
+	for _, holder := range holders {
+		if o, ok := s.Get(holder); ok {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // holders are the ids of the objects that refer to an id, in the order of

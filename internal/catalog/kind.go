@@ -17,6 +17,9 @@ const (
 	KindPolicy        = "policy"
 	KindPolicyBinding = "policybinding"
 	KindBrand         = "brand"
+	KindApplication   = "application"
+	KindBlueprint     = "blueprint"
+	KindSettings      = "settings"
 )
 
 // kind is everything the catalog knows about one kind of object. kinds.go
@@ -27,6 +30,8 @@ type kind struct {
 	model string
 	// label is the name for people.
 	label string
+	// plural is the name of several; empty for the label with an s.
+	plural string
 	// fresh returns a document of a type with its defaults; false for an
 	// unknown type. The type is empty for kinds without types.
 	fresh func(typ string) (any, bool)
@@ -57,8 +62,11 @@ type kind struct {
 	list func(objects []*Object) any
 	// display names the object for people.
 	display func(s *Snapshot, doc any) string
-	// target marks kinds that policies can be bound to.
-	target bool
+	// target marks kinds that policies can be bound to; ownTarget those of
+	// which the id for that is their own.
+	target, ownTarget bool
+	// single marks kinds of which there is one object at most.
+	single bool
 	// hides is set for kinds without fail.
 	hides bool
 }

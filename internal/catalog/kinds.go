@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/system"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -47,6 +48,20 @@ func kinds(stages map[string]*flow.StageType, policies map[string]*policy.Type) 
 			k.groups = brandGroups
 			k.check = oneDefaultBrand
 			k.display = func(_ *Snapshot, doc any) string { return doc.(*flow.Brand).Domain }
+		}),
+		newKind(KindApplication, "authentik_core.application", "Application", flow.NewApplication, func(k *kind) {
+			k.target, k.ownTarget = true, true
+			k.order = func(a, b any) int { return cmp.Compare(a.(*flow.Application).Name, b.(*flow.Application).Name) }
+			k.display = func(_ *Snapshot, doc any) string { return doc.(*flow.Application).Name }
+		}),
+		newKind(KindBlueprint, "authentik_blueprints.blueprintinstance", "Blueprint Instance", system.NewBlueprint, func(k *kind) {
+			k.order = func(a, b any) int { return cmp.Compare(a.(*system.Blueprint).Name, b.(*system.Blueprint).Name) }
+			k.display = func(_ *Snapshot, doc any) string { return doc.(*system.Blueprint).Name }
+		}),
+		newKind(KindSettings, "", "System Settings", system.NewSettings, func(k *kind) {
+			k.single = true
+			k.plural = "System Settings"
+			k.display = func(*Snapshot, any) string { return "settings" }
 		}),
 		newKind(KindStage, "", "Stage", func() flow.StageObject { return flow.StageObject{} }, func(k *kind) { stageKind(k, stages) }),
 		newKind(KindPolicy, "", "Policy", func() policy.Object { return policy.Object{} }, func(k *kind) { policyKind(k, policies) }),

@@ -42,6 +42,15 @@ type Object struct {
 	order [2]int64
 }
 
+// PolicyTarget is the id under which policies are bound to the object; false
+// when none can be.
+func (o *Object) PolicyTarget() (uuid.UUID, bool) {
+	if o.kind.ownTarget {
+		return o.ID, true
+	}
+	return PolicyTargetID(o.ID), o.kind.target
+}
+
 // document is how a version is stored.
 type document struct {
 	Created time.Time      `json:"created"`
@@ -213,11 +222,6 @@ func (c *Catalog) identify(o *Object) {
 	}
 }
 
-// Encode returns the fields of an object as JSON values, without secrets.
-func (c *Catalog) Encode(o *Object) map[string]any {
-	out := map[string]any{}
-	for _, part := range c.registry.byName[o.Kind].parts(o.Doc) {
-		maps.Copy(out, field.Encode(part, field.Public))
-	}
-	return out
-}
+// Parts returns the structs whose fields make up the document of an object.
+// They are shared and must not be changed.
+func (c *Catalog) Parts(o *Object) []any { return o.kind.parts(o.Doc) }

@@ -93,6 +93,36 @@ func (c *Catalog) Models() []string {
 	return names
 }
 
+// Labels returns the names for people of one object of the kind and type, and
+// of several.
+func (c *Catalog) Labels(kind, typ string) (one, many string) {
+	k, ok := c.registry.byName[kind]
+	if !ok {
+		return "", ""
+	}
+	one, many = k.label, k.plural
+	if doc, ok := k.fresh(typ); ok {
+		switch d := doc.(type) {
+		case *flow.StageObject:
+			one, many = d.Type.Label, d.Type.Label+"s"
+		case *policy.Object:
+			one, many = d.Type.Label, ""
+		}
+	}
+	if many == "" {
+		many = plural(one)
+	}
+	return one, many
+}
+
+// plural is the English plural of a label.
+func plural(label string) string {
+	if stem, ok := strings.CutSuffix(label, "y"); ok {
+		return stem + "ies"
+	}
+	return label + "s"
+}
+
 // Defaults returns the structs that make up a new document of the kind and
 // type, with their defaults, for field.Describe.
 func (c *Catalog) Defaults(kind, typ string) ([]any, bool) {
@@ -106,3 +136,13 @@ func (c *Catalog) Defaults(kind, typ string) ([]any, bool) {
 	}
 	return k.parts(doc), true
 }
+
+// CommonDefaults returns the structs of a new document of a kind with types; the
+// first is what all types share.
+func (c *Catalog) CommonDefaults(kind string) []any {
+	k := c.registry.byName[kind]
+	return k.parts(k.stranger(""))
+}
+
+// Labels returns the names for people of an object's type; see Catalog.Labels.
+func (s *Snapshot) Labels(o *Object) (one, many string) { return s.catalog.Labels(o.Kind, o.Type) }

@@ -82,6 +82,11 @@ func (tx *Tx) Create(kind, typ string, id uuid.UUID, data map[string]any) (o *Ob
 // Patch changes the given fields. When they are what they were, the object
 // stays as it is and counts as unchanged.
 func (tx *Tx) Patch(id uuid.UUID, data map[string]any) (o *Object, unknown []string, err error) {
+	return tx.Edit(id, data, field.Update)
+}
+
+// Edit is Patch in a mode of field.Decode: Update or Replace.
+func (tx *Tx) Edit(id uuid.UUID, data map[string]any, mode field.Mode) (o *Object, unknown []string, err error) {
 	old, ok := tx.staged.Get(id)
 	if !ok {
 		return nil, nil, fmt.Errorf("change object %s: %w", id, ErrNotFound)
@@ -89,7 +94,6 @@ func (tx *Tx) Patch(id uuid.UUID, data map[string]any) (o *Object, unknown []str
 	k := tx.kind(old.Kind)
 	next := *old
 	next.Doc = k.clone(old.Doc)
-	mode := field.Update
 	if old.unread {
 		// Its fields are gone, so it is written as if it were new; otherwise
 		// a change of the title could turn a requirement into the default.

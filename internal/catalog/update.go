@@ -9,7 +9,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/policy"
 )
 
 // Meta says who writes, and whether it counts.
@@ -18,6 +21,10 @@ type Meta struct {
 	// itself; Actor names them.
 	ActorID *int64
 	Actor   string
+	// Person, HTTP and Brand are of the request that writes; nil for all others.
+	Person *identity.Person
+	HTTP   *policy.HTTPRequest
+	Brand  *flow.Brand
 	// Source is where the change comes from: "api", "file login.yaml".
 	Source string
 	// DryRun runs everything and keeps nothing.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/system"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -97,6 +98,26 @@ func pinned[T any](ctx context.Context, s *Snapshot, id uuid.UUID, version int64
 		return zero, fmt.Errorf("object %s is a %s", id, o.Kind)
 	}
 	return d, nil
+}
+
+// Application returns an application by id.
+func (s *Snapshot) Application(id uuid.UUID) (*flow.Application, bool) {
+	return doc[*flow.Application](s, id)
+}
+
+// defaultSettings are in force until somebody stores others.
+var defaultSettings = func() *system.Settings {
+	d := system.NewSettings()
+	return &d
+}()
+
+// Settings are the system settings. They are the defaults where the stored ones
+// cannot be read.
+func (s *Snapshot) Settings() *system.Settings {
+	if stored := docs[*system.Settings](s, KindSettings, ""); len(stored) > 0 {
+		return stored[0]
+	}
+	return defaultSettings
 }
 
 // fallbackBrand is what a site looks like before anybody made a brand.

@@ -253,3 +253,25 @@ func contains(whole, part any) bool {
 	}
 	return reflect.DeepEqual(whole, part)
 }
+
+// UsersByID reads the users with these ids, in the order of their ids; those
+// that do not exist are left out.
+func (d *Directory) UsersByID(ctx context.Context, q store.Querier, ids []int64) ([]identity.User, error) {
+	var args store.Args
+	users, err := store.Select(ctx, q, scanUser, "select "+UserColumns("u")+" from users u where u.id in "+store.In(&args, ids)+" order by u.id", args...)
+	if err != nil {
+		return nil, fmt.Errorf("read users: %w", err)
+	}
+	return users, nil
+}
+
+// GroupsByID reads the groups with these ids, by name; those that do not exist
+// are left out.
+func (d *Directory) GroupsByID(ctx context.Context, q store.Querier, ids []uuid.UUID) ([]identity.Group, error) {
+	var args store.Args
+	return selectGroups(ctx, q, "select "+groupColumns+" from groups g left join group_parents gp on gp.group_id = g.id where g.id in "+
+		store.In(&args, ids)+" order by g.name_key, g.id, gp.parent_id", args...)
+}
+
+// ScanUser reads a row of UserColumns.
+func ScanUser(row store.Row) (identity.User, error) { return scanUser(row) }

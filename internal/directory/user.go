@@ -111,11 +111,11 @@ func (d *Directory) CreateUser(ctx context.Context, tx store.Tx, u *identity.Use
 	u.PasswordChangedAt, u.JoinedAt, u.UpdatedAt, u.LastLogin = now, now, now, nil
 	err := tx.QueryRow(ctx, `
 		insert into users (uuid, username, username_key, name, email, email_key, upn_key, is_active, type, path,
-			attributes, password_hash, password_changed_at, date_joined, last_updated)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13)
+			attributes, password_hash, password_changed_at, date_joined, last_updated, search_text)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13, $14)
 		returning id`,
 		u.UUID, u.Username, UsernameKey(u.Username), u.Name, u.Email, Key(u.Email), Key(upnOf(u)), u.Active, string(u.Type), u.Path,
-		store.JSON(u.Attributes), u.PasswordHash, now).Scan(&u.ID)
+		store.JSON(u.Attributes), u.PasswordHash, now, searchText(u)).Scan(&u.ID)
 	return taken(err, "create user")
 }
 
@@ -132,14 +132,20 @@ func (d *Directory) UpdateUser(ctx context.Context, tx store.Tx, u *identity.Use
 	u.UpdatedAt = d.now()
 	n, err := tx.Exec(ctx, `
 		update users set username = $2, username_key = $3, name = $4, email = $5, email_key = $6, upn_key = $7,
-			is_active = $8, type = $9, path = $10, attributes = $11, last_updated = $12
+			is_active = $8, type = $9, path = $10, attributes = $11, last_updated = $12, search_text = $13
 		where id = $1`,
 		u.ID, u.Username, UsernameKey(u.Username), u.Name, u.Email, Key(u.Email), Key(upnOf(u)),
-		u.Active, string(u.Type), u.Path, store.JSON(u.Attributes), u.UpdatedAt)
+		u.Active, string(u.Type), u.Path, store.JSON(u.Attributes), u.UpdatedAt, searchText(u))
 	if err != nil {
 		return taken(err, fmt.Sprintf("update user %d", u.ID))
 	}
 	return found(n, u.ID)
+}
+
+// searchText is what a search for people looks into: their names and addresses
+// as they are compared, and the uuid, a line each.
+func searchText(u *identity.User) string {
+	return strings.Join([]string{UsernameKey(u.Username), Key(u.Name), Key(u.Email), u.UUID.String()}, "\n")
 }
 
 // DeleteUser removes a user with sessions, tokens and memberships. References

@@ -21,6 +21,15 @@ import (
 // DefaultRetention is how long events are kept.
 const DefaultRetention = 365 * 24 * time.Hour
 
+// Forget deletes what a person caused, with the transaction that deletes the
+// person.
+func (r *Recorder) Forget(ctx context.Context, tx store.Tx, user int64) error {
+	if _, err := tx.Exec(ctx, "delete from events where user_id = $1", user); err != nil {
+		return fmt.Errorf("delete events of user %d: %w", user, err)
+	}
+	return nil
+}
+
 // unknownIP stands for the client where there is no request, as clients of the
 // API expect it.
 const unknownIP = "255.255.255.255"
@@ -56,8 +65,9 @@ type Event struct {
 type Recorder struct {
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
-	// Retention is how long events are kept; DefaultRetention when 0.
-	Retention time.Duration
+	// Retention tells how long new events are kept; DefaultRetention when nil
+	// or 0.
+	Retention func() time.Duration
 }
 
 // Record stores an event with the transaction.
@@ -66,9 +76,11 @@ func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 	if r.Now != nil {
 		now = r.Now
 	}
-	retention := r.Retention
-	if retention == 0 {
-		retention = DefaultRetention
+	retention := DefaultRetention
+	if r.Retention != nil {
+		if d := r.Retention(); d > 0 {
+			retention = d
+		}
 	}
 	at := now()
 	ip := unknownIP
@@ -91,9 +103,13 @@ func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 		}
 		details["message"] = fmt.Sprintf("The context is left out: it has %d bytes.", len(data))
 	}
-	_, err = tx.Exec(ctx, `insert into events (id, action, app, user_json, context, client_ip, brand, created, expires)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		uuid.New(), clean(string(e.Action)), clean(e.App), store.JSON(user(e)), store.JSON(details), ip, store.JSON(brand(e.Brand)), at, at.Add(retention))
+	var about *int64
+	if e.User != nil && e.User.Saved() {
+		about = &e.User.ID
+	}
+	_, err = tx.Exec(ctx, `insert into events (id, action, app, user_json, context, client_ip, brand, created, expires, user_id)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		uuid.New(), clean(string(e.Action)), clean(e.App), store.JSON(user(e)), store.JSON(details), ip, store.JSON(brand(e.Brand)), at, at.Add(retention), about)
 	if err != nil {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
 	}

@@ -1,55 +1,148 @@
 package resource
 
 import (
+	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/session/token"
+	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/policy"
 )
 
-// Config is what the kinds are made of.
+// Config is what the kinds are made of. All fields without a stated default are
+// required.
 type Config struct {
 	Catalog   *catalog.Catalog
+	Stages    []flow.StageType
+	Policies  []policy.Type
 	Directory *directory.Directory
 	// Hasher verifies passwords, so that the same password is no change.
 	Hasher *password.Hasher
 	Tokens *token.Tokens
 	Access *access.Access
+	// Events records what is written. The zero Recorder when nil.
+	Events *event.Recorder
+	// Avatar returns the address of the picture for a user name. Nil for none.
+	Avatar func(username string) string
+	// InstallID goes into the opaque ids of users.
+	InstallID string
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
 
-// Registry knows the models by name. It never changes.
+// Registry knows the kinds by the names of their models. It never changes.
 type Registry struct {
-	kinds map[string]Kind
-	bases map[string]Kind
+	kinds map[string]*Kind
+	bases map[string]*Kind
+	order []*Kind
+
+	user    *user
+	group   *group
+	role    *role
+	token   *apiToken
+	session *session
 }
 
-// New returns a registry of all models.
+// New returns a registry of all kinds. A new kind is declared in a file of its
+// own and added here.
 func New(c Config) *Registry {
-	r := &Registry{kinds: map[string]Kind{}, bases: map[string]Kind{}}
-	for _, model := range c.Catalog.Models() {
-		kind, typ, _ := c.Catalog.ByModel(model)
-		r.add(&object{catalog: c.Catalog, model: modelKey(model), kind: kind, typ: typ})
-	}
-	r.bases["authentik_flows.stage"] = &object{catalog: c.Catalog, model: "authentik_flows.stage", kind: catalog.KindStage, base: true}
-	r.bases["authentik_policies.policy"] = &object{catalog: c.Catalog, model: "authentik_policies.policy", kind: catalog.KindPolicy, base: true}
-	roles := roleSets{c.Access}
-	r.add(&user{c.Directory, c.Hasher, roles})
-	r.add(&group{c.Directory, roles})
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	r.add(&apiToken{c.Tokens, c.Directory, c.Now})
+	if c.Events == nil {
+		c.Events = &event.Recorder{Now: c.Now}
+	}
+	if c.Avatar == nil {
+		c.Avatar = func(string) string { return "" }
+	}
+	p := people{directory: c.Directory, hasher: c.Hasher, access: c.Access, events: c.Events, catalog: c.Catalog, avatar: c.Avatar,
+		installID: c.InstallID, now: c.Now}
+	roles := roleSets{c.Access}
+	r := &Registry{kinds: map[string]*Kind{}, bases: map[string]*Kind{}}
+	r.user = &user{people: p, roles: roles, rows: usersTable()}
+	r.group = &group{people: p, roles: roles, rows: groupsTable()}
+	r.role = &role{people: p, roles: roles, rows: rolesTable()}
+	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
+	r.session = &session{people: p, rows: sessionsTable(c.Now)}
+
+	r.add(flowKind(c.Catalog))
+	r.add(bindingKind(c.Catalog))
+	r.addBase(anyStageKind(c.Catalog))
+	for i := range c.Stages {
+		r.add(stageKind(c.Catalog, &c.Stages[i]))
+	}
+	r.addBase(anyPolicyKind(c.Catalog))
+	for i := range c.Policies {
+		r.add(policyKind(c.Catalog, &c.Policies[i]))
+	}
+	r.add(policyBindingKind(c.Catalog, p))
+	r.add(applicationKind(c.Catalog))
+	r.add(brandKind(c.Catalog))
+	r.add(blueprintKind(c.Catalog))
+	r.add(settingsKind(c.Catalog))
+	r.add(&Kind{Objects: r.user, Model: userModel, Label: "User", Plural: "Users", Path: "core/users", Param: "id", Key: "pk", Schema: "User", Tag: "core",
+		Files: true, Verbs: []access.Verb{ResetPassword}, Filters: userFilters(), Includes: []Include{{"include_groups", true}, {"include_roles", true}}})
+	r.add(&Kind{Objects: r.group, Model: groupModel, Label: "Group", Plural: "Groups", Path: "core/groups", Param: "group_uuid", Key: "pk", Schema: "Group",
+		Tag: "core", Files: true, Verbs: []access.Verb{AddUserToGroup, RemoveUserFromGroup}, Filters: groupFilters(),
+		Includes: []Include{{"include_children", false}, {"include_inherited_roles", false}, {"include_parents", false}, {"include_users", true}}})
+	r.add(&Kind{Objects: r.role, Model: roleModel, Label: "Role", Plural: "Roles", Path: "rbac/roles", Param: "uuid", Key: "pk", Schema: "Role", Tag: "rbac",
+		Files: true, Verbs: []access.Verb{AssignRole, UnassignRole}, Filters: roleFilters()})
+	r.add(&Kind{Objects: r.token, Model: tokenModel, Label: "Token", Plural: "Tokens", Path: "core/tokens", Param: "identifier", Key: "identifier", Schema: "Token",
+		Tag: "core", Files: true, AddOwn: true, Verbs: []access.Verb{ViewTokenKey, SetTokenKey}, Filters: tokenFilters()})
+	r.add(&Kind{Objects: r.session, Model: sessionModel, Label: "Authenticated Session", Plural: "Authenticated Sessions", Path: "core/authenticated_sessions",
+		Param: "uuid", Key: "uuid", Schema: "AuthenticatedSession", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: sessionFilters()})
 	return r
 }
 
-func (r *Registry) add(k Kind) { r.kinds[modelKey(k.Model())] = k }
+// The permissions to change memberships.
+const (
+	AddUserToGroup      access.Verb = "add_user_to_group"
+	RemoveUserFromGroup access.Verb = "remove_user_from_group"
+	AssignRole          access.Verb = "assign_role_permissions"
+	UnassignRole        access.Verb = "unassign_role_permissions"
+)
+
+// userSchema stands for whole users inside of other objects.
+var userSchema = reflect.TypeFor[userData]()
+
+// Owners tells what people may do with objects of their own, for package
+// access.
+func Owners() map[string]access.Owner {
+	owned := func(sql string) access.Owner {
+		return func(ctx context.Context, q store.Querier, p *identity.Person, _ access.Verb, id string) (bool, error) {
+			var n int
+			err := q.QueryRow(ctx, sql, id, p.ID).Scan(&n)
+			return n > 0, err
+		}
+	}
+	return map[string]access.Owner{
+		"token":                owned("select count(*) from tokens where id = $1 and user_id = $2"),
+		"authenticatedsession": owned("select count(*) from sessions where uuid = $1 and user_id = $2"),
+	}
+}
+
+// All returns all kinds, base classes included, in a fixed order.
+func (r *Registry) All() []*Kind { return r.order }
+
+func (r *Registry) add(k *Kind) {
+	r.kinds[modelKey(k.Model)] = k
+	r.order = append(r.order, k)
+}
+
+func (r *Registry) addBase(k *Kind) {
+	r.bases[modelKey(k.Model)] = k
+	r.order = append(r.order, k)
+}
 
 // modelKey folds the model name; app labels are exact.
 func modelKey(model string) string {
@@ -57,38 +150,52 @@ func modelKey(model string) string {
 	return app + "." + strings.ToLower(name)
 }
 
-// Models returns the names of all models whose objects can be written, sorted.
+// Models returns the names of all models whose objects files may hold, sorted.
 func (r *Registry) Models() []string {
 	models := make([]string, 0, len(r.kinds))
-	for model := range r.kinds {
-		models = append(models, model)
+	for model, k := range r.kinds {
+		if k.Files {
+			models = append(models, model)
+		}
 	}
 	slices.Sort(models)
 	return models
 }
 
-// Kind returns a model whose objects can be written. The error is an
-// *UnknownModelError.
-func (r *Registry) Kind(model string) (Kind, error) {
-	if k, ok := r.kinds[modelKey(model)]; ok {
+// Kind returns a model whose objects files may hold. The error is an
+// *UnknownModelError or a *MatchError.
+func (r *Registry) Kind(model string) (*Kind, error) {
+	k, ok := r.kinds[modelKey(model)]
+	if ok && k.Files {
 		return k, nil
 	}
-	if _, ok := r.bases[modelKey(model)]; ok {
+	if _, base := r.bases[modelKey(model)]; base {
 		return nil, onlyFind(model)
+	}
+	if ok && k.Path != "" {
+		return nil, never(model)
 	}
 	return nil, unknownModel(model)
 }
 
 // Base returns a model or base class for a look-up. The error is an
 // *UnknownModelError.
-func (r *Registry) Base(model string) (Kind, error) {
+func (r *Registry) Base(model string) (*Kind, error) {
 	if k, ok := r.bases[modelKey(model)]; ok {
 		return k, nil
 	}
-	if k, ok := r.kinds[modelKey(model)]; ok {
+	if k, ok := r.kinds[modelKey(model)]; ok && k.Path != "" {
 		return k, nil
 	}
 	return nil, unknownModel(model)
+}
+
+// Model returns the kind of any model that the registry has, nil for none.
+func (r *Registry) Model(model string) *Kind {
+	if k, ok := r.kinds[modelKey(model)]; ok {
+		return k
+	}
+	return r.bases[modelKey(model)]
 }
 
 // UnknownModelError says that no kind goes by a name.
@@ -117,7 +224,7 @@ var areas = []struct{ prefix, area string }{
 	{"authentik_providers_", "providers"},
 	{"authentik_core.provider", "providers"},
 	{"authentik_core.propertymapping", "property mappings"},
-	{"authentik_core.application", "applications"},
+	{"authentik_core.applicationentitlement", "application entitlements"},
 	{"authentik_outposts.", "outposts"},
 	{"authentik_enterprise", "enterprise features"},
 	{"authentik_endpoints", "enterprise features"},
@@ -127,8 +234,7 @@ var areas = []struct{ prefix, area string }{
 	{"authentik_crypto.", "certificates"},
 	{"authentik_tenants.", "tenants"},
 	{"authentik_events.", "notification rules"},
-	{"authentik_rbac.", "the management of roles"},
-	{"authentik_blueprints.", "blueprint instances"},
+	{"authentik_rbac.initialpermissions", "initial permissions"},
 }
 
 func unknownModel(model string) error {

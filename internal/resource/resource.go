@@ -1,9 +1,16 @@
 // Package resource says what the models of blueprints and of the API mean: one
-// Kind for each, which finds, creates, changes, deletes and reads its objects
-// within one write transaction. The configuration objects share one
-// implementation over the catalog; users, groups and tokens have their own.
+// Kind for each, which declares the address, the fields and the filters of its
+// objects, and finds, lists, creates, changes, reads and deletes them. The API,
+// its OpenAPI description and the importer all speak through the same Kinds, so
+// a field means the same and fails with the same words everywhere.
 //
-// The package checks no permissions and knows no file format.
+// The configuration objects share one implementation over the catalog (object);
+// users, groups, roles, tokens and sessions stand in tables (table, and a file
+// for each).
+//
+// Who may call a Kind at all is asked before, by package api. What a write may
+// do for whom it is made is asked here, where the write is understood: nobody
+// hands out what they do not hold (rule 46).
 package resource
 
 import (
@@ -12,8 +19,12 @@ import (
 	"fmt"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/session/token"
+	"github.com/weir-id/weir/internal/store"
 )
 
 // Ref points to a stored object.
@@ -29,29 +40,108 @@ type Ref struct {
 	// PolicyTarget is the key under which policies are bound to the object;
 	// empty when that is impossible.
 	PolicyTarget string
+
+	// loaded is the object, where finding it has read it.
+	loaded any
 }
 
-// Kind is what one model can do. Problems with the data are field.Errors;
-// problems with a look-up are errors of which Fault tells the text.
-type Kind interface {
-	// Model is the name, such as "authentik_flows.flow".
-	Model() string
+// ID is the key as text, as grants name it.
+func (r *Ref) ID() string { return fmt.Sprint(r.Key) }
+
+// View is what reading sees: the configuration and the database, as they are
+// or as a write under way has made them.
+type View struct {
+	Config  *catalog.Snapshot
+	DB      store.Querier
+	Dialect store.Dialect
+	// Include says which optional members the reader wants or does not want;
+	// the declaration of the kind says what holds for the others.
+	Include map[string]bool
+	// Session is the key of the reader's own session; empty for none.
+	Session string
+}
+
+// Write is one write under way.
+type Write struct {
+	*catalog.Tx
+	// By is who writes; its Person is nil for the program itself and for the
+	// command, which may do everything.
+	By catalog.Meta
+	// Access decides what By may hand out.
+	Access *access.Access
+}
+
+// View is what the write has made so far.
+func (w *Write) View() View {
+	return View{Config: w.Snapshot(), DB: w.Store(), Dialect: w.Store().Dialect()}
+}
+
+// may asks about By; the program itself may do everything.
+func (w *Write) may(ask func(a *access.Access) (bool, error)) (bool, error) {
+	if w.By.Person == nil {
+		return true, nil
+	}
+	return ask(w.Access.In(w.Store()))
+}
+
+// ForbiddenError refuses a write that would hand out what its author does not
+// hold.
+type ForbiddenError struct{ Message string }
+
+func (e *ForbiddenError) Error() string { return e.Message }
+
+// Objects are the operations of one model. Problems with the data are
+// field.Errors; problems with a look-up are errors of which Fault tells the
+// text; ErrGone tells that an object has been deleted since it was found.
+type Objects interface {
+	// Fields describes the members of an object: those that are written with
+	// their defaults, and the read-only ones.
+	Fields() []field.Spec
 	// Find returns the first object, in the model's default order, that
 	// agrees with all of match; nil when there is none. Keys are fields,
 	// "pk", or look-up paths such as "name__iexact" and "flow__slug".
-	Find(ctx context.Context, tx *catalog.Tx, match map[string]any) (*Ref, error)
+	Find(ctx context.Context, v View, match map[string]any) (*Ref, error)
+	// List returns one page of the objects that agree with the query, and how
+	// many agree.
+	List(ctx context.Context, v View, q *Query) (page []*Ref, total int, err error)
+	// Read returns objects as the API shows them, without secrets.
+	Read(ctx context.Context, v View, refs ...*Ref) ([]map[string]any, error)
+	// UsedBy returns what refers to an object, and what would become of it.
+	UsedBy(ctx context.Context, v View, ref *Ref) ([]Use, error)
 	// Create makes an object. pk is the key it shall have; empty for a new
 	// one. unknown lists the keys of data that are no fields.
-	Create(ctx context.Context, tx *catalog.Tx, pk string, data map[string]any) (ref *Ref, unknown []string, err error)
+	Create(ctx context.Context, w *Write, pk string, data map[string]any) (ref *Ref, unknown []string, err error)
 	// Update changes the given fields and returns the names of those that
-	// differ from before. The object is not written when none does.
-	Update(ctx context.Context, tx *catalog.Tx, ref *Ref, data map[string]any) (changed, unknown []string, err error)
+	// differ from before. The object is not written when none does. The mode
+	// is field.Update, or field.Replace to demand the required fields.
+	Update(ctx context.Context, w *Write, ref *Ref, data map[string]any, mode field.Mode) (changed, unknown []string, err error)
 	// Check validates data as Update would and changes nothing.
-	Check(ctx context.Context, tx *catalog.Tx, ref *Ref, data map[string]any) error
+	Check(ctx context.Context, w *Write, ref *Ref, data map[string]any) error
 	// Delete removes the object with everything that cannot be without it.
-	Delete(ctx context.Context, tx *catalog.Tx, ref *Ref) error
-	// Read returns the object as the API shows it, without secrets.
-	Read(ctx context.Context, tx *catalog.Tx, ref *Ref) (map[string]any, error)
+	Delete(ctx context.Context, w *Write, ref *Ref) error
+}
+
+// Use is an object that refers to another one.
+type Use struct {
+	Model string
+	Key   string
+	Name  string
+	// Action is what becomes of it when the other one is deleted: cascade,
+	// cascade_many (it leaves a list), set_null.
+	Action string
+}
+
+// ErrGone means that the object does not exist any more.
+var ErrGone = errors.New("no such object")
+
+// gone turns the errors of the stores for a missing object into ErrGone.
+func gone(err error) error {
+	for _, none := range []error{catalog.ErrNotFound, flow.ErrNoPerson, directory.ErrNoGroup, token.ErrNone, store.ErrNotFound} {
+		if errors.Is(err, none) {
+			return fmt.Errorf("%w: %w", ErrGone, err)
+		}
+	}
+	return err
 }
 
 // MatchError says that a look-up cannot be answered as it stands.
@@ -65,6 +155,10 @@ func Fault(err error) (string, bool) {
 	var match *MatchError
 	if errors.As(err, &match) {
 		return match.Message, true
+	}
+	var forbidden *ForbiddenError
+	if errors.As(err, &forbidden) {
+		return forbidden.Message, true
 	}
 	var unknown *UnknownModelError
 	if errors.As(err, &unknown) {
@@ -88,4 +182,9 @@ func noSuchField(model, name string) error {
 // onlyFind is the answer of base classes to everything but look-ups.
 func onlyFind(model string) error {
 	return &MatchError{model + " is only a base class; name the model itself"}
+}
+
+// never is the answer of kinds that are made by the program only.
+func never(model string) error {
+	return &MatchError{model + " is made by the program and cannot be written"}
 }

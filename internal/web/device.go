@@ -1,30 +1,11 @@
 package web
 
-import "strings"
+import "github.com/weir-id/weir/internal/useragent"
 
-// word is a part of a User-Agent header and what it is called.
-type word struct{ part, name string }
-
-// The order matters: Edge also says Chrome, and Chrome also says Safari.
-var (
-	browsers = []word{{"Edg", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"}, {"Chrome/", "Chrome"},
-		{"CriOS/", "Chrome"}, {"Safari/", "Safari"}}
-	systems = []word{{"Windows", "Windows"}, {"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Mac OS X", "macOS"},
-		{"CrOS", "ChromeOS"}, {"Linux", "Linux"}}
-)
-
-// deviceName says in words which browser a session belongs to. The header is
-// the visitor's own claim and decides nothing.
-func (t *texts) deviceName(userAgent string) string {
-	find := func(list []word) string {
-		for _, w := range list {
-			if strings.Contains(userAgent, w.part) {
-				return w.name
-			}
-		}
-		return ""
-	}
-	browser, system := find(browsers), find(systems)
+// deviceName says in words which browser a session belongs to.
+func (t *texts) deviceName(header string) string {
+	a := useragent.Parse(header)
+	browser, system := known(a.Browser), known(a.System)
 	if browser != "" && system != "" {
 		if s, err := t.text("home.session.browser", "Browser", browser, "System", system); err == nil {
 			return s
@@ -35,7 +16,15 @@ func (t *texts) deviceName(userAgent string) string {
 	}
 	s, err := t.text("home.session.unknown")
 	if err != nil {
-		return userAgent
+		return header
 	}
 	return s
+}
+
+// known is the name of a product, "" when nobody knows it.
+func known(p useragent.Product) string {
+	if p.Family == useragent.Other {
+		return ""
+	}
+	return p.Family
 }

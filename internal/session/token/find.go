@@ -11,19 +11,21 @@ import (
 	"github.com/weir-id/weir/internal/store"
 )
 
-const columns = "t.id, t.identifier, t.intent, t.user_id, t.description, t.expires, t.expiring, t.created, t.last_used"
+// Columns are the columns of table tokens, called t in the query, that Scan reads.
+const Columns = "t.id, t.identifier, t.intent, t.user_id, t.description, t.expires, t.expiring, t.created, t.last_used"
 
 // alive excludes expired tokens; $1 is the time.
 const alive = "(not t.expiring or t.expires is null or t.expires > $1)"
 
-func scan(row store.Row) (Token, error) {
+// Scan reads a row of Columns.
+func Scan(row store.Row) (Token, error) {
 	var t Token
 	err := row.Scan(&t.ID, &t.Identifier, (*string)(&t.Intent), &t.UserID, &t.Description, &t.Expires, &t.Expiring, &t.Created, &t.LastUsed)
 	return t, err
 }
 
 func (t *Tokens) one(ctx context.Context, q store.Querier, where string, args ...any) (Token, error) {
-	tok, err := scan(q.QueryRow(ctx, "select "+columns+" from tokens t where "+alive+" and "+where, append([]any{t.now()}, args...)...))
+	tok, err := Scan(q.QueryRow(ctx, "select "+Columns+" from tokens t where "+alive+" and "+where, append([]any{t.now()}, args...)...))
 	if errors.Is(err, store.ErrNotFound) {
 		return tok, ErrNone
 	}
@@ -48,7 +50,7 @@ func (t *Tokens) ByIdentifier(ctx context.Context, q store.Querier, identifier s
 
 // Of lists the tokens of a user by identifier.
 func (t *Tokens) Of(ctx context.Context, q store.Querier, user int64) ([]Token, error) {
-	list, err := store.Select(ctx, q, scan, "select "+columns+" from tokens t where "+alive+" and t.user_id = $2 order by t.identifier", t.now(), user)
+	list, err := store.Select(ctx, q, Scan, "select "+Columns+" from tokens t where "+alive+" and t.user_id = $2 order by t.identifier", t.now(), user)
 	if err != nil {
 		return nil, fmt.Errorf("list tokens of user %d: %w", user, err)
 	}

@@ -87,10 +87,14 @@ func hash(key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func newKey() string {
-	b := make([]byte, 45)
+// keyLength is the number of characters of a key where nobody asks for another.
+const keyLength = 60
+
+// NewKey makes a random key of so many characters.
+func NewKey(length int) string {
+	b := make([]byte, (length*6+7)/8)
 	rand.Read(b) // never fails
-	return base64.RawURLEncoding.EncodeToString(b)
+	return base64.RawURLEncoding.EncodeToString(b)[:length]
 }
 
 func place(id uuid.UUID) string { return "token " + id.String() }
@@ -141,7 +145,7 @@ func identifierTaken() field.Errors {
 
 func checkKey(key string) (string, error) {
 	if key == "" {
-		return newKey(), nil
+		return NewKey(keyLength), nil
 	}
 	if len(key) < minKeyBytes || len(key) > maxKeyBytes || strings.ContainsAny(key, "\x00\r\n") {
 		return "", field.Errors{"key": {{Code: field.CodeInvalid, Message: "token.key.invalid",
@@ -181,10 +185,18 @@ func (t *Tokens) Delete(ctx context.Context, tx store.Tx, id uuid.UUID) error {
 	return nil
 }
 
-// Update stores description and end of a token. The error wraps ErrNone when
-// there is none.
+// Update stores identifier, description and end of a token. A taken identifier
+// is a field error; the error wraps ErrNone when there is no such token.
 func (t *Tokens) Update(ctx context.Context, tx store.Tx, tok Token) error {
-	n, err := tx.Exec(ctx, "update tokens set description = $2, expires = $3, expiring = $4 where id = $1", tok.ID, tok.Description, tok.Expires, tok.Expiring)
+	taken, err := store.Select(ctx, tx, store.Column[string], "select id from tokens where identifier = $1 and id <> $2", tok.Identifier, tok.ID)
+	if err != nil {
+		return fmt.Errorf("update token %s: %w", tok.Identifier, err)
+	}
+	if len(taken) > 0 {
+		return identifierTaken()
+	}
+	n, err := tx.Exec(ctx, "update tokens set identifier = $2, description = $3, expires = $4, expiring = $5 where id = $1",
+		tok.ID, tok.Identifier, tok.Description, tok.Expires, tok.Expiring)
 	if err == nil && n == 0 {
 		err = ErrNone
 	}

@@ -1,0 +1,3 @@
+package api
+
+func (a *API) applicationRoutes() []Route { return nil }

@@ -1,0 +1,3 @@
+package api
+
+func (a *API) rbacRoutes() []Route { return nil }

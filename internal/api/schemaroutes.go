@@ -1,0 +1,3 @@
+package api
+
+func (a *API) schemaRoutes() []Route { return nil }
