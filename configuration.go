@@ -7,11 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
-	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/store"
 )
@@ -42,20 +40,6 @@ func (in *Installation) importer() (*blueprint.Importer, error) {
 		c.Instances = blueprint.Folder(in.files.FS(), blueprint.Defaults())
 	}
 	return blueprint.New(c), nil
-}
-
-// recordChanges makes an audit event of each configuration object that a write
-// changed.
-func (in *Installation) recordChanges(ctx context.Context, tx store.Tx, meta catalog.Meta, changes []catalog.Change) error {
-	actions := map[catalog.Op]event.Action{catalog.Created: event.ModelCreated, catalog.Changed: event.ModelUpdated, catalog.Deleted: event.ModelDeleted}
-	for _, ch := range changes {
-		app, model, _ := strings.Cut(in.catalog.Model(ch.Kind, ch.Type), ".")
-		m := event.Model{App: app, Model: model, PK: ch.ID.String(), Name: ch.Name}
-		if err := in.events.RecordModel(ctx, tx, actions[ch.Op], m, event.By{User: meta.Person, HTTP: meta.HTTP, Brand: meta.Brand}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // installDefaults applies the default blueprints once, in the life of the

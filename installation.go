@@ -123,7 +123,7 @@ func (in *Installation) open(ctx context.Context) error {
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: keys.Box("device cookie")})
 	policies := in.policyTypes()
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: policies,
-		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: in.recordChanges, Logger: in.log, Now: in.now})
+		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {
 		return err
 	}

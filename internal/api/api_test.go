@@ -21,6 +21,7 @@ import (
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/policies"
@@ -84,7 +85,9 @@ func newAPI(t *testing.T, db store.DB, r Runner) *API {
 	people := directory.New(directory.Config{DB: db, Hasher: hasher, AppPasswords: tokens})
 	stageTypes := stages.All(stages.Env{Users: people, Accounts: people, Sealer: keys.Box("device")})
 	policyTypes := policies.All(expression.NewCompiler(expression.Env{}))
-	c, err := catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stageTypes, Policies: policyTypes, Seal: keys.Box("catalog"), Exists: people.Exists, Logger: log})
+	var c *catalog.Catalog
+	c, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stageTypes, Policies: policyTypes, Seal: keys.Box("catalog"), Exists: people.Exists, Logger: log,
+		Record: resource.RecordChanges(&event.Recorder{}, func() *catalog.Catalog { return c })})
 	if err != nil {
 		t.Fatal(err)
 	}

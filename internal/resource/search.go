@@ -12,21 +12,27 @@ import (
 // What the two databases have no common words for: text search and JSON
 // containment.
 
-// searchUsers looks for a term in names, addresses and uuids. Both databases
-// have an index of all parts of three characters; shorter terms read all rows.
-func searchUsers(s *statement, term string) {
-	term = directory.Key(term)
-	if s.dialect == store.Postgres {
-		s.where("u.search_text like ?", "%"+escapeLike(term)+"%")
-		return
+// searchUsers looks for terms in names, addresses and uuids. Both databases have
+// an index of all parts of three characters; shorter terms read all rows.
+func searchUsers(s *statement, terms []string) {
+	var indexed []string
+	for _, term := range terms {
+		key := directory.Key(term)
+		switch {
+		case s.dialect == store.Postgres:
+			s.where("u.search_text like ?", "%"+escapeLike(key)+"%")
+			continue
+		case utf8.RuneCountInString(key) >= 3:
+			indexed = append(indexed, "search_text like "+s.args.Add("%"+key+"%"))
+		}
+		// In the index % and _ stand for anything, so it finds too much at
+		// most: a pattern with an escape character would not use it.
+		if utf8.RuneCountInString(key) < 3 || strings.ContainsAny(key, "%_") {
+			s.where("instr(u.search_text, ?) > 0", key)
+		}
 	}
-	if utf8.RuneCountInString(term) >= 3 {
-		// Here % and _ stand for anything, so this finds too much at most: a
-		// pattern with an escape character would not use the index.
-		s.where("u.id in (select rowid from users_search where search_text like ?)", "%"+term+"%")
-	}
-	if strings.ContainsAny(term, "%_") || utf8.RuneCountInString(term) < 3 {
-		s.where("instr(u.search_text, ?) > 0", term)
+	if len(indexed) > 0 {
+		s.terms = append(s.terms, "u.id in (select rowid from users_search where "+strings.Join(indexed, " and ")+")")
 	}
 }
 

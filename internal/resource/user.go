@@ -142,11 +142,11 @@ func usersTable() *table[identity.User] {
 			"name":       equals("u.name"), "uuid": equals("u.uuid"), "is_active": equals("u.is_active"), "path": equals("u.path"), "type": oneOf("u.type"),
 			"path_startswith": startsWith("u.path"),
 			"is_superuser": func(s *statement, want any) {
-				sql := `exists (select 1 from group_members gm where gm.user_id = u.id and gm.group_id in (` + superGroups + `))`
+				in := "in"
 				if want != true {
-					sql = "not " + sql
+					in = "not in"
 				}
-				s.where(sql)
+				s.where("u.id " + in + " (select gm.user_id from group_members gm where gm.group_id in (" + superGroups + "))")
 			},
 			"groups_by_name": func(s *statement, want any) {
 				s.terms = append(s.terms, "u.id in (select gm.user_id from group_members gm join groups g on g.id = gm.group_id where g.name in "+s.in(want.([]any))+")")
