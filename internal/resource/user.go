@@ -138,7 +138,7 @@ func usersTable() *table[identity.User] {
 			"email": func(s *statement, want any) {
 				s.where("u.email_key = ? and u.email = ?", directory.Key(want.(string)), want)
 			},
-			"attributes": func(s *statement, want any) { containsAttributes(s, "u.attributes", want.(string)) },
+			"attributes": func(s *statement, want any) { containsAttributes(s, "u.attributes", want.(map[string]any)) },
 			"name":       equals("u.name"), "uuid": equals("u.uuid"), "is_active": equals("u.is_active"), "path": equals("u.path"), "type": oneOf("u.type"),
 			"path_startswith": startsWith("u.path"),
 			"is_superuser": func(s *statement, want any) {
@@ -176,7 +176,7 @@ const superGroups = `with recursive supers (id) as (
 	select id from supers`
 
 func userFilters() []Filter {
-	out := []Filter{{Name: "attributes"}, {Name: "email"}, {Name: "groups_by_name", Many: true}, {Name: "groups_by_pk", Format: "uuid", Many: true},
+	out := []Filter{{Name: "attributes", Object: true}, {Name: "email"}, {Name: "groups_by_name", Many: true}, {Name: "groups_by_pk", Format: "uuid", Many: true},
 		{Name: "is_active", Type: "boolean"}, {Name: "is_superuser", Type: "boolean"}, {Name: "last_login__isnull", Type: "boolean"}, {Name: "name"},
 		{Name: "path"}, {Name: "path_startswith"}, {Name: "roles_by_name", Many: true}, {Name: "roles_by_pk", Format: "uuid", Many: true},
 		{Name: "type", Enum: identity.UserType("").Choices(), Many: true}, {Name: "username"}, {Name: "uuid", Format: "uuid"}}
