@@ -69,8 +69,9 @@ func serve(t *testing.T, r *runner, change func(*API)) http.Handler {
 	return mux
 }
 
-// newAPI returns the API over a database, with all stage and policy types.
-func newAPI(t *testing.T, db store.DB, r Runner) *API {
+// newAPI returns the API over a database, with all stage and policy types and
+// those of the test.
+func newAPI(t *testing.T, db store.DB, r Runner, more ...flow.StageType) *API {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	keys, err := seal.NewKeys(make([]byte, 32))
@@ -83,7 +84,7 @@ func newAPI(t *testing.T, db store.DB, r Runner) *API {
 	}
 	tokens, a := token.New(db, keys.Box("token"), nil), access.New(db, resource.Owners())
 	people := directory.New(directory.Config{DB: db, Hasher: hasher, AppPasswords: tokens})
-	stageTypes := stages.All(stages.Env{Users: people, Accounts: people, Sealer: keys.Box("device")})
+	stageTypes := append(stages.All(stages.Env{Users: people, Accounts: people, Sealer: keys.Box("device")}), more...)
 	policyTypes := policies.All(expression.NewCompiler(expression.Env{}))
 	var c *catalog.Catalog
 	c, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stageTypes, Policies: policyTypes, Seal: keys.Box("catalog"), Exists: people.Exists, Logger: log,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/store"
@@ -26,9 +27,9 @@ type node struct {
 	mux *http.ServeMux
 }
 
-func newNode(t *testing.T, db store.DB) *node {
-	n := &node{t: t, run: &runner{}, mux: http.NewServeMux()}
-	n.api = newAPI(t, db, n.run)
+func newNode(t *testing.T, db store.DB, more ...flow.StageType) *node {
+	n := &node{t: t, run: &runner{result: dummy()}, mux: http.NewServeMux()}
+	n.api = newAPI(t, db, n.run, more...)
 	n.api.Mount(n.mux)
 	n.as(n.user("root", true))
 	return n
@@ -432,13 +433,13 @@ func TestUsedByTellsWhatWouldHappen(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		n := newNode(t, db)
 		text := func(a answered, name string) string { s, _ := a.body[name].(string); return s }
-		flow := n.must(201, "POST", "flows/instances/", newFlow("one"))
-		stage := n.must(201, "POST", "stages/password/", `{"name": "pw", "backends": ["authentik.core.auth.InbuiltBackend"], "configure_flow": "`+text(flow, "pk")+`"}`)
+		login := n.must(201, "POST", "flows/instances/", newFlow("one"))
+		stage := n.must(201, "POST", "stages/password/", `{"name": "pw", "backends": ["authentik.core.auth.InbuiltBackend"], "configure_flow": "`+text(login, "pk")+`"}`)
 		n.must(201, "POST", "stages/identification/", `{"name": "who", "user_fields": ["email"], "password_stage": "`+text(stage, "pk")+`"}`)
-		n.must(201, "POST", "flows/bindings/", fmt.Sprintf(`{"target": %q, "stage": %q, "order": 0}`, flow.body["pk"], stage.body["pk"]))
+		n.must(201, "POST", "flows/bindings/", fmt.Sprintf(`{"target": %q, "stage": %q, "order": 0}`, login.body["pk"], stage.body["pk"]))
 		n.must(201, "POST", "stages/authenticator/validate/", `{"name": "mfa", "not_configured_action": "configure", "configuration_stages": ["`+text(stage, "pk")+`"]}`)
 		group := n.must(201, "POST", "core/groups/", `{"name": "g"}`)
-		n.must(201, "POST", "policies/bindings/", fmt.Sprintf(`{"target": %q, "group": %q, "order": 0}`, flow.body["pk"], group.body["pk"]))
+		n.must(201, "POST", "policies/bindings/", fmt.Sprintf(`{"target": %q, "group": %q, "order": 0}`, login.body["pk"], group.body["pk"]))
 		uses := func(path string) []string {
 			var list []map[string]string
 			if err := json.Unmarshal([]byte(n.must(200, "GET", path+"used_by/", "").text), &list); err != nil {
