@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -87,6 +88,19 @@ func TestPeopleAreFoundAlikeOnBothDatabases(t *testing.T) {
 			if !slices.Equal(got, row.want) {
 				t.Errorf("%s finds %v, want %v", row.query, got, row.want)
 			}
+		}
+		// The index follows changes and deletions.
+		ada := n.must(200, "GET", "core/users/?search=lovelace", "").results()[0]
+		one := fmt.Sprintf("core/users/%v/", ada["pk"])
+		n.must(200, "PATCH", one, `{"name": "Adele Blanc"}`)
+		for query, want := range map[string]int{"lovelace": 0, "blanc": 1} {
+			if got := len(n.must(200, "GET", "core/users/?search="+query, "").results()); got != want {
+				t.Errorf("after a change %q finds %d people, want %d", query, got, want)
+			}
+		}
+		n.must(204, "DELETE", one, "")
+		if got := len(n.must(200, "GET", "core/users/?search=blanc", "").results()); got != 0 {
+			t.Errorf("after the deletion %d people are found", got)
 		}
 	})
 }
