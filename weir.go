@@ -92,7 +92,7 @@ func (s *Server) assemble() error {
 		ObserveStage: s.metrics.ObserveStage, ObservePlan: s.metrics.ObservePlan,
 	})
 	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Repeated: s.metrics.Repeats.Inc, Now: s.now})
-	visits := &visits{runner: runner, sessions: s.sessions}
+	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog}
 	origin := ""
 	if s.config.BaseURL != nil {
 		origin = s.config.BaseURL.Scheme + "://" + s.config.BaseURL.Host
