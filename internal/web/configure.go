@@ -14,13 +14,7 @@ import (
 // such as a new password, and leads to its page. A link in a mail may lead here
 // too: starting a flow changes nothing beyond the plan.
 func (s *Site) configure(w http.ResponseWriter, r *http.Request) {
-	person, err := s.Visits.Person(w, r)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	if !person.Saved() {
-		s.askSignIn(w, pageAddress(r))
+	if s.mustSignIn(w, r) == nil {
 		return
 	}
 	stage, err := uuid.Parse(r.PathValue("stage"))
