@@ -9,14 +9,18 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/blueprint"
+	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/resource"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -238,3 +242,64 @@ entries:
 		t.Errorf("a policy that cannot be read: %v", err)
 	}
 }
+
+// checks is the configuration of a stage that consists of other objects, as
+// prompt stages do.
+type checks struct {
+	Policies []uuid.UUID `json:"validation_policies" field:"ref=policy"`
+	Piece    *uuid.UUID  `json:"piece" field:"null,ref=application"`
+	Flow     *uuid.UUID  `json:"configure_flow" field:"null,ref=flow"`
+	Stage    *uuid.UUID  `json:"other" field:"null,ref=stage"`
+	Secret   string      `json:"secret" field:"blank,secret"`
+	Set      string      `json:"some_set" field:"blank"`
+}
+
+func TestAnExportHoldsWhatStagesConsistOf(t *testing.T) {
+	in := empty(t, settings(t))
+	in.stageTypes = append(in.stageTypes, flow.NewStageType(flow.StageType{Name: "checks", Path: "checks", Model: "authentik_stages_checks.checksstage", Label: "Checks Stage"},
+		func() checks { return checks{} }, func(checks) flow.Effects { return flow.Effects{} },
+		func(string, checks) flow.Stage { return flow.Plain(nil) }))
+	var err error
+	in.catalog, err = catalog.Open(t.Context(), catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Seal: plainSealer{}, Exists: in.people.Exists})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.kinds = resource.New(resource.Config{Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Tokens: in.tokens, Access: in.access})
+	in.imports(t, []byte(`version: 1
+entries:
+- {model: authentik_flows.flow, id: mentioned, identifiers: {slug: mentioned}, attrs: {name: x, title: x, designation: authentication}}
+- {model: authentik_flows.flow, id: flow, identifiers: {slug: parts}, attrs: {name: x, title: x, designation: authentication}}
+- {model: authentik_stages_dummy.dummystage, id: loose, identifiers: {name: loose}}
+- {model: authentik_policies_dummy.dummypolicy, id: p, identifiers: {name: p}}
+- {model: authentik_core.application, id: app, identifiers: {slug: app}, attrs: {name: App}}
+- model: authentik_stages_checks.checksstage
+  id: stage
+  identifiers: {name: stage}
+  attrs: {validation_policies: [!KeyOf p], piece: !KeyOf app, configure_flow: !KeyOf mentioned, other: !KeyOf loose, secret: hush, some_set: x}
+- {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf flow, stage: !KeyOf stage, order: 0}}
+`))
+	text := string(in.exports(t, "parts"))
+	var models []string
+	for _, m := range regexp.MustCompile(`(?m)^  model: (.*)$`).FindAllStringSubmatch(text, -1) {
+		models = append(models, m[1])
+	}
+	want := []string{"authentik_flows.flow", "authentik_core.application", "authentik_policies_dummy.dummypolicy", "authentik_stages_checks.checksstage",
+		"authentik_flows.flowstagebinding"}
+	if diff := cmp.Diff(want, models); diff != "" {
+		t.Errorf("models (-want +got):\n%s", diff)
+	}
+	for _, never := range []string{"hush", "secret", "some_set"} {
+		if strings.Contains(text, never) {
+			t.Errorf("%q is in\n%s", never, text)
+		}
+	}
+	if report := in.imports(t, []byte(text)); report.Changed() {
+		t.Errorf("importing it changes %v", report.Changes)
+	}
+}
+
+// plainSealer seals nothing; what is exported must not depend on it.
+type plainSealer struct{}
+
+func (plainSealer) Seal(plain []byte, _ string) []byte           { return plain }
+func (plainSealer) Open(sealed []byte, _ string) ([]byte, error) { return sealed, nil }
