@@ -254,7 +254,7 @@ type checks struct {
 	Set      string      `json:"some_set" field:"blank"`
 }
 
-func TestAnExportHoldsWhatStagesConsistOf(t *testing.T) {
+func TestRule45AnExportHoldsWhatStagesConsistOfWithoutSecrets(t *testing.T) {
 	in := empty(t, settings(t))
 	in.stageTypes = append(in.stageTypes, flow.NewStageType(flow.StageType{Name: "checks", Path: "checks", Model: "authentik_stages_checks.checksstage", Label: "Checks Stage"},
 		func() checks { return checks{} }, func(checks) flow.Effects { return flow.Effects{} },
