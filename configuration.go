@@ -89,6 +89,17 @@ func (in *Installation) Apply(ctx context.Context, paths []string, dryRun bool) 
 	return importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, By: catalog.Meta{Actor: "weir apply", Source: "command"}})
 }
 
+// Export returns a flow as a blueprint, with all that belongs to it. The error
+// wraps flow.ErrNoFlow when no flow has the slug.
+func (in *Installation) Export(ctx context.Context, slug string) ([]byte, error) {
+	v := resource.View{Config: in.catalog.Snapshot(), DB: in.db, Dialect: in.db.Dialect()}
+	return in.exporter().Flow(ctx, v, slug)
+}
+
+func (in *Installation) exporter() *blueprint.Exporter {
+	return &blueprint.Exporter{Catalog: in.catalog, Registry: in.kinds, Now: in.now}
+}
+
 // readBlueprint reads one byte more than a blueprint may have, so that loading
 // it says what is wrong.
 func readBlueprint(path string) (data []byte, err error) {

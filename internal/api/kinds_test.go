@@ -19,16 +19,16 @@ import (
 	"github.com/weir-id/weir/internal/store/storetest"
 )
 
-// node is the API on one node, called by one person after another.
-type node struct {
+// peer is the API on one node, called by one person after another.
+type peer struct {
 	t   *testing.T
 	api *API
 	run *runner
 	mux *http.ServeMux
 }
 
-func newNode(t *testing.T, db store.DB, more ...flow.StageType) *node {
-	n := &node{t: t, run: &runner{result: dummy()}, mux: http.NewServeMux()}
+func newPeer(t *testing.T, db store.DB, more ...flow.StageType) *peer {
+	n := &peer{t: t, run: &runner{result: dummy()}, mux: http.NewServeMux()}
 	n.api = newAPI(t, db, n.run, more...)
 	n.api.Mount(n.mux)
 	n.as(n.user("root", true))
@@ -36,11 +36,11 @@ func newNode(t *testing.T, db store.DB, more ...flow.StageType) *node {
 }
 
 // as lets a person make the calls that follow.
-func (n *node) as(p *identity.Person) { n.run.user = p }
+func (n *peer) as(p *identity.Person) { n.run.user = p }
 
 // user stores a person, a superuser by a group of their own or with these
 // permissions for everything.
-func (n *node) user(name string, super bool, permissions ...string) *identity.Person {
+func (n *peer) user(name string, super bool, permissions ...string) *identity.Person {
 	n.t.Helper()
 	id, group := int64(0), uuid.New()
 	n.tx(func(ctx context.Context, tx store.Tx) error {
@@ -70,7 +70,7 @@ func (n *node) user(name string, super bool, permissions ...string) *identity.Pe
 }
 
 // grant gives a person permissions, for one object if its kind and id are given.
-func (n *node) grant(p *identity.Person, kind, id string, permissions ...string) {
+func (n *peer) grant(p *identity.Person, kind, id string, permissions ...string) {
 	n.t.Helper()
 	if len(permissions) == 0 {
 		return
@@ -89,7 +89,7 @@ func (n *node) grant(p *identity.Person, kind, id string, permissions ...string)
 	})
 }
 
-func (n *node) tx(fn func(ctx context.Context, tx store.Tx) error) {
+func (n *peer) tx(fn func(ctx context.Context, tx store.Tx) error) {
 	n.t.Helper()
 	if err := n.api.DB.Write(n.t.Context(), fn); err != nil {
 		n.t.Fatal(err)
@@ -103,7 +103,7 @@ type answered struct {
 	body   map[string]any
 }
 
-func (n *node) call(method, path, body string, header ...string) answered {
+func (n *peer) call(method, path, body string, header ...string) answered {
 	n.t.Helper()
 	r := httptest.NewRequest(method, prefix+path, strings.NewReader(body))
 	if body != "" {
@@ -120,7 +120,7 @@ func (n *node) call(method, path, body string, header ...string) answered {
 }
 
 // must makes a call that has to answer with the status.
-func (n *node) must(status int, method, path, body string, header ...string) answered {
+func (n *peer) must(status int, method, path, body string, header ...string) answered {
 	n.t.Helper()
 	a := n.call(method, path, body, header...)
 	if a.status != status {
@@ -150,7 +150,7 @@ func (a answered) results() []map[string]any {
 
 func TestListsArePaged(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
-		n := newNode(t, db)
+		n := newPeer(t, db)
 		for i := range 45 {
 			n.must(201, "POST", "stages/dummy/", fmt.Sprintf(`{"name": "stage %02d", "throw_error": %t}`, i, i%10 == 0))
 			n.must(201, "POST", "core/groups/", fmt.Sprintf(`{"name": "group %02d", "is_superuser": %t}`, i, i%10 == 0))
@@ -223,7 +223,7 @@ func newFlow(slug string) string {
 }
 
 func TestWhatAWriteNeeds(t *testing.T) {
-	n := newNode(t, storetest.SQLite(t))
+	n := newPeer(t, storetest.SQLite(t))
 	made := n.must(201, "POST", "flows/instances/", newFlow("one"))
 	stage := n.must(201, "POST", "stages/dummy/", `{"name": "s"}`)
 	bind := func(flags string) string {
@@ -293,7 +293,7 @@ func TestWhatAWriteNeeds(t *testing.T) {
 
 func TestEveryWriteLeavesARevisionAndAnEvent(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
-		n := newNode(t, db)
+		n := newPeer(t, db)
 		count := func(sql string) (k int) {
 			if err := db.QueryRow(t.Context(), sql).Scan(&k); err != nil {
 				t.Fatal(err)
@@ -330,7 +330,7 @@ func TestEveryWriteLeavesARevisionAndAnEvent(t *testing.T) {
 }
 
 func TestIfMatchKeepsOthersChanges(t *testing.T) {
-	n := newNode(t, storetest.SQLite(t))
+	n := newPeer(t, storetest.SQLite(t))
 	n.must(201, "POST", "flows/instances/", newFlow("one"))
 	user := n.must(201, "POST", "core/users/", `{"username": "ada", "name": ""}`)
 	for _, path := range []string{"flows/instances/one/", fmt.Sprintf("core/users/%v/", user.body["pk"])} {
@@ -353,7 +353,7 @@ func TestIfMatchKeepsOthersChanges(t *testing.T) {
 
 func TestNodesReadEachOthersWrites(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
-		a, b := newNode(t, db), &node{t: t, run: &runner{}, mux: http.NewServeMux()}
+		a, b := newPeer(t, db), &peer{t: t, run: &runner{}, mux: http.NewServeMux()}
 		b.api = newAPI(t, db, b.run)
 		b.api.Mount(b.mux)
 		b.as(a.run.user)
@@ -374,7 +374,7 @@ func TestNodesReadEachOthersWrites(t *testing.T) {
 
 func TestWhoMayDoWhat(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
-		n := newNode(t, db)
+		n := newPeer(t, db)
 		pk := func(a answered) string { return fmt.Sprint(a.body["pk"]) }
 		one := pk(n.must(201, "POST", "flows/instances/", newFlow("one")))
 		n.must(201, "POST", "flows/instances/", newFlow("two"))
@@ -431,7 +431,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 
 func TestUsedByTellsWhatWouldHappen(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
-		n := newNode(t, db)
+		n := newPeer(t, db)
 		text := func(a answered, name string) string { s, _ := a.body[name].(string); return s }
 		login := n.must(201, "POST", "flows/instances/", newFlow("one"))
 		stage := n.must(201, "POST", "stages/password/", `{"name": "pw", "backends": ["authentik.core.auth.InbuiltBackend"], "configure_flow": "`+text(login, "pk")+`"}`)
@@ -472,7 +472,7 @@ func TestUsedByTellsWhatWouldHappen(t *testing.T) {
 }
 
 func TestWhatWeirIsNotSaysSo(t *testing.T) {
-	n := newNode(t, storetest.SQLite(t))
+	n := newPeer(t, storetest.SQLite(t))
 	for path, want := range map[string]string{
 		"sources/oauth/": "Sources", "providers/oauth2/": "Providers", "outposts/instances/": "Outposts", "enterprise/license/": "enterprise",
 		"stages/source/": "source stage", "stages/endpoints/": "endpoints stage", "stages/authenticator/endpoint_gdtc/": "Google", "nonsense/": "nothing at this address",

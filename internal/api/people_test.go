@@ -15,7 +15,7 @@ import (
 // find the same people.
 func TestPeopleAreFoundAlikeOnBothDatabases(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
-		n := newNode(t, db)
+		n := newPeer(t, db)
 		for _, body := range []string{
 			`{"username": "ada", "name": "Ada Lovelace", "email": "ada@example.org", "attributes": {"city": "London", "age": 36, "tags": ["a", {"b": 1}], "nested": {"x": {"y": null}}}}`,
 			`{"username": "bob_100", "name": "Bób 100%", "email": "Bob@Example.org", "attributes": {"city": "Ulm", "age": 36.0, "ok": true, "quo\"te": "it's"}}`,

@@ -67,7 +67,7 @@ func TestRule47EveryRouteNamesItsPermission(t *testing.T) {
 // A stranger, and somebody signed in without any permission, get no further
 // than the guard.
 func TestRule47NoRouteAnswersWithoutItsPermission(t *testing.T) {
-	n := newNode(t, storetest.SQLite(t))
+	n := newPeer(t, storetest.SQLite(t))
 	nobody := n.user("nobody", false)
 	for _, r := range n.api.Routes() {
 		path := r.Path
@@ -111,7 +111,7 @@ func TestRule45SecretsAreWriteOnly(t *testing.T) {
 	secretive := flow.NewStageType(flow.StageType{Name: "secretive", Path: "secretive", Model: "authentik_stages_secretive.secretivestage", Label: "Secretive Stage"},
 		func() config { return config{} }, func(config) flow.Effects { return flow.Effects{} },
 		func(_ string, c config) flow.Stage { built = c.Key; return nil })
-	n := newNode(t, storetest.SQLite(t), secretive)
+	n := newPeer(t, storetest.SQLite(t), secretive)
 	made := n.must(201, "POST", "stages/secretive/", `{"name": "s", "private_key": "hush hush", "label": "x"}`)
 	one := fmt.Sprintf("stages/secretive/%v/", made.body["pk"])
 	changed := n.must(200, "PATCH", one, `{"label": "y"}`)
