@@ -43,7 +43,8 @@ type Role struct {
 	Name string
 }
 
-// Config is what the API needs. All fields are required but Problem and Now.
+// Config is what the API needs. All fields are required but BaseURL, Problem and
+// Now.
 type Config struct {
 	Runner  Runner
 	Catalog *catalog.Catalog
@@ -54,8 +55,13 @@ type Config struct {
 	Roles func(ctx context.Context, user int64) ([]Role, error)
 	// Avatar returns the address of the picture for a user name.
 	Avatar func(username string) string
+	// Passwords makes the stored form of passwords.
+	Passwords Passwords
 	// InstallID goes into the opaque ids of users.
 	InstallID string
+	// Version is that of the program; BaseURL is where people reach the site,
+	// empty where that is not configured.
+	Version, BaseURL string
 	// Problem writes a page for a person who typed an address of the API;
 	// nil answers everybody in JSON.
 	Problem func(w http.ResponseWriter, r *http.Request, status int)
