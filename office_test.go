@@ -135,6 +135,26 @@ func (o *office) clerk(name string, permissions ...string) (int64, string) {
 	return id, o.token(id)
 }
 
+// page fetches a page or an answer with headers, as text.
+func (o *office) page(path string, header http.Header) string {
+	o.t.Helper()
+	r, err := http.NewRequestWithContext(o.t.Context(), "GET", o.base+path, nil)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	r.Header = header
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var b strings.Builder
+	if err := res.Write(&b); err != nil {
+		o.t.Fatal(err)
+	}
+	return b.String()
+}
+
 // events are the actions of all events, in their order.
 func (o *office) events() string {
 	o.t.Helper()

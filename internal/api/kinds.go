@@ -97,6 +97,17 @@ func (c *call) paging(v *resource.View) (*resource.Query, error) {
 	return q, nil
 }
 
+// asked is what a list is read from and what of it is asked for. It has
+// answered when the query is nil.
+func (c *call) asked() (resource.View, *resource.Query, error) {
+	v, err := c.view()
+	if err != nil {
+		return v, nil, err
+	}
+	q, err := c.paging(&v)
+	return v, q, err
+}
+
 // listObjects answers with one page.
 func listObjects(c *call) error {
 	v, err := c.view()

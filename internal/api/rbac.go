@@ -81,11 +81,7 @@ func objectPermission(g resource.ObjectGrant) roleObjectPermission {
 
 // listObjectGrants answers with permissions on single objects.
 func listObjectGrants(c *call) error {
-	v, err := c.view()
-	if err != nil {
-		return err
-	}
-	q, err := c.paging(&v)
+	v, q, err := c.asked()
 	if err != nil || q == nil {
 		return err
 	}
@@ -145,11 +141,7 @@ type roleAssignedObjectPermissions struct {
 // listAssigned answers with the roles that may do something with a model, or
 // with one object of it.
 func listAssigned(c *call) error {
-	v, err := c.view()
-	if err != nil {
-		return err
-	}
-	q, err := c.paging(&v)
+	v, q, err := c.asked()
 	if err != nil || q == nil {
 		return err
 	}
