@@ -130,7 +130,7 @@ func (in *Installation) open(ctx context.Context) error {
 		return err
 	}
 	in.kinds = resource.New(resource.Config{Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
-		Tokens: in.tokens, Access: in.access, Events: in.events, Avatar: web.AvatarPath, InstallID: in.installID, Now: in.now})
+		Tokens: in.tokens, Access: in.access, Events: in.events, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Now: in.now})
 	return nil
 }
 
@@ -140,6 +140,36 @@ func (in *Installation) pages() []fs.FS {
 	for _, t := range in.stageTypes {
 		if t.Pages != nil {
 			out = append(out, t.Pages)
+		}
+	}
+	return out
+}
+
+// baseURL is where people reach the site; empty where that is not configured.
+func (in *Installation) baseURL() string {
+	if in.config.BaseURL == nil {
+		return ""
+	}
+	return in.config.BaseURL.String()
+}
+
+// avatar is the address of the picture for a user name, as the settings want
+// it.
+func (in *Installation) avatar(username string) string {
+	if !in.catalog.Snapshot().Settings().ShowsInitials() {
+		username = ""
+	}
+	return web.AvatarPath(username)
+}
+
+// footer are the links below the pages of brands that have none.
+func (in *Installation) footer() []web.Link {
+	links, _ := in.catalog.Snapshot().Settings().Footer() // was checked when it was stored
+	out := make([]web.Link, len(links))
+	for i, l := range links {
+		out[i].Text = l.Name
+		if l.Href != nil {
+			out[i].URL = *l.Href
 		}
 	}
 	return out

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/expression"
@@ -15,8 +16,16 @@ import (
 // policyTypes returns the policy types of this version.
 func (in *Installation) policyTypes() []policy.Type {
 	return policies.All(expression.NewCompiler(expression.Env{
-		Users: expressionPeople{in}, Policies: calledPolicies{in}, InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
+		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
 	}))
+}
+
+// storedSettings are the system settings for expressions.
+type storedSettings struct{ in *Installation }
+
+// Setting implements expression.Settings.
+func (s storedSettings) Setting(name string) (any, bool) {
+	return field.Get(s.in.catalog.Snapshot().Settings(), name)
 }
 
 // calledPolicies runs policies by name for expressions.

@@ -39,6 +39,7 @@ const catalogPoll = 10 * time.Second
 type Server struct {
 	*Installation
 	handler *server.Handler
+	api     *api.API
 	initial string
 
 	stop       context.CancelFunc
@@ -88,26 +89,24 @@ func (s *Server) start(ctx context.Context) error {
 func (s *Server) assemble() error {
 	executor := flow.NewExecutor(flow.Config{
 		Catalog: s.view, People: s.people, Store: s.sessions.Executions(), Counter: s.sessions, Engine: &policy.Engine{Now: s.now},
-		Now: s.now, Log: s.log.With("component", "flow"), Avatar: web.AvatarPath,
+		Now: s.now, Log: s.log.With("component", "flow"), Avatar: s.avatar,
 		ObserveStage: s.metrics.ObserveStage, ObservePlan: s.metrics.ObservePlan,
 	})
 	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Repeated: s.metrics.Repeats.Inc, Now: s.now})
 	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog}
-	origin := ""
-	if s.config.BaseURL != nil {
-		origin = s.config.BaseURL.Scheme + "://" + s.config.BaseURL.Host
-	}
-	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Brand: runner.Brand, Pages: s.pages(), Log: s.log.With("component", "web")})
+	origin := s.baseURL() // which has no path
+	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Brand: runner.Brand, Footer: s.footer, Pages: s.pages(),
+		Log: s.log.With("component", "web")})
 	if err != nil {
 		return fmt.Errorf("make pages: %w", err)
 	}
 	problem := func(w http.ResponseWriter, r *http.Request, status int) {
 		site.Problem(w, r, status, w.Header().Get("X-authentik-id"))
 	}
-	calls := api.New(api.Config{
-		Runner: runner, Start: runner.Start, Origin: origin, Person: s.people.Person,
-		Stages: s.stageTypes, Policies: s.policyList, Exporter: s.exporter(), Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Roles: s.rolesOf, Avatar: web.AvatarPath, InstallID: s.installID,
-		Problem: problem, Log: s.log.With("component", "api"), Now: s.now,
+	s.api = api.New(api.Config{
+		Runner: runner, Start: runner.Start, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
+		Exporter: s.exporter(), Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar, Passwords: s.people, InstallID: s.installID,
+		Version: Version, BaseURL: s.baseURL(), Problem: problem, Log: s.log.With("component", "api"), Now: s.now,
 	})
 	media, err := s.media()
 	if err != nil {
@@ -118,7 +117,7 @@ func (s *Server) assemble() error {
 		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, Log: s.log},
 		Outpost: func(ctx context.Context, key string) bool { _, ok := s.sessions.Outpost(ctx, key); return ok },
 		Scrape:  scrape(s.registry, runner),
-	}, calls.Mount, func(mux *http.ServeMux) { mux.Handle("GET /media/", media); mux.Handle("/", site) })
+	}, s.api.Mount, func(mux *http.ServeMux) { mux.Handle("GET /media/", media); mux.Handle("/", site) })
 	return err
 }
 

@@ -106,6 +106,22 @@ func (a *Access) granted(ctx context.Context, p *identity.Person, permission, ki
 	return n > 0, nil
 }
 
+// Held returns those of the permissions, by codename, that p has for all
+// objects.
+func (a *Access) Held(ctx context.Context, p *identity.Person, permissions ...string) ([]string, error) {
+	out := []string{}
+	for _, name := range permissions {
+		ok, err := a.MayGrantPermission(ctx, p, name, "", "")
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}
+
 // rolesOf is the condition that a grant g belongs to a role of the person or of
 // one of their groups.
 func rolesOf(ctx context.Context, p *identity.Person, args *store.Args) (string, error) {

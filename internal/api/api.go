@@ -46,15 +46,12 @@ type Role struct {
 	Name string
 }
 
-// Config is what the API needs. All fields are required but Origin, Problem and
+// Config is what the API needs. All fields are required but BaseURL, Problem and
 // Now.
 type Config struct {
 	Runner Runner
 	// Start begins a flow for the person of a request, as flowhttp.Runner does.
-	Start func(w http.ResponseWriter, r *http.Request, c flowhttp.Call) error
-	// Origin is the configured address of the site, scheme and host; empty
-	// where each request says it.
-	Origin  string
+	Start   func(w http.ResponseWriter, r *http.Request, c flowhttp.Call) error
 	Catalog *catalog.Catalog
 	DB      store.DB
 	Kinds   *resource.Registry
@@ -70,8 +67,13 @@ type Config struct {
 	Roles func(ctx context.Context, user int64) ([]Role, error)
 	// Avatar returns the address of the picture for a user name.
 	Avatar func(username string) string
+	// Passwords makes the stored form of passwords.
+	Passwords Passwords
 	// InstallID goes into the opaque ids of users.
 	InstallID string
+	// Version is that of the program; BaseURL is where people reach the site,
+	// empty where that is not configured.
+	Version, BaseURL string
 	// Problem writes a page for a person who typed an address of the API;
 	// nil answers everybody in JSON.
 	Problem func(w http.ResponseWriter, r *http.Request, status int)

@@ -269,9 +269,10 @@ func TestMe(t *testing.T) {
 	one := map[string]any{
 		"pk": 7.0, "username": "ada", "name": "Ada", "email": "ada@example.org", "avatar": "/avatar/x.svg", "uid": u.UID("install"),
 		"type": "internal", "is_active": true, "is_superuser": true, "is_current": true,
-		"groups":   []any{map[string]any{"name": "staff", "pk": group.ID.String()}},
-		"roles":    []any{map[string]any{"name": "reader", "pk": group.ID.String()}},
-		"settings": map[string]any{"a": 2.0, "theme": map[string]any{"base": "dark", "dense": true}}, "system_permissions": []any{},
+		"groups":             []any{map[string]any{"name": "staff", "pk": group.ID.String()}},
+		"roles":              []any{map[string]any{"name": "reader", "pk": group.ID.String()}},
+		"settings":           map[string]any{"a": 2.0, "theme": map[string]any{"base": "dark", "dense": true}},
+		"system_permissions": []any{"access_admin_interface", "view_system_info", "view_system_settings", "edit_system_settings"},
 	}
 	if diff := cmp.Diff(map[string]any{"user": one, "users": []any{one}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -101,8 +101,8 @@ func executeFlow(c *call) error {
 // configured the request says what the site is called (rule 21); that answer
 // goes to nobody else.
 func (c *call) absolute(path string) string {
-	if c.api.Origin != "" {
-		return c.api.Origin + path
+	if c.api.BaseURL != "" {
+		return c.api.BaseURL + path
 	}
 	info := request.From(c.ctx)
 	scheme := "http"

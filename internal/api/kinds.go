@@ -60,19 +60,29 @@ const maxPage = 1_000_000_000
 // query reads paging, ordering, search and filters. It has answered when it
 // returns nil.
 func (c *call) query(v *resource.View) (*resource.Query, error) {
+	q, err := c.paging(v)
+	if err != nil || q == nil {
+		return nil, err
+	}
+	values := c.r.URL.Query()
+	filters, errs := c.kind.ParseFilters(values)
+	include, more := c.kind.ParseIncludes(values)
+	if errs = errs.Merge(more); errs != nil {
+		return nil, errs
+	}
+	q.Filters, v.Include = filters, include
+	return q, nil
+}
+
+// paging reads paging, ordering and search. It has answered when it returns
+// nil.
+func (c *call) paging(v *resource.View) (*resource.Query, error) {
 	values := c.r.URL.Query()
 	settings := v.Config.Settings()
 	q := &resource.Query{Page: 1, Size: int(settings.DefaultPageSize), Order: resource.ParseOrder(values.Get("ordering")),
 		Terms: resource.Terms(values.Get("search")), Scope: c.scope}
 	if n, err := strconv.Atoi(values.Get("page_size")); err == nil && n > 0 {
 		q.Size = min(n, int(settings.MaxPageSize))
-	}
-	var errs, more field.Errors
-	if q.Filters, errs = c.kind.ParseFilters(values); true {
-		v.Include, more = c.kind.ParseIncludes(values)
-	}
-	if errs = errs.Merge(more); errs != nil {
-		return nil, errs
 	}
 	if s := values.Get("page"); s != "" && s != "last" {
 		n, err := strconv.Atoi(s)
@@ -85,6 +95,17 @@ func (c *call) query(v *resource.View) (*resource.Query, error) {
 		q.Page = math.MaxInt32
 	}
 	return q, nil
+}
+
+// asked is what a list is read from and what of it is asked for. It has
+// answered when the query is nil.
+func (c *call) asked() (resource.View, *resource.Query, error) {
+	v, err := c.view()
+	if err != nil {
+		return v, nil, err
+	}
+	q, err := c.paging(&v)
+	return v, q, err
 }
 
 // listObjects answers with one page.
@@ -106,11 +127,33 @@ func listObjects(c *call) error {
 
 // page writes a page of a list that was read with q; again reads another one.
 func (c *call) page(v resource.View, q *resource.Query, refs []*resource.Ref, total int, again func() ([]*resource.Ref, int, error)) error {
+	read := false
+	return c.pages(q, func() (results any, here, all int, err error) {
+		if read {
+			if refs, total, err = again(); err != nil {
+				return nil, 0, 0, err
+			}
+		}
+		read = true
+		objects := []map[string]any{}
+		if len(refs) > 0 {
+			objects, err = c.kind.Read(c.ctx, v, refs...)
+		}
+		return objects, len(refs), total, err
+	})
+}
+
+// pages writes a page of a list, which list reads as q says. Which page is the
+// last one is known only when one was read.
+func (c *call) pages(q *resource.Query, list func() (results any, here, total int, err error)) error {
+	results, here, total, err := list()
+	if err != nil {
+		return err
+	}
 	pages := max(1, (total+q.Size-1)/q.Size)
 	if q.Page == math.MaxInt32 {
 		q.Page = pages
-		var err error
-		if refs, total, err = again(); err != nil {
+		if results, here, total, err = list(); err != nil {
 			return err
 		}
 	}
@@ -118,14 +161,7 @@ func (c *call) page(v resource.View, q *resource.Query, refs []*resource.Ref, to
 		refuse(c.w, http.StatusNotFound, "There is no such page.")
 		return nil
 	}
-	results := []map[string]any{}
-	if len(refs) > 0 {
-		var err error
-		if results, err = c.kind.Read(c.ctx, v, refs...); err != nil {
-			return err
-		}
-	}
-	return c.answer(http.StatusOK, newPage(q, total, len(refs), results))
+	return c.answer(http.StatusOK, newPage(q, total, here, results))
 }
 
 func newPage(q *resource.Query, total, here int, results any) page {

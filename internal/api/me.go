@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/resource"
 )
 
 // settingsAttribute is where users, groups and brands keep settings of the
@@ -40,6 +42,15 @@ type self struct {
 	SystemPermissions []string          `json:"system_permissions" field:"readonly"`
 }
 
+// systemPermissions are the codenames of the permissions about the installation.
+var systemPermissions = func() []string {
+	out := make([]string, len(resource.System.Verbs))
+	for i, v := range resource.System.Verbs {
+		out[i] = access.Permission(v, resource.System.Name())
+	}
+	return out
+}()
+
 // me answers who is calling. users lists everybody signed in in this browser:
 // one person, since a session never has two.
 func me(c *call) error {
@@ -56,12 +67,15 @@ func me(c *call) error {
 	if err != nil {
 		return err
 	}
+	held, err := a.Access.Held(ctx, p, systemPermissions...)
+	if err != nil {
+		return err
+	}
 	me := self{
 		PK: p.ID, Username: p.Username, Name: p.Name, Email: p.Email, Avatar: a.Avatar(p.Username), UID: p.UID(a.InstallID),
 		Type: p.Type, IsActive: p.Active, IsSuperuser: super, IsCurrent: p.ID == v.Session.UserID,
 		Groups: []named{}, Roles: []named{}, Settings: map[string]any{},
-		// No permission here is one of the system as a whole.
-		SystemPermissions: []string{},
+		SystemPermissions: held,
 	}
 	merge(me.Settings, v.Brand.Attributes[settingsAttribute])
 	for _, g := range groups {

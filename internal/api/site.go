@@ -19,7 +19,7 @@ type currentBrand struct {
 	FaviconThemed      *flow.ThemedURLs `json:"branding_favicon_themed_urls"`
 	CustomCSS          string           `json:"branding_custom_css"`
 	MapTiles           string           `json:"branding_map_tiles"`
-	FooterLinks        []struct{}       `json:"ui_footer_links"`
+	FooterLinks        []footerLink     `json:"ui_footer_links"`
 	Theme              string           `json:"ui_theme"`
 	DefaultLocale      string           `json:"default_locale"`
 	Flags              brandFlags       `json:"flags"`
@@ -32,6 +32,12 @@ type currentBrand struct {
 	FlowLockdown       string           `json:"flow_lockdown,omitempty"`
 	FlowUserSwitch     string           `json:"flow_user_switch,omitempty"`
 	FlowRequest        string           `json:"flow_request,omitempty"`
+}
+
+// footerLink is a link below every page; Href is null for mere text.
+type footerLink struct {
+	Href *string `json:"href" field:"readonly,null"`
+	Name string  `json:"name" field:"readonly"`
 }
 
 // brandFlags are features of the authentik web client that other tabs take
@@ -66,9 +72,15 @@ func brand(c *call) error {
 		}
 		return f.Slug
 	}
+	settings := catalog.Settings()
+	links := []footerLink{}
+	footer, _ := settings.Footer() // was checked when it was stored
+	for _, l := range footer {
+		links = append(links, footerLink{l.Href, l.Name})
+	}
 	return c.answer(http.StatusOK, currentBrand{
 		MatchedDomain: b.Domain, Title: b.Title, Logo: b.Logo, Favicon: b.Favicon, CustomCSS: b.CustomCSS, MapTiles: b.MapTiles,
-		FooterLinks: []struct{}{}, Theme: "automatic",
+		FooterLinks: links, Theme: "automatic", Flags: brandFlags{settings.Flags.ContinuousLogin, settings.Flags.RefreshOthers},
 		FlowAuthentication: slug(b.Authentication), FlowInvalidation: slug(b.Invalidation), FlowRecovery: slug(b.Recovery),
 		FlowUnenrollment: slug(b.Unenrollment), FlowUserSettings: slug(b.UserSettings), FlowDeviceCode: slug(b.DeviceCode),
 		FlowLockdown: slug(b.Lockdown), FlowUserSwitch: slug(b.UserSwitch), FlowRequest: slug(b.Request),

@@ -70,9 +70,19 @@ func (k *Kind) App() string { app, _, _ := strings.Cut(k.Model, "."); return app
 // Name is the part of the model behind the dot.
 func (k *Kind) Name() string { _, name, _ := strings.Cut(k.Model, "."); return name }
 
-// AllVerbs are the permissions of the kind.
+// AllVerbs are the permissions of the kind: those that one of its calls, or an
+// import, asks for.
 func (k *Kind) AllVerbs() []access.Verb {
-	return append([]access.Verb{access.View, access.Add, access.Change, access.Delete}, k.Verbs...)
+	var out []access.Verb
+	for _, common := range []struct {
+		verb access.Verb
+		by   Calls
+	}{{access.View, List | Retrieve | UsedBy}, {access.Add, Create}, {access.Change, Change}, {access.Delete, Delete}} {
+		if k.Files || k.Has(common.by) {
+			out = append(out, common.verb)
+		}
+	}
+	return append(out, k.Verbs...)
 }
 
 // Writable returns the fields that the API accepts.

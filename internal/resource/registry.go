@@ -36,6 +36,9 @@ type Config struct {
 	Avatar func(username string) string
 	// InstallID goes into the opaque ids of users.
 	InstallID string
+	// BaseURL is where people reach the site; empty where that is not
+	// configured.
+	BaseURL string
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
@@ -45,6 +48,9 @@ type Registry struct {
 	kinds map[string]*Kind
 	bases map[string]*Kind
 	order []*Kind
+
+	permissions []*Permission
+	byCodename  map[string]*Permission
 
 	user    *user
 	group   *group
@@ -89,7 +95,7 @@ func New(c Config) *Registry {
 	r.add(applicationKind(c.Catalog))
 	r.add(brandKind(c.Catalog))
 	r.add(blueprintKind(c.Catalog))
-	r.add(settingsKind(c.Catalog))
+	r.add(settingsKind(c.Catalog, c.BaseURL))
 	r.add(&Kind{Objects: r.user, Model: userModel, Label: "User", Plural: "Users", Path: "core/users", Param: "id", Key: "pk", Schema: "User", Tag: "core",
 		Files: true, Verbs: []access.Verb{ResetPassword}, Filters: userFilters(), Includes: []Include{{"include_groups", true}, {"include_roles", true}}})
 	r.add(&Kind{Objects: r.group, Model: groupModel, Label: "Group", Plural: "Groups", Path: "core/groups", Param: "group_uuid", Key: "pk", Schema: "Group",
@@ -101,6 +107,8 @@ func New(c Config) *Registry {
 		Tag: "core", Files: true, AddOwn: true, Verbs: []access.Verb{ViewTokenKey, SetTokenKey}, Filters: tokenFilters()})
 	r.add(&Kind{Objects: r.session, Model: sessionModel, Label: "Authenticated Session", Plural: "Authenticated Sessions", Path: "core/authenticated_sessions",
 		Param: "uuid", Key: "uuid", Schema: "AuthenticatedSession", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: sessionFilters()})
+	r.add(permissionKind(r))
+	r.declarePermissions()
 	return r
 }
 

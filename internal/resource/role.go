@@ -335,7 +335,7 @@ func (r *Registry) SetRole(ctx context.Context, w *Write, ref *Ref, user int64, 
 // splitPermission returns the codename of "<app>.<codename>".
 func splitPermission(p string) (string, error) {
 	app, name, ok := strings.Cut(p, ".")
-	if !ok || !strings.HasPrefix(app, "authentik_") || !codename.MatchString(name) {
+	if !ok || app != "auth" && !strings.HasPrefix(app, "authentik_") || !codename.MatchString(name) {
 		return "", field.Errorf("permissions", field.CodeInvalid, "Write a permission as app and codename, such as authentik_flows.view_flow, not %q.", p)
 	}
 	return name, nil

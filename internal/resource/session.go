@@ -2,12 +2,14 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/useragent"
@@ -190,22 +192,29 @@ func (k *session) Delete(ctx context.Context, w *Write, ref *Ref) error {
 	return k.record(ctx, w, event.ModelDeleted, ref)
 }
 
-// EndSessions ends all sessions of the users and returns how many. Only those
-// in the scope end.
-func (r *Registry) EndSessions(ctx context.Context, w *Write, users []int64, q *Query) (int64, error) {
+// EndSessions ends the living sessions of the users, as far as they are in the
+// scope, and returns how many.
+func (r *Registry) EndSessions(ctx context.Context, w *Write, users []int64, scope access.Scope) (int, error) {
 	k := r.session
 	s := &statement{dialect: w.Store().Dialect()}
 	ids := make([]any, len(users))
 	for i, id := range users {
 		ids[i] = id
 	}
+	k.rows.always(s)
 	s.terms = append(s.terms, "s.user_id in "+s.in(ids))
-	k.rows.scope(s, q.Scope)
-	n, err := w.Store().Exec(ctx, "delete from sessions where uuid in (select s.uuid from sessions s"+s.condition()+")", s.args...)
+	k.rows.scope(s, scope)
+	ended, err := store.Select(ctx, w.Store(), k.rows.scan, "select "+k.rows.columns+" from "+k.rows.from+s.condition()+" order by s.uuid", s.args...)
 	if err != nil {
-		return 0, fmt.Errorf("end sessions: %w", err)
+		return 0, fmt.Errorf("find sessions to end: %w", err)
 	}
-	return n, nil
+	for i := range ended {
+		// One that has ended in the meantime is no fault.
+		if err := k.Delete(ctx, w, sessionRef(&ended[i])); err != nil && !errors.Is(err, ErrGone) {
+			return 0, err
+		}
+	}
+	return len(ended), nil
 }
 
 // Read implements Objects.

@@ -108,12 +108,20 @@ func blueprintKind(c *catalog.Catalog) *Kind {
 
 // settings are the system settings: one object that is always there, stored
 // once somebody changes it.
-type settings struct{ *object }
+type settings struct {
+	*object
+	// baseURL is the only address that can be stored.
+	baseURL string
+}
 
-func settingsKind(c *catalog.Catalog) *Kind {
-	o := &object{catalog: c, kind: catalog.KindSettings, model: "authentik_tenants.tenant"}
+// SettingsModel is the model of the system settings. The permissions to read
+// and to change them are those of System.
+const SettingsModel = "authentik_tenants.tenant"
+
+func settingsKind(c *catalog.Catalog, baseURL string) *Kind {
+	o := &object{catalog: c, kind: catalog.KindSettings, model: SettingsModel}
 	k := o.declare(Kind{Schema: "Settings", Tag: "admin"})
-	k.Objects, k.Files = settings{o}, false
+	k.Objects, k.Files = settings{o, baseURL}, false
 	return k
 }
 
@@ -133,8 +141,18 @@ func (k settings) Read(_ context.Context, v View, refs ...*Ref) ([]map[string]an
 // Update changes the settings, and stores them the first time.
 func (k settings) Update(ctx context.Context, w *Write, ref *Ref, data map[string]any, mode field.Mode) (changed, unknown []string, err error) {
 	if _, stored := w.Get(settingsID); stored {
-		return k.object.Update(ctx, w, ref, data, mode)
+		changed, unknown, err = k.object.Update(ctx, w, ref, data, mode)
+	} else {
+		changed, unknown, err = k.store(ctx, w, data, mode)
 	}
+	if err == nil {
+		err = k.checkBaseURL(w.Snapshot().Settings().BaseURL)
+	}
+	return changed, unknown, err
+}
+
+// store makes the one object out of the defaults and what is to change.
+func (k settings) store(ctx context.Context, w *Write, data map[string]any, mode field.Mode) (changed, unknown []string, err error) {
 	before := field.Encode(w.Snapshot().Settings(), field.Public)
 	whole := field.Encode(w.Snapshot().Settings(), field.Public)
 	for name, v := range data {
@@ -148,4 +166,17 @@ func (k settings) Update(ctx context.Context, w *Write, ref *Ref, data map[strin
 		return nil, unknown, err
 	}
 	return differing(before, field.Encode(w.Snapshot().Settings(), field.Public)), unknown, nil
+}
+
+// checkBaseURL refuses an address that links would not begin with: that one is
+// set where the program starts.
+func (k settings) checkBaseURL(stored string) error {
+	switch strings.TrimSuffix(stored, "/") {
+	case "", k.baseURL:
+		return nil
+	}
+	if k.baseURL == "" {
+		return field.Errorf("base_url", field.CodeInvalid, "Leave this empty and start the program with WEIR_BASE_URL.")
+	}
+	return field.Errorf("base_url", field.CodeInvalid, "Enter %s or nothing; start the program with another WEIR_BASE_URL to change it.", k.baseURL)
 }

@@ -496,9 +496,11 @@ func (k *user) UsedBy(ctx context.Context, v View, ref *Ref) ([]Use, error) {
 	return out, nil
 }
 
-// SetPassword gives a person a password for somebody else, and records it. hash
-// was made before the transaction began: hashing takes long.
-func (r *Registry) SetPassword(ctx context.Context, w *Write, ref *Ref, hash string) error {
+// SetPassword gives a person a password for somebody else, records it and ends
+// their sessions: whoever is signed in may be why the password is changed. hash
+// was made before the transaction began: hashing takes long. keep is the key of
+// the author's own session, which goes on.
+func (r *Registry) SetPassword(ctx context.Context, w *Write, ref *Ref, hash, keep string) error {
 	k := r.user
 	key, _ := ref.Key.(int64)
 	if err := k.mayActOn(ctx, w, key); err != nil {
@@ -510,6 +512,9 @@ func (r *Registry) SetPassword(ctx context.Context, w *Write, ref *Ref, hash str
 	}
 	if err := k.directory.SetPasswordHash(ctx, w.Store(), key, hash); err != nil {
 		return err
+	}
+	if _, err := w.Store().Exec(ctx, "delete from sessions where user_id = $1 and key <> $2", key, keep); err != nil {
+		return fmt.Errorf("end sessions of user %d: %w", key, err)
 	}
 	return k.events.Record(ctx, w.Store(), event.Event{Action: event.PasswordSet, App: "weir.core", User: identity.NewPerson(u, nil),
 		AuthenticatedAs: w.By.Person, HTTP: w.By.HTTP, Brand: w.By.Brand})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
 )
 
 // Settings hold for the whole installation, next to what the program was
@@ -71,7 +72,7 @@ const maxFooterLinks = 20
 // Validate refuses what would have no effect.
 func (s *Settings) Validate() field.Errors {
 	var errs field.Errors
-	modes := strings.FieldsFunc(s.Avatars, func(r rune) bool { return r == ',' || r == ' ' })
+	modes := s.modes()
 	if !slices.Contains(modes, "initials") && !slices.Contains(modes, "none") {
 		errs = errs.Add("avatars", field.Error{Code: field.CodeInvalid, String: "Name initials or none among the ways; Weir has no other."})
 	}
@@ -105,13 +106,40 @@ func (s *Settings) Footer() (links []FooterLink, problem string) {
 		if _, errs := field.Decode(&l, m, field.Create); errs != nil {
 			return nil, errs.Error()
 		}
-		if l.Href != nil {
-			u, err := url.Parse(*l.Href)
-			if err != nil || !slices.Contains([]string{"", "http", "https", "mailto"}, u.Scheme) {
-				return nil, "Give each href as a web address."
-			}
+		if l.Href != nil && !linkable(*l.Href) {
+			return nil, "Give each href as an address with http, https or mailto, or as a path of this site."
 		}
 		links = append(links, l)
 	}
 	return links, ""
+}
+
+// linkable tells whether a page may lead there.
+func linkable(href string) bool {
+	if _, ok := flow.SafeNext(href); ok {
+		return true
+	}
+	u, err := url.Parse(href)
+	if err != nil || u.User != nil {
+		return false
+	}
+	return u.Scheme == "mailto" && u.Opaque != "" || (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// ShowsInitials tells whether pictures of people show their initials: the first
+// of the ways that Weir knows counts.
+func (s *Settings) ShowsInitials() bool {
+	for _, mode := range s.modes() {
+		switch mode {
+		case "initials":
+			return true
+		case "none":
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Settings) modes() []string {
+	return strings.FieldsFunc(s.Avatars, func(r rune) bool { return r == ',' || r == ' ' })
 }

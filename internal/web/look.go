@@ -56,6 +56,13 @@ func newLook(b *flow.Brand) *Look {
 	return l
 }
 
+// with returns the look with other links in the footer.
+func (l *Look) with(links []Link) *Look {
+	other := *l
+	other.Links = links
+	return &other
+}
+
 // themed returns the addresses of a picture for both themes, the second one
 // empty when it is the same or when the brand forces one theme.
 func (l *Look) themed(name, fallback string) (light, dark string) {

@@ -68,6 +68,9 @@ type Config struct {
 	Visits Visits
 	// Brand returns the brand of the request's host; nil for the built-in one.
 	Brand func(r *http.Request) *flow.Brand
+	// Footer returns the links below the pages of brands that have none of
+	// their own; nil for none. A link without an address is mere text.
+	Footer func() []Link
 	// Pages are the templates of the stage types, StageType.Pages.
 	Pages []fs.FS
 	// Log receives what people are not told; slog.Default when nil.
@@ -207,6 +210,9 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, name str
 	brand := s.brand(r)
 	look := s.look(brand)
 	p.Brand = look
+	if len(look.Links) == 0 && s.Footer != nil {
+		p.Brand = look.with(s.Footer())
+	}
 	p.Assets = Assets{Stylesheet: look.stylesheet.path, Module: s.static.address("flow.js")}
 	if p.Layout == "" || !slices.Contains(p.Layout.Choices(), string(p.Layout)) {
 		p.Layout = flow.Stacked

@@ -1,0 +1,33 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/resource"
+)
+
+// peopleRoutes are the calls about people, groups, roles, tokens and sessions
+// that not every kind has.
+func (a *API) peopleRoutes() []Route {
+	user, group, role := a.Kinds.Model("authentik_core.user"), a.Kinds.Model("authentik_core.group"), a.Kinds.Model("authentik_rbac.role")
+	token, session := a.Kinds.Model("authentik_core.token"), a.Kinds.Model("authentik_core.authenticatedsession")
+	none := func(call string, body *Shape) Doc { return Doc{Call: call, Body: body, Status: http.StatusNoContent} }
+	account, accountOfRole := valueOf(userAccountRequest{}), valueOf(userAccountRequest{}).named("UserAccountSerializerForRoleRequest")
+	return []Route{
+		{http.MethodPost, "core/users/{id}/set_password/", onOne(user, resource.ResetPassword), none("create", valueOf(userPasswordSetRequest{})), setPassword},
+		{http.MethodPost, "core/users/{id}/set_password_hash/", onOne(user, resource.ResetPassword), none("create", valueOf(userPasswordHashSetRequest{})), setPasswordHash},
+		{http.MethodGet, "core/users/paths/", onAll(user, access.View), Doc{Call: "retrieve", Query: []resource.Filter{{Name: "search"}},
+			Answer: valueOf(userPath{})}, userPaths},
+		{http.MethodPost, "core/users/service_account/", onAll(user, access.Add), Doc{Call: "create", Body: valueOf(userServiceAccountRequest{}),
+			Answer: valueOf(userServiceAccountResponse{})}, createService},
+		{http.MethodPost, "core/groups/{group_uuid}/add_user/", onOne(group, resource.AddUserToGroup), none("create", account), member(true)},
+		{http.MethodPost, "core/groups/{group_uuid}/remove_user/", onOne(group, resource.RemoveUserFromGroup), none("create", account), member(false)},
+		{http.MethodPost, "rbac/roles/{uuid}/add_user/", onOne(role, access.Change), none("create", accountOfRole), holder(true)},
+		{http.MethodPost, "rbac/roles/{uuid}/remove_user/", onOne(role, access.Change), none("create", accountOfRole), holder(false)},
+		{http.MethodGet, "core/tokens/{identifier}/view_key/", onOne(token, resource.ViewTokenKey), Doc{Call: "retrieve", Answer: valueOf(tokenView{})}, viewKey},
+		{http.MethodPost, "core/tokens/{identifier}/set_key/", onOne(token, resource.SetTokenKey), none("create", valueOf(tokenSetKeyRequest{})), setKey},
+		{http.MethodDelete, "core/authenticated_sessions/bulk_delete/", onSome(session, access.Delete), Doc{Call: "destroy", Query: []resource.Filter{userPKs},
+			Answer: valueOf(bulkDeleteSessionResponse{})}, endSessions},
+	}
+}

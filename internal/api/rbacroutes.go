@@ -1,3 +1,0 @@
-package api
-
-func (a *API) rbacRoutes() []Route { return nil }

@@ -1,0 +1,141 @@
+package weir
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/weir-id/weir/internal/resource"
+)
+
+// keyRoute is the one address that exists to show a secret; it is recorded.
+const keyRoute = "core/tokens/{identifier}/view_key/"
+
+// otherParameters are parts of addresses that are no keys of the kind that the
+// guard asks about.
+var otherParameters = map[string]string{
+	"flows/executor/{flow_slug}/": "default-authentication-flow",
+}
+
+var parameter = regexp.MustCompile(`\{[^}]*\}`)
+
+// Whoever may read everything still reads no secret: every address is asked, as
+// superuser, about objects that have some.
+func TestRule45NoAddressShowsASecret(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		secrets := plantSecrets(o)
+		asked := 0
+		for _, r := range o.site.api.Routes() {
+			if r.Method != http.MethodGet || r.Path == keyRoute {
+				continue
+			}
+			paths := []string{r.Path}
+			switch {
+			case !strings.Contains(r.Path, "{"):
+			case otherParameters[r.Path] != "":
+				paths = []string{parameter.ReplaceAllString(r.Path, otherParameters[r.Path])}
+			case r.Guard.Kind != nil && strings.Contains(r.Path, "{"+r.Guard.Kind.Param+"}"):
+				paths = nil
+				for _, key := range keysOf(o, r.Guard.Kind) {
+					paths = append(paths, strings.Replace(r.Path, "{"+r.Guard.Kind.Param+"}", url.PathEscape(key), 1))
+				}
+				if len(paths) == 0 {
+					t.Errorf("GET %s: there is no %s to ask about; plantSecrets makes one", r.Path, r.Guard.Kind.Model)
+				}
+			default:
+				t.Errorf("GET %s: say in otherParameters what to ask for", r.Path)
+				continue
+			}
+			for _, path := range paths {
+				if r.Path == "rbac/permissions/assigned_by_roles/" {
+					path += "?model=authentik_core.token"
+				}
+				a := o.call(root, "GET", path, nil)
+				if a.status != 200 && a.status != 302 {
+					t.Errorf("GET %s = %d %s", path, a.status, a.raw)
+				}
+				asked++
+				for what, secret := range secrets {
+					if strings.Contains(a.raw, secret) || strings.Contains(fmt.Sprint(a.header), secret) {
+						t.Errorf("GET %s shows %s", path, what)
+					}
+				}
+			}
+		}
+		if asked < 100 {
+			t.Errorf("only %d addresses were asked", asked)
+		}
+		if a := o.call(root, "GET", "core/tokens/of-ada/view_key/", nil); a.object["key"] != secrets["the key of a token"] {
+			t.Errorf("the key is %s, so the others prove nothing", a.raw)
+		}
+	})
+}
+
+// plantSecrets makes objects of every kind that the default flows do not have,
+// and returns what must not be seen of them.
+func plantSecrets(o *office) map[string]string {
+	t := o.t
+	t.Helper()
+	ada := o.user("ada", m{"groups": []string{o.group("group", nil)}, "roles": []string{o.role("role", "view_flow")}})
+	o.must("POST", fmt.Sprintf("core/users/%d/set_password/", ada), m{"password": "the plain password"})
+	o.must("POST", "core/tokens/", m{"identifier": "of-ada", "intent": "api", "user": ada})
+	o.must("POST", "core/tokens/", m{"identifier": "for-mail", "intent": "app_password", "user": ada})
+	o.must("POST", "rbac/permissions/assigned_by_roles/"+o.role("narrow")+"/assign/", m{"permissions": []string{"view_user"}, "model": "authentik_core.user",
+		"object_pk": fmt.Sprint(ada)})
+	apply(t, o.site, plantedFile)
+	c := visit(t, o.site)
+	c.signIn("ada", "the plain password")
+	read := func(sql string, args ...any) (out string) {
+		t.Helper()
+		if err := o.site.db.QueryRow(t.Context(), sql, args...).Scan(&out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	return map[string]string{
+		"a password":                  "the plain password",
+		"a password hash":             read("select password_hash from users where id = $1", ada),
+		"the key of a token":          o.must("GET", "core/tokens/of-ada/view_key/", nil)["key"].(string),
+		"the key of an app password":  o.must("GET", "core/tokens/for-mail/view_key/", nil)["key"].(string),
+		"the hash of a token":         read("select key_hash from tokens where identifier = 'of-ada'"),
+		"the superuser's token":       root,
+		"the superuser's password":    "correct horse",
+		"the superuser's hash":        read("select password_hash from users where username = 'akadmin'"),
+		"the cookie of a session":     c.session(),
+		"the stored key of a session": read("select key from sessions where user_id = $1", ada),
+	}
+}
+
+const plantedFile = `
+version: 1
+entries:
+  - {model: authentik_stages_dummy.dummystage, identifiers: {name: planted-dummy}}
+  - {model: authentik_stages_deny.denystage, identifiers: {name: planted-deny}}
+  - {model: authentik_stages_redirect.redirectstage, identifiers: {name: planted-redirect}, attrs: {mode: static, target_static: "https://example.com/"}}
+  - {model: authentik_policies_dummy.dummypolicy, identifiers: {name: planted-policy}}
+  - {model: authentik_core.application, identifiers: {slug: planted}, attrs: {name: Planted}}
+  - {model: authentik_blueprints.blueprintinstance, identifiers: {name: planted}, attrs: {content: "version: 1", enabled: false}}
+`
+
+// keysOf are the keys of some objects of a kind, as addresses have them.
+func keysOf(o *office, k *resource.Kind) []string {
+	o.t.Helper()
+	var out []string
+	for _, object := range results(o.must("GET", k.Path+"/?page_size=3&ordering=-pk", nil)) {
+		key := object[k.Key]
+		if key == nil {
+			key = object[k.Param]
+		}
+		switch v := key.(type) {
+		case float64:
+			out = append(out, fmt.Sprintf("%.0f", v))
+		case string:
+			out = append(out, v)
+		}
+	}
+	return out
+}
