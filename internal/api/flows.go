@@ -20,7 +20,7 @@ func (a *API) flowRoutes() []Route {
 	return []Route{
 		{http.MethodGet, k.Path + "/cache_info/", onAll(k, resource.ViewFlowCache), Doc{Call: "retrieve", Answer: valueOf(cache{})}, cacheInfo},
 		{http.MethodPost, k.Path + "/cache_clear/", onAll(k, resource.ClearFlowCache), Doc{Call: "create", Status: http.StatusNoContent}, (*call).done},
-		{http.MethodGet, one + "export/", onOne(k, resource.Export), Doc{Call: "retrieve", File: true}, exportFlow},
+		{http.MethodGet, one + "export/", onOne(k, resource.Export).and("view of all flows, bindings, stages, policies and their bindings"), Doc{Call: "retrieve", File: true}, exportFlow},
 		{http.MethodGet, one + "diagram/", onOne(k, access.View), Doc{Call: "retrieve", Answer: valueOf(flowDiagram{})}, drawFlow},
 		{http.MethodGet, one + "execute/", onOne(k, access.View), Doc{Call: "retrieve", Answer: valueOf(link{})}, executeFlow},
 	}

@@ -39,10 +39,20 @@ type Guard struct {
 	Verb access.Verb
 	// Own lets everybody who is signed in create objects of their own.
 	Own bool
+	// More tells in words what the handler asks for besides.
+	More string
 }
+
+// and tells what else the handler asks for; see call.demand.
+func (g Guard) and(more string) Guard { g.More = more; return g }
 
 // String names the permission that the guard asks for.
 func (g Guard) String() string {
+	if g.More != "" {
+		more := g.More
+		g.More = ""
+		return g.String() + ", and " + more
+	}
 	switch g.Level {
 	case Public:
 		return "public"

@@ -24,7 +24,7 @@ func (a *API) policyRoutes() []Route {
 		{http.MethodGet, k.Path + "/types/", signedIn, Doc{Call: "list", Answer: listOf(typeCreate{})}, policyTypes},
 		{http.MethodGet, k.Path + "/cache_info/", onAll(k, resource.ViewPolicyCache), Doc{Call: "retrieve", Answer: valueOf(cache{})}, cacheInfo},
 		{http.MethodPost, k.Path + "/cache_clear/", onAll(k, resource.ClearPolicyCache), Doc{Call: "create", Status: http.StatusNoContent}, (*call).done},
-		{http.MethodPost, one + "test/", onOne(k, access.View),
+		{http.MethodPost, one + "test/", onOne(k, access.View).and("change of the policy, view of the user"),
 			Doc{Call: "create", Body: valueOf(policyTestRequest{}), Answer: valueOf(policyTestResult{})}, testPolicy},
 	}
 }
