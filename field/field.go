@@ -16,6 +16,7 @@
 //	readonly       ignored when written
 //	secret         sealed at rest, never read back
 //	file           taken from blueprints only; the API ignores it
+//	default        API descriptions name the default
 //	format=NAME    what the text is, for API schemas: email, uri
 //	max=N          at most N characters, items, or the value N
 //	min=N          at least N characters, items, or the value N

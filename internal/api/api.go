@@ -15,12 +15,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/api/openapi"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/resource"
@@ -43,7 +45,8 @@ type Role struct {
 	Name string
 }
 
-// Config is what the API needs. All fields are required but Problem and Now.
+// Config is what the API needs. All fields are required but Problem, Browse,
+// Version and Now.
 type Config struct {
 	Runner  Runner
 	Catalog *catalog.Catalog
@@ -59,6 +62,10 @@ type Config struct {
 	// Problem writes a page for a person who typed an address of the API;
 	// nil answers everybody in JSON.
 	Problem func(w http.ResponseWriter, r *http.Request, status int)
+	// Browse writes the description as a page; nil leaves the page out.
+	Browse func(w http.ResponseWriter, r *http.Request, d *openapi.Document)
+	// Version is what the description calls this version of the API.
+	Version string
 	Log     *slog.Logger
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
@@ -68,6 +75,7 @@ type Config struct {
 type API struct {
 	Config
 	routes []Route
+	schema func() (*schema, error)
 }
 
 // New returns the API with all its routes.
@@ -78,6 +86,7 @@ func New(c Config) *API {
 	a := &API{Config: c}
 	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.policyRoutes(), a.peopleRoutes(),
 		a.rbacRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.schemaRoutes())
+	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }
 

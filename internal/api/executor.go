@@ -12,7 +12,7 @@ import (
 
 // executorRoutes run flows.
 func (a *API) executorRoutes() []Route {
-	query := []resource.Filter{{Name: "query"}}
+	query := []resource.Filter{{Name: "query", Required: true}}
 	return []Route{
 		{http.MethodGet, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_get", Query: query}, executorGet},
 		{http.MethodPost, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_solve", Query: query}, executorPost},

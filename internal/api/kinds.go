@@ -30,7 +30,7 @@ func (a *API) kindRoutes() []Route {
 		add(resource.Change, Route{http.MethodPut, one, onOne(k, access.Change), Doc{Call: "update", Body: requestOf(k), Answer: objectOf(k)}, replaceObject})
 		add(resource.Change, Route{http.MethodPatch, one, onOne(k, access.Change), Doc{Call: "partial_update", Body: patchOf(k), Answer: objectOf(k)}, patchObject})
 		add(resource.Delete, Route{http.MethodDelete, one, onOne(k, access.Delete), Doc{Call: "destroy", Status: http.StatusNoContent}, deleteObject})
-		add(resource.UsedBy, Route{http.MethodGet, one + "used_by/", onOne(k, access.View), Doc{Call: "used_by_list", Answer: listOf(usedBy{})}, listUses})
+		add(resource.UsedBy, Route{http.MethodGet, one + "used_by/", onOne(k, access.View), Doc{Call: "list", Answer: listOf(usedBy{})}, listUses})
 	}
 	return out
 }

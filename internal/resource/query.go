@@ -44,10 +44,12 @@ type Filter struct {
 	// string to uuid or date-time, Enum to some values.
 	Type, Format string
 	Enum         []string
-	// Named is the Go type behind Enum; see field.Spec.
+	// Of is the field whose type the parameter has; its Go type names Enum.
 	Of *field.Spec
 	// Many tells that the parameter may be given several times.
 	Many bool
+	// Required tells clients that they must give it.
+	Required bool
 	// Path is what configuration objects are compared by; Name when empty.
 	Path string
 	// Match compares configuration objects instead. Want is as Decode

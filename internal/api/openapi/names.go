@@ -1,0 +1,61 @@
+package openapi
+
+import (
+	"reflect"
+	"strings"
+)
+
+// inline stands for types that are described where they are used.
+const inline = "-"
+
+// names are the components of Go types that are not called like the type (with
+// a capital, and "Enum" at the end for a list of choices). The published
+// description has grown; so have its names.
+var names = map[string]string{
+	"access.userAgent":                    inline,
+	"api.brandFlags":                      inline,
+	"api.errorReporting":                  "ErrorReportingConfig",
+	"api.self":                            "UserSelf",
+	"api.theme":                           "UiThemeEnum",
+	"authenticatorvalidate.Class":         "DeviceClassesEnum",
+	"authenticatorvalidate.Hint":          "WebAuthnHintEnum",
+	"authenticatorvalidate.NotConfigured": "NotConfiguredActionEnum",
+	"flow.Designation":                    "FlowDesignationEnum",
+	"flow.Layout":                         "FlowLayoutEnum",
+	"flow.Requirement":                    "AuthenticationEnum",
+	"flow.ThemedURLs":                     "ThemedUrls",
+	"identification.UserField":            "UserFieldsEnum",
+	"password.Backend":                    "BackendsEnum",
+	"policy.Mode":                         "PolicyEngineMode",
+	"redirect.Mode":                       "RedirectStageModeEnum",
+	"resource.asn":                        inline,
+	"resource.flowSummary":                "FlowSet",
+	"resource.geoIP":                      inline,
+	"resource.groupSummary":               "PartialGroup",
+	"resource.policySummary":              "Policy",
+	"resource.providerSummary":            "Provider",
+	"resource.roleSummary":                "Role",
+	"resource.stageSummary":               "Stage",
+	"resource.userAgent":                  inline,
+	"resource.userData":                   "User",
+	"resource.userSummary":                "PartialUser",
+	"system.Flags":                        inline,
+	"system.Status":                       "BlueprintInstanceStatusEnum",
+	"api.Action":                          "UsedByActionEnum",
+}
+
+// nameOf is the component of a Go type; empty for one without a name or one
+// that is described where it is used.
+func nameOf(t reflect.Type) string {
+	if t == nil || t.Name() == "" {
+		return ""
+	}
+	if name, special := names[t.String()]; special {
+		return strings.TrimPrefix(name, inline)
+	}
+	name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+	if t.Kind() == reflect.String {
+		name += "Enum"
+	}
+	return name
+}
