@@ -35,8 +35,8 @@ type Info struct {
 
 // ThemedURLs are the variants of a picture.
 type ThemedURLs struct {
-	Light string `json:"light"`
-	Dark  string `json:"dark"`
+	Light string `json:"light" field:"null"`
+	Dark  string `json:"dark" field:"null"`
 }
 
 // Envelope is a challenge as it goes out, as JSON or to a page.

@@ -151,7 +151,8 @@ func (s describer) filter(f *resource.Filter) *openapi.Schema {
 		}
 	}
 	if f.Many {
-		spec = field.Spec{Name: f.Name, Type: "array", Items: &spec}
+		each := spec
+		spec = field.Spec{Name: f.Name, Type: "array", Items: &each}
 	}
 	return s.Field(&spec, openapi.Answer)
 }

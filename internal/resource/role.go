@@ -29,7 +29,7 @@ type roleSummary struct {
 }
 
 type roleData struct {
-	Name string `json:"name" field:"required,unique,max=150"`
+	Name string `json:"name" field:"required,unique"`
 	// Permissions are "<app>.<codename>", added to what the role has.
 	Permissions []string `json:"permissions" field:"file"`
 }

@@ -12,9 +12,15 @@ const inline = "-"
 // a capital, and "Enum" at the end for a list of choices). The published
 // description has grown; so have its names.
 var names = map[string]string{
-	"access.userAgent":                    inline,
 	"api.brandFlags":                      inline,
 	"api.errorReporting":                  "ErrorReportingConfig",
+	"api.capability":                      "CapabilitiesEnum",
+	"api.schemaFormat":                    "FormatEnum",
+	"api.selfGroup":                       "UserSelfGroups",
+	"api.selfRole":                        "UserSelfRoles",
+	"api.siteConfig":                      "Config",
+	"authenticatorvalidate.DeviceType":    "WebAuthnDeviceType",
+	"userlogin.GeoIPBinding":              "GeoipBindingEnum",
 	"api.self":                            "UserSelf",
 	"api.theme":                           "UiThemeEnum",
 	"authenticatorvalidate.Class":         "DeviceClassesEnum",

@@ -55,16 +55,22 @@ func (d *Document) Collect() *Schemas {
 // Err tells of components that contradict each other.
 func (s *Schemas) Err() error { return errors.Join(s.errs...) }
 
+// add keeps the first of several equal schemas; the order of members does not
+// count.
 func (s *Schemas) add(name string, schema *Schema) *Schema {
-	encoded, err := json.Marshal(schema)
+	sorted := *schema
+	sorted.Properties = slices.SortedFunc(slices.Values(schema.Properties), func(a, b Property) int { return strings.Compare(a.Name, b.Name) })
+	encoded, err := json.Marshal(&sorted)
 	if err != nil {
 		s.errs = append(s.errs, fmt.Errorf("encode schema %s: %w", name, err))
 	}
-	if known, twice := s.text[name]; twice && known != string(encoded) {
+	known, twice := s.text[name]
+	switch {
+	case !twice:
+		s.byName[name], s.text[name] = schema, string(encoded)
+	case known != string(encoded):
 		s.errs = append(s.errs, fmt.Errorf("two different schemas are called %s: %s and %s", name, known, encoded))
-		return RefTo(name)
 	}
-	s.byName[name], s.text[name] = schema, string(encoded)
 	return RefTo(name)
 }
 

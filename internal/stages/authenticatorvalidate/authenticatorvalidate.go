@@ -38,6 +38,8 @@ func Type(devices Devices) flow.StageType {
 		Component:   "ak-stage-authenticator-validate-form",
 		Label:       "Authenticator Validation Stage",
 		Description: "Asks the person for a second factor.",
+		Schema:      "AuthenticatorValidateStage",
+		Filters:     []string{"configuration_stages", "not_configured_action"},
 		Pages:       pages,
 	}, defaults, effects, func(_ string, c Config) flow.Stage { return &stage{c, devices} })
 }

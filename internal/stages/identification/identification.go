@@ -42,10 +42,12 @@ type embedded interface {
 // Type returns the stage type that looks people up in users.
 func Type(users Users) flow.StageType {
 	return flow.NewStageType(flow.StageType{
-		Name:        "identification",
-		Path:        "identification",
-		Model:       "authentik_stages_identification.identificationstage",
-		Component:   "ak-stage-identification-form",
+		Name:      "identification",
+		Path:      "identification",
+		Model:     "authentik_stages_identification.identificationstage",
+		Component: "ak-stage-identification-form",
+		Filters: []string{"captcha_stage", "case_insensitive_matching", "enrollment_flow", "password_stage", "passwordless_flow", "recovery_flow",
+			"show_matched_user", "show_source_labels", "webauthn_stage"},
 		Label:       "Identification Stage",
 		Description: "Asks the person for a user name or an e-mail address.",
 		Pages:       pages,

@@ -79,6 +79,7 @@ func Type(v Verifier) flow.StageType {
 		Component:         "ak-stage-password-form",
 		Label:             "Password Stage",
 		Description:       "Asks the person for a password.",
+		Filters:           []string{"allow_show_password", "configure_flow", "failed_attempts_before_cancel"},
 		Pages:             pages,
 		SettingsComponent: "ak-user-settings-password",
 	}, func() Config { return Config{FailedAttemptsBeforeCancel: 5} }, effects,

@@ -65,6 +65,7 @@ func Type() flow.StageType {
 		Component:   "ak-stage-redirect-form",
 		Label:       "Redirect Stage",
 		Description: "Sends the person to an address or into another flow.",
+		Filters:     []string{},
 	}, func() Config { return Config{KeepContext: true} }, effects,
 		func(_ string, c Config) flow.Stage { return &stage{c} })
 }
