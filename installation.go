@@ -143,6 +143,15 @@ func (in *Installation) pages() []fs.FS {
 	return out
 }
 
+// exchanges are what flows may ask.
+func (in *Installation) exchanges() []flow.Exchange {
+	out := flow.Exchanges()
+	for _, t := range in.stageTypes {
+		out = append(out, t.Exchanges...)
+	}
+	return out
+}
+
 // view is the configuration as the engine sees it.
 func (in *Installation) view() flow.Catalog { return in.catalog.Snapshot() }
 

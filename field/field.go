@@ -70,9 +70,9 @@ const NonField = "non_field_errors"
 // Error is one problem of one field, for the person who sent it.
 type Error struct {
 	// String is a sentence that says what to do.
-	String string `json:"string"`
+	String string `json:"string" field:"required"`
 	// Code is one of the codes above or of the stage; never empty.
-	Code string `json:"code"`
+	Code string `json:"code" field:"required"`
 	// Message is the stable id of the text in the page catalogs; empty where
 	// String stands for itself.
 	Message string `json:"-"`

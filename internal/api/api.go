@@ -46,7 +46,7 @@ type Role struct {
 }
 
 // Config is what the API needs. All fields are required but Problem, Browse,
-// Version and Now.
+// Exchanges, Version and Now.
 type Config struct {
 	Runner  Runner
 	Catalog *catalog.Catalog
@@ -64,6 +64,8 @@ type Config struct {
 	Problem func(w http.ResponseWriter, r *http.Request, status int)
 	// Browse writes the description as a page; nil leaves the page out.
 	Browse func(w http.ResponseWriter, r *http.Request, d *openapi.Document)
+	// Exchanges are what flows ask, for the description.
+	Exchanges []flow.Exchange
 	// Version is what the description calls this version of the API.
 	Version string
 	Log     *slog.Logger

@@ -3,12 +3,14 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/api/openapi"
 	"github.com/weir-id/weir/internal/resource"
 )
@@ -17,7 +19,7 @@ import (
 func (a *API) describe() (*openapi.Document, error) {
 	d := openapi.New(openapi.Info{Title: "Weir", Version: a.Version,
 		Description: "Flows, stages, policies and people. Calls need a session or an API token."}, strings.TrimSuffix(prefix, "/"))
-	s := describer{d.Collect()}
+	s := describer{d.Collect(), a.Exchanges}
 	for i := range a.routes {
 		route := &a.routes[i]
 		if route.Doc.Hidden {
@@ -33,7 +35,10 @@ func (a *API) describe() (*openapi.Document, error) {
 }
 
 // describer turns routes into operations.
-type describer struct{ *openapi.Schemas }
+type describer struct {
+	*openapi.Schemas
+	exchanges []flow.Exchange
+}
 
 func (s describer) operation(route *Route) *openapi.Operation {
 	doc := &route.Doc
@@ -161,6 +166,10 @@ func (s describer) filter(f *resource.Filter) *openapi.Schema {
 func (s describer) shape(shape *Shape, use openapi.Use) *openapi.Schema {
 	var schema *openapi.Schema
 	switch k := shape.Kind; {
+	case shape.Flow && use == openapi.Answer:
+		schema = s.challenges()
+	case shape.Flow:
+		schema = s.answers()
 	case k == nil:
 		schema = s.Value(shape.Value, shape.Name, use)
 	case shape.Use == AsPage:
@@ -172,6 +181,38 @@ func (s describer) shape(shape *Shape, use openapi.Use) *openapi.Schema {
 		return &openapi.Schema{Type: "array", Items: schema}
 	}
 	return schema
+}
+
+// discriminator is the member that tells what a challenge is.
+const discriminator = "component"
+
+// challenges describes what flows ask: the members of the envelope and those of
+// the challenge, in one object.
+func (s describer) challenges() *openapi.Schema {
+	objects := map[string]*openapi.Schema{}
+	for _, x := range s.exchanges {
+		component := x.Challenge.Component()
+		fields := append(field.Describe(&flow.Envelope{Component: component}), field.Describe(x.Challenge)...)
+		objects[component] = s.Object(x.Name+"Challenge", fields, openapi.Answer)
+	}
+	return s.Choice("ChallengeTypes", discriminator, objects)
+}
+
+// answers describes what answers them.
+func (s describer) answers() *openapi.Schema {
+	objects := map[string]*openapi.Schema{}
+	for _, x := range s.exchanges {
+		if x.Answer == nil {
+			continue
+		}
+		component := x.Challenge.Component()
+		answer := reflect.New(reflect.TypeOf(x.Answer))
+		fields := append(field.Describe(&struct {
+			Component string `json:"component" field:"default"`
+		}{component}), field.Describe(answer.Interface())...)
+		objects[component] = s.Object(x.Name+"ChallengeResponse", fields, openapi.Request)
+	}
+	return s.Choice("FlowChallengeResponseRequest", discriminator, objects)
 }
 
 // describe tells in the document what the guard demands.

@@ -29,7 +29,7 @@ type Doc struct {
 	Hidden bool
 }
 
-// Shape describes a JSON value. One of Kind and Value is set.
+// Shape describes a JSON value. One of Kind, Value and Flow is set.
 type Shape struct {
 	// Kind is described by its declaration, as Use says.
 	Kind *resource.Kind
@@ -37,6 +37,8 @@ type Shape struct {
 	// Value is a Go struct with json names and field tags; its values are the
 	// defaults.
 	Value any
+	// Flow tells that it is what flows ask, or what answers them.
+	Flow bool
 	// Name is what the component of Value is called; empty for the name of the
 	// Go type with a capital. Bodies have "Request" behind it.
 	Name string

@@ -14,8 +14,9 @@ import (
 func (a *API) executorRoutes() []Route {
 	query := []resource.Filter{{Name: "query", Required: true}}
 	return []Route{
-		{http.MethodGet, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_get", Query: query}, executorGet},
-		{http.MethodPost, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_solve", Query: query}, executorPost},
+		{http.MethodGet, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_get", Query: query, Answer: &Shape{Flow: true}}, executorGet},
+		{http.MethodPost, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_solve", Query: query,
+			Body: &Shape{Flow: true}, OptionalBody: true, Answer: &Shape{Flow: true}}, executorPost},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -100,6 +101,17 @@ func (s *Schemas) Value(v any, name string, use Use) *Schema {
 	// for other types, too.
 	one := reflect.StructOf([]reflect.StructField{{Name: "Value", Type: t, Tag: `json:"value" field:"blank"`}})
 	return s.Field(&field.Describe(reflect.New(one).Interface())[0], use)
+}
+
+// Choice adds a choice between objects and refers to it. The member called
+// property has the key of the one that it is.
+func (s *Schemas) Choice(name, property string, objects map[string]*Schema) *Schema {
+	choice := &Schema{Discriminator: &Discriminator{Property: property, Mapping: map[string]string{}}}
+	for _, key := range slices.Sorted(maps.Keys(objects)) {
+		choice.OneOf = append(choice.OneOf, objects[key])
+		choice.Discriminator.Mapping[key] = objects[key].Ref
+	}
+	return s.add(name, choice)
 }
 
 func (s *Schemas) object(fields []field.Spec, use Use) *Schema {
