@@ -106,7 +106,7 @@ func (s *Server) assemble() error {
 	}
 	calls := api.New(api.Config{
 		Runner: runner, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Roles: s.rolesOf, Avatar: web.AvatarPath, InstallID: s.installID,
-		Problem: problem, Exchanges: s.exchanges(), Version: Version, Log: s.log.With("component", "api"), Now: s.now,
+		Problem: problem, Browse: site.Reference, Exchanges: s.exchanges(), Log: s.log.With("component", "api"), Now: s.now,
 	})
 	media, err := s.media()
 	if err != nil {

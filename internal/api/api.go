@@ -29,6 +29,10 @@ import (
 	"github.com/weir-id/weir/internal/store"
 )
 
+// version is that of the API: it says what clients of authentik may expect, not
+// which program answers.
+const version = "2026.8"
+
 // prefix begins every path of the API.
 const prefix = "/api/v3/"
 
@@ -46,7 +50,7 @@ type Role struct {
 }
 
 // Config is what the API needs. All fields are required but Problem, Browse,
-// Exchanges, Version and Now.
+// Exchanges and Now.
 type Config struct {
 	Runner  Runner
 	Catalog *catalog.Catalog
@@ -66,9 +70,7 @@ type Config struct {
 	Browse func(w http.ResponseWriter, r *http.Request, d *openapi.Document)
 	// Exchanges are what flows ask, for the description.
 	Exchanges []flow.Exchange
-	// Version is what the description calls this version of the API.
-	Version string
-	Log     *slog.Logger
+	Log       *slog.Logger
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }

@@ -17,7 +17,7 @@ import (
 
 // describe makes the OpenAPI document of all routes.
 func (a *API) describe() (*openapi.Document, error) {
-	d := openapi.New(openapi.Info{Title: "Weir", Version: a.Version,
+	d := openapi.New(openapi.Info{Title: "Weir", Version: version,
 		Description: "Flows, stages, policies and people. Calls need a session or an API token."}, strings.TrimSuffix(prefix, "/"))
 	s := describer{d.Collect(), a.Exchanges}
 	for i := range a.routes {

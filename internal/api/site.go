@@ -59,9 +59,9 @@ type brandFlags struct {
 // siteRoutes tell what everybody may know of the site.
 func (a *API) siteRoutes() []Route {
 	return []Route{
-		{http.MethodGet, "core/users/me/", signedIn, Doc{Call: "retrieve", Answer: valueOf(sessionUser{})}, me},
-		{http.MethodGet, "core/brands/current/", public, Doc{Call: "retrieve", Answer: valueOf(currentBrand{Theme: automatic})}, brand},
-		{http.MethodGet, "root/config/", public, Doc{Call: "retrieve", Answer: valueOf(siteConfig{})}, config},
+		{http.MethodGet, "core/users/me/", signedIn, Doc{Call: "retrieve", Summary: "Tell who calls", Answer: valueOf(sessionUser{})}, me},
+		{http.MethodGet, "core/brands/current/", public, Doc{Call: "retrieve", Summary: "Tell how this site looks", Answer: valueOf(currentBrand{Theme: automatic})}, brand},
+		{http.MethodGet, "root/config/", public, Doc{Call: "retrieve", Summary: "Tell what this installation can do", Answer: valueOf(siteConfig{})}, config},
 	}
 }
 

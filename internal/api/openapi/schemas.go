@@ -116,12 +116,17 @@ func (s *Schemas) Choice(name, property string, objects map[string]*Schema) *Sch
 
 func (s *Schemas) object(fields []field.Spec, use Use) *Schema {
 	out := &Schema{Type: "object"}
+	inner := use
+	if use == Patch {
+		// Only whole members may be missing, not parts of them.
+		inner = Request
+	}
 	for i := range fields {
 		f := &fields[i]
 		if f.File || use == Answer && f.Secret || use != Answer && f.ReadOnly {
 			continue
 		}
-		out.Properties = append(out.Properties, Property{f.Name, s.Field(f, use)})
+		out.Properties = append(out.Properties, Property{f.Name, s.Field(f, inner)})
 		if f.Required && use != Patch || f.ReadOnly {
 			out.Required = append(out.Required, f.Name)
 		}

@@ -6,12 +6,15 @@ package published
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -51,8 +54,8 @@ func TestTheDescriptionIsThePublishedOne(t *testing.T) {
 	}
 }
 
-// describe starts the program and asks it for its description.
-func describe(t *testing.T) []byte {
+// start starts the program.
+func start(t *testing.T) http.Handler {
 	t.Helper()
 	settings := weir.DefaultSettings()
 	settings.Data = t.TempDir()
@@ -61,13 +64,29 @@ func describe(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := site.Close(t.Context()); err != nil {
+	t.Cleanup(func() {
+		if err := site.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return site
+}
+
+// get asks for an address, with pairs of header names and values.
+func get(site http.Handler, path string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
 	w := httptest.NewRecorder()
-	site.ServeHTTP(w, httptest.NewRequest("GET", "/api/v3/schema/", nil))
+	site.ServeHTTP(w, r)
+	return w
+}
+
+// describe asks the program for its description.
+func describe(t *testing.T) []byte {
+	t.Helper()
+	w := get(start(t), "/api/v3/schema/")
 	if w.Code != 200 {
 		t.Fatalf("the description answers %d %s", w.Code, w.Body)
 	}
@@ -83,8 +102,11 @@ func document(t *testing.T, text []byte) object {
 	return d
 }
 
-// meant reads the list: the first column of the tables below the heading, in
-// backquotes.
+// quoted matches one difference in a cell.
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// meant reads the list: the table below the heading, of which the first column
+// holds differences in backquotes and the second one says why.
 func meant(t *testing.T) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile(filepath.FromSlash(listFile))
@@ -98,18 +120,19 @@ func meant(t *testing.T) map[string]bool {
 	section, _, _ = strings.Cut(section, "\n## ")
 	out := map[string]bool{}
 	for line := range strings.Lines(section) {
-		cells := strings.Split(line, "|")
-		if len(cells) < 4 || !strings.HasPrefix(strings.TrimSpace(cells[1]), "`") {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) != 4 {
 			continue
 		}
-		difference, why := strings.Trim(strings.TrimSpace(cells[1]), "`"), strings.TrimSpace(cells[2])
-		if why == "" {
-			t.Errorf("%s gives no reason for: %s", listFile, difference)
+		for _, difference := range quoted.FindAllStringSubmatch(cells[1], -1) {
+			if strings.TrimSpace(cells[2]) == "" {
+				t.Errorf("%s gives no reason for: %s", listFile, difference[1])
+			}
+			if out[difference[1]] {
+				t.Errorf("%s lists twice: %s", listFile, difference[1])
+			}
+			out[difference[1]] = true
 		}
-		if out[difference] {
-			t.Errorf("%s lists twice: %s", listFile, difference)
-		}
-		out[difference] = true
 	}
 	return out
 }
