@@ -54,12 +54,16 @@ func TestTheDescriptionIsThePublishedOne(t *testing.T) {
 	}
 }
 
+// token is the API token of the administrator.
+const token = "the-token-of-the-administrator"
+
 // start starts the program.
 func start(t *testing.T) http.Handler {
 	t.Helper()
 	settings := weir.DefaultSettings()
 	settings.Data = t.TempDir()
 	settings.Hashing.MemoryKiB, settings.Hashing.Time = 7168, 1
+	settings.Bootstrap.Token = token
 	site, err := weir.Open(t.Context(), weir.Config{Settings: settings, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
 		t.Fatal(err)
