@@ -7,11 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
-	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/store"
 )
@@ -42,20 +40,6 @@ func (in *Installation) importer() (*blueprint.Importer, error) {
 		c.Instances = blueprint.Folder(in.files.FS(), blueprint.Defaults())
 	}
 	return blueprint.New(c), nil
-}
-
-// recordChanges makes an audit event of each configuration object that a write
-// changed.
-func (in *Installation) recordChanges(ctx context.Context, tx store.Tx, meta catalog.Meta, changes []catalog.Change) error {
-	actions := map[catalog.Op]event.Action{catalog.Created: event.ModelCreated, catalog.Changed: event.ModelUpdated, catalog.Deleted: event.ModelDeleted}
-	for _, ch := range changes {
-		app, model, _ := strings.Cut(in.catalog.Model(ch.Kind, ch.Type), ".")
-		m := event.Model{App: app, Model: model, PK: ch.ID.String(), Name: ch.Name}
-		if err := in.events.RecordModel(ctx, tx, actions[ch.Op], m, event.By{User: meta.Person, HTTP: meta.HTTP, Brand: meta.Brand}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // installDefaults applies the default blueprints once, in the life of the
@@ -103,6 +87,17 @@ func (in *Installation) Apply(ctx context.Context, paths []string, dryRun bool) 
 		return nil, err
 	}
 	return importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, By: catalog.Meta{Actor: "weir apply", Source: "command"}})
+}
+
+// Export returns a flow as a blueprint, with all that belongs to it. The error
+// wraps flow.ErrNoFlow when no flow has the slug.
+func (in *Installation) Export(ctx context.Context, slug string) ([]byte, error) {
+	v := resource.View{Config: in.catalog.Snapshot(), DB: in.db, Dialect: in.db.Dialect()}
+	return in.exporter().Flow(ctx, v, slug)
+}
+
+func (in *Installation) exporter() *blueprint.Exporter {
+	return &blueprint.Exporter{Catalog: in.catalog, Registry: in.kinds, Now: in.now}
 }
 
 // readBlueprint reads one byte more than a blueprint may have, so that loading

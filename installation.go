@@ -28,6 +28,7 @@ import (
 	"github.com/weir-id/weir/internal/store/dial"
 	"github.com/weir-id/weir/internal/telemetry"
 	"github.com/weir-id/weir/internal/web"
+	"github.com/weir-id/weir/policy"
 )
 
 // Settings are the settings of an installation; see DefaultSettings.
@@ -66,6 +67,7 @@ type Installation struct {
 	events     *event.Recorder
 	sessions   *session.Manager
 	stageTypes []flow.StageType
+	policyList []policy.Type
 	// mediaRoot is open while a server runs.
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
@@ -121,13 +123,13 @@ func (in *Installation) open(ctx context.Context) error {
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: keys.Box("device cookie")})
-	policies := in.policyTypes()
-	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: policies,
-		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: in.recordChanges, Logger: in.log, Now: in.now})
+	in.policyList = in.policyTypes()
+	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList,
+		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {
 		return err
 	}
-	in.kinds = resource.New(resource.Config{Catalog: in.catalog, Stages: in.stageTypes, Policies: policies, Directory: in.people, Hasher: in.hasher,
+	in.kinds = resource.New(resource.Config{Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
 		Tokens: in.tokens, Access: in.access, Events: in.events, Avatar: web.AvatarPath, InstallID: in.installID, Now: in.now})
 	return nil
 }
@@ -139,15 +141,6 @@ func (in *Installation) pages() []fs.FS {
 		if t.Pages != nil {
 			out = append(out, t.Pages)
 		}
-	}
-	return out
-}
-
-// exchanges are what flows may ask.
-func (in *Installation) exchanges() []flow.Exchange {
-	out := flow.Exchanges()
-	for _, t := range in.stageTypes {
-		out = append(out, t.Exchanges...)
 	}
 	return out
 }

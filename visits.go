@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/internal/web"
@@ -18,6 +19,7 @@ import (
 type visits struct {
 	runner   *flowhttp.Runner
 	sessions *session.Manager
+	catalog  *catalog.Catalog
 }
 
 var _ web.Visits = (*visits)(nil)
@@ -43,6 +45,34 @@ func (v *visits) Cancel(w http.ResponseWriter, r *http.Request, execution uuid.U
 		return err
 	}
 	return v.sessions.Forget(r.Context(), current.Session, execution)
+}
+
+// Configure implements web.Visits.
+func (v *visits) Configure(w http.ResponseWriter, r *http.Request, stage uuid.UUID) (*flow.Flow, error) {
+	f, ok := v.configureFlow(stage)
+	if !ok {
+		return nil, nil
+	}
+	if r.Method == http.MethodHead {
+		return f, nil
+	}
+	return f, v.runner.Start(w, r, flowhttp.Call{Slug: f.Slug, RawQuery: r.URL.RawQuery})
+}
+
+// configureFlow is the flow that a stage names for setting it up.
+func (v *visits) configureFlow(stage uuid.UUID) (*flow.Flow, bool) {
+	now := v.catalog.Snapshot()
+	o, ok := now.Get(stage)
+	if !ok || o.Kind != catalog.KindStage {
+		return nil, false
+	}
+	id, _ := now.Value(o, "configure_flow")
+	text, _ := id.(string)
+	flowID, err := uuid.Parse(text)
+	if err != nil {
+		return nil, false
+	}
+	return now.Flow(flowID)
 }
 
 // Sessions implements web.Visits.

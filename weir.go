@@ -92,7 +92,7 @@ func (s *Server) assemble() error {
 		ObserveStage: s.metrics.ObserveStage, ObservePlan: s.metrics.ObservePlan,
 	})
 	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Repeated: s.metrics.Repeats.Inc, Now: s.now})
-	visits := &visits{runner: runner, sessions: s.sessions}
+	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog}
 	origin := ""
 	if s.config.BaseURL != nil {
 		origin = s.config.BaseURL.Scheme + "://" + s.config.BaseURL.Host
@@ -105,8 +105,9 @@ func (s *Server) assemble() error {
 		site.Problem(w, r, status, w.Header().Get("X-authentik-id"))
 	}
 	calls := api.New(api.Config{
-		Runner: runner, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Roles: s.rolesOf, Avatar: web.AvatarPath, InstallID: s.installID,
-		Problem: problem, Browse: site.Reference, Exchanges: s.exchanges(), Log: s.log.With("component", "api"), Now: s.now,
+		Runner: runner, Start: runner.Start, Origin: origin, Person: s.people.Person,
+		Stages: s.stageTypes, Policies: s.policyList, Exporter: s.exporter(), Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Roles: s.rolesOf, Avatar: web.AvatarPath, InstallID: s.installID,
+		Problem: problem, Browse: site.Reference, Log: s.log.With("component", "api"), Now: s.now,
 	})
 	media, err := s.media()
 	if err != nil {

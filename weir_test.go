@@ -86,7 +86,10 @@ func (c *client) session() string {
 type reply struct {
 	status int
 	header http.Header
+	raw    []byte
 	body   map[string]any
+	// list is the body where it is a list.
+	list []any
 }
 
 func (c *client) do(method, path, body string, header ...string) reply {
@@ -112,8 +115,13 @@ func (c *client) do(method, path, body string, header ...string) reply {
 	if err != nil {
 		c.t.Error(err)
 	}
+	out.raw = raw
 	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") && len(raw) > 0 {
-		if err := json.Unmarshal(raw, &out.body); err != nil {
+		var into any = &out.body
+		if raw[0] == '[' {
+			into = &out.list
+		}
+		if err := json.Unmarshal(raw, into); err != nil {
 			c.t.Errorf("%s %s: %v in %s", method, path, err, raw)
 		}
 	}

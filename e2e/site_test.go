@@ -63,6 +63,7 @@ func startSite(t *testing.T, db string, cleanup func(func())) *site {
 	c := weir.Config{Settings: weir.DefaultSettings(), Log: slog.New(slog.NewTextHandler(&logFile, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	c.Data = dir
 	c.Bootstrap.Password = "the first administrator's password"
+	c.Bootstrap.Token = token
 	if db == "postgres" {
 		c.DatabaseURL = weir.Secret(storetest.PostgresFor(t, cleanup))
 		c.SecretKey = "a secret key of more than thirty-two characters"

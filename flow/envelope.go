@@ -121,11 +121,16 @@ func (r *run) unexpected(ctx context.Context, err error) (*Result, error) {
 	if errors.Is(err, ErrStale) || errors.Is(err, ErrOverloaded) || ctx.Err() != nil {
 		return nil, err
 	}
-	id := newID()
+	message, id := r.undecided(ctx, err)
+	return r.deny(ctx, &AccessDenied{Message: message, ID: id}, Outcome{})
+}
+
+// undecided writes the reason to the log and returns what the person is told.
+func (r *run) undecided(ctx context.Context, err error) (message, id string) {
+	id = newID()
 	r.e.Log.ErrorContext(ctx, "flow denied", slog.String("id", id), slog.String("flow", r.req.Flow.Slug),
 		slog.String("stage", r.trace.Stage), slog.Any("error", err))
-	message := "This could not be decided. Tell your administrator this id: " + id
-	return r.deny(ctx, &AccessDenied{Message: message, ID: id}, Outcome{})
+	return "This could not be decided. Tell your administrator this id: " + id, id
 }
 
 // flowError reports a fault inside a stage. The plan stays, so that the person

@@ -234,7 +234,7 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 		return nil, err
 	}
 	result := &Result{Challenge: &Envelope{Component: "xak-flow-redirect", Body: &RedirectTo{To: flowPath(target.Slug, r.req.RawQuery)}}}
-	if err := r.startOther(ctx, target, plan); err != nil {
+	if err := r.keep(ctx, target, plan, nil); err != nil {
 		return nil, err
 	}
 	if target.ID == r.req.Flow.ID {
@@ -249,8 +249,8 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 	return result, nil
 }
 
-// startOther stores the plan of another flow in this session.
-func (r *run) startOther(ctx context.Context, target *Flow, plan *Plan) error {
+// keep stores a new plan in this session, in place of one of the same flow.
+func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, events []Event) error {
 	if len(plan.Entries) == 0 {
 		return nil // an empty flow is done as soon as its page is opened
 	}
@@ -259,7 +259,7 @@ func (r *run) startOther(ctx context.Context, target *Flow, plan *Plan) error {
 		return fmt.Errorf("load execution of %q: %w", target.Slug, err)
 	}
 	committed, err := r.e.Store.Commit(ctx, &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
-		Flow: target, Before: before, After: plan, Trace: Trace{At: r.now, Outcome: "planned"}})
+		Flow: target, Before: before, After: plan, Events: events, Trace: Trace{At: r.now, Outcome: "planned"}})
 	if err != nil {
 		return fmt.Errorf("start flow %q: %w", target.Slug, err)
 	}

@@ -89,13 +89,19 @@ func sameTokens(a, b map[string]string) bool {
 	return true
 }
 
-// start plans the flow. A result means that the flow is over before it began.
-func (r *run) start(ctx context.Context, with map[string]any) (*Result, error) {
+// makePlan plans the flow and keeps the events of its policies.
+func (r *run) makePlan(ctx context.Context, with map[string]any) (*Plan, error) {
 	p := r.planner()
 	begin := time.Now()
 	plan, err := p.plan(ctx, r.req.Flow, with)
 	r.e.ObservePlan(r.req.Flow.Slug, time.Since(begin))
 	r.events = append(r.events, p.events...)
+	return plan, err
+}
+
+// start plans the flow. A result means that the flow is over before it began.
+func (r *run) start(ctx context.Context, with map[string]any) (*Result, error) {
+	plan, err := r.makePlan(ctx, with)
 	var na *notApplicable
 	switch {
 	case err == nil:

@@ -142,7 +142,7 @@ func (o *Object) Evaluate(ctx context.Context, r *Request, timeout time.Duration
 		}()
 		res, err := o.Policy.Evaluate(ctx, r)
 		if err != nil {
-			res = Result{Verdict: Error, Err: fmt.Errorf("policy %q: %w", o.Name, err)}
+			res = Result{Verdict: Error, Err: fmt.Errorf("policy %q: %w", o.Name, err), Logs: res.Logs}
 		}
 		done <- res
 	}()

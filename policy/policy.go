@@ -52,6 +52,8 @@ type Result struct {
 	Writes Writes
 	// Events are to be recorded once the policy has passed or failed.
 	Events []Event
+	// Logs are what an expression has logged, also before an error.
+	Logs []LogLine
 	// Binding produced the result; nil for a policy that ran on its own.
 	Binding *Binding
 	// Sources are the results that were combined into this one.
@@ -69,6 +71,15 @@ type Event struct {
 	// App names the origin: the policy's name for events of expressions.
 	App     string
 	Context map[string]any
+}
+
+// LogLine is one call of a logger by an expression.
+type LogLine struct {
+	// Level is debug, info, warning, error or critical.
+	Level string
+	Text  string
+	// Attrs are the keyword arguments as text.
+	Attrs map[string]string
 }
 
 // Writes are changes to the plan that a policy asks for. They are applied in

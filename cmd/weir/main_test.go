@@ -38,6 +38,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 	dir := t.TempDir()
 	good := write(t, "good.yaml", "version: 1\nentries: [{model: authentik_stages_dummy.dummystage, identifiers: {name: x}}]\n")
 	bad := write(t, "bad.yaml", "version: 1\nentries:\n  - model: authentik_stages_nothing.nothing\n    identifiers: {name: x}\n")
+	someFlow := write(t, "flow.yaml", "version: 1\nentries: [{model: authentik_flows.flow, identifiers: {slug: some-flow}, attrs: {name: x, title: x, designation: authentication}}]\n")
 	settings := write(t, "weir.yaml", "lisen: x\nlog_level: loud\n")
 	rows := []struct {
 		name, stdin string
@@ -55,6 +56,10 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"a dry run says what would be", "", []string{"apply", "--dry-run", good}, 0, "would be 1 created", ""},
 		{"apply reports", "", []string{"apply", good}, 0, "+ authentik_stages_dummy.dummystage x\n", ""},
 		{"applying again changes nothing", "", []string{"apply", good}, 0, "0 created, 0 changed, 0 deleted; 1 as they were", ""},
+		{"a flow is applied", "", []string{"apply", someFlow}, 0, "+ authentik_flows.flow", ""},
+		{"and exported", "", []string{"export", "some-flow"}, 0, "    slug: some-flow\n  model: authentik_flows.flow\n", ""},
+		{"a flow that does not exist", "", []string{"export", "no-flow"}, 1, "", `export flow "no-flow": no such flow`},
+		{"export without a flow", "", []string{"export"}, 2, "", "accepts 1 arg"},
 		{"a bad file says where", "", []string{"apply", good, bad}, 1, "", "bad.yaml:3:12"},
 		{"a missing file", "", []string{"apply", "/nowhere.yaml"}, 1, "", "no such file"},
 		{"a user is created", "s3cret words\n", []string{"user", "create", "ada", "--name", "Ada", "--password-stdin", "--superuser"}, 0, "created user ada", ""},

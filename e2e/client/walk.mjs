@@ -3,9 +3,11 @@
 //   node walk.mjs BASE_URL < calls.json
 //
 // calls.json is a list of calls: {"call": "flowsExecutorGet", "api": "FlowsApi",
-// "args": {...}, "schema": "ChallengeTypes"}. The answers are printed as one
-// JSON list of {status, hops, data, problems}: what came back on the wire and
-// where it departs from the schema of the client's own package.
+// "args": {...}, "schema": "ChallengeTypes"}. In args, "$3.pk" stands for a
+// member of the third answer (counted from 0), "@2026-01-01T00:00:00Z" for a
+// date. The answers are printed as one JSON list of {status, hops, data,
+// problems}: what came back on the wire and where it departs from the schema
+// of the client's own package.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -47,6 +49,21 @@ async function fetchApi(url, init = {}) {
   throw new Error("more than 10 redirects");
 }
 
+// list checks each member of a list.
+function list(schema, data) {
+  return Array.isArray(data) ? data.flatMap((one) => check(schema, one)) : ["the answer is not a list"];
+}
+
+// fill puts earlier answers and dates into arguments.
+function fill(value) {
+  if (Array.isArray(value)) return value.map(fill);
+  if (value !== null && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, fill(v)]));
+  if (typeof value !== "string") return value;
+  const [, number, path] = value.match(/^\$(\d+)\.(.+)$/) ?? [];
+  if (path) return path.split(".").reduce((at, name) => at?.[name], out[Number(number)].data);
+  return value.startsWith("@") ? new Date(value.slice(1)) : value;
+}
+
 const calls = JSON.parse(readFileSync(0, "utf8"));
 const out = [];
 for (const { api: name, call, args, schema, token } of calls) {
@@ -55,7 +72,7 @@ for (const { api: name, call, args, schema, token } of calls) {
   wire = null;
   let failure = "";
   try {
-    await client[call](args);
+    await client[call](fill(args));
   } catch (e) {
     failure = String(e?.name ?? e);
   }
@@ -65,7 +82,11 @@ for (const { api: name, call, args, schema, token } of calls) {
   } catch {
     failure ||= "the answer is not JSON";
   }
-  const problems = schema && wire?.status === 200 ? check(schema, data) : [];
+  const ok = wire?.status >= 200 && wire?.status < 300;
+  const problems = [];
+  if (schema && ok) problems.push(...(schema.endsWith("[]") ? list(schema.slice(0, -2), data) : check(schema, data)));
+  if (schema && wire?.status === 400) problems.push(...check("ValidationError", data));
+  if (schema && (wire?.status === 403 || wire?.status === 404)) problems.push(...check("GenericError", data));
   out.push({ status: wire?.status ?? 0, hops, data, problems, failure });
 }
 process.stdout.write(JSON.stringify(out));

@@ -21,12 +21,15 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/api/openapi"
+	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/policy"
 )
 
 // version is that of the API: it says what clients of authentik may expect, not
@@ -49,14 +52,26 @@ type Role struct {
 	Name string
 }
 
-// Config is what the API needs. All fields are required but Problem, Browse,
-// Exchanges and Now.
+// Config is what the API needs. All fields are required but Origin, Problem,
+// Browse and Now.
 type Config struct {
-	Runner  Runner
+	Runner Runner
+	// Start begins a flow for the person of a request, as flowhttp.Runner does.
+	Start func(w http.ResponseWriter, r *http.Request, c flowhttp.Call) error
+	// Origin is the configured address of the site, scheme and host; empty
+	// where each request says it.
+	Origin  string
 	Catalog *catalog.Catalog
 	DB      store.DB
 	Kinds   *resource.Registry
 	Access  *access.Access
+	// Stages and Policies are the types that objects can be of.
+	Stages   []flow.StageType
+	Policies []policy.Type
+	// Exporter writes flows as blueprints.
+	Exporter *blueprint.Exporter
+	// Person reads a user; an error that wraps flow.ErrNoPerson for none.
+	Person func(ctx context.Context, id int64) (*identity.Person, error)
 	// Roles returns the roles of a user, those of the groups included.
 	Roles func(ctx context.Context, user int64) ([]Role, error)
 	// Avatar returns the address of the picture for a user name.
@@ -68,9 +83,7 @@ type Config struct {
 	Problem func(w http.ResponseWriter, r *http.Request, status int)
 	// Browse writes the description as a page; nil leaves the page out.
 	Browse func(w http.ResponseWriter, r *http.Request, d *openapi.Document)
-	// Exchanges are what flows ask, for the description.
-	Exchanges []flow.Exchange
-	Log       *slog.Logger
+	Log    *slog.Logger
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }

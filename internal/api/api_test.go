@@ -17,8 +17,21 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/directory/password"
+	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/policies"
+	"github.com/weir-id/weir/internal/resource"
+	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
+	"github.com/weir-id/weir/internal/session/token"
+	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/internal/store/storetest"
 )
 
 // runner answers every step alike and remembers the call.
@@ -47,14 +60,41 @@ func serve(t *testing.T, r *runner, change func(*API)) http.Handler {
 	if r.user == nil {
 		r.user = identity.Anonymous()
 	}
-	a := &API{Config{Runner: r, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Avatar: func(string) string { return "/avatar/x.svg" },
-		Roles: func(context.Context, int64) ([]Role, error) { return nil, nil }, InstallID: "install"}}
+	a := newAPI(t, storetest.SQLite(t), r)
 	if change != nil {
 		change(a)
 	}
 	mux := http.NewServeMux()
 	a.Mount(mux)
 	return mux
+}
+
+// newAPI returns the API over a database, with all stage and policy types and
+// those of the test.
+func newAPI(t *testing.T, db store.DB, r Runner, more ...flow.StageType) *API {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	keys, err := seal.NewKeys(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasher, err := password.NewHasher(password.Params{MemoryKiB: 7 * 1024, Passes: 1, Lanes: 1}, password.NewQueue(password.QueueConfig{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, a := token.New(db, keys.Box("token"), nil), access.New(db, resource.Owners())
+	people := directory.New(directory.Config{DB: db, Hasher: hasher, AppPasswords: tokens})
+	stageTypes := append(stages.All(stages.Env{Users: people, Accounts: people, Sealer: keys.Box("device")}), more...)
+	policyTypes := policies.All(expression.NewCompiler(expression.Env{}))
+	var c *catalog.Catalog
+	c, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stageTypes, Policies: policyTypes, Seal: keys.Box("catalog"), Exists: people.Exists, Logger: log,
+		Record: resource.RecordChanges(&event.Recorder{}, func() *catalog.Catalog { return c })})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := resource.New(resource.Config{Catalog: c, Stages: stageTypes, Policies: policyTypes, Directory: people, Hasher: hasher, Tokens: tokens, Access: a})
+	return New(Config{Runner: r, Catalog: c, DB: db, Kinds: kinds, Access: a, Log: log, Avatar: func(string) string { return "/avatar/x.svg" },
+		Roles: func(context.Context, int64) ([]Role, error) { return nil, nil }, InstallID: "install"})
 }
 
 func dummy() *flow.Result {
@@ -208,39 +248,6 @@ func TestRule05ARequestOfAnotherSiteIsPassive(t *testing.T) {
 				t.Errorf("passive = %v, want %v", r.call.Passive, row.passive)
 			}
 		})
-	}
-}
-
-func TestRule47EveryRouteSaysWhoMayCallIt(t *testing.T) {
-	public := map[string]bool{
-		"GET flows/executor/{slug}/":  true, // signing in begins here
-		"POST flows/executor/{slug}/": true,
-		"GET core/brands/current/":    true, // how the login page looks
-		"GET root/config/":            true,
-	}
-	r := &runner{result: dummy()}
-	h := serve(t, r, nil)
-	for _, route := range (&API{}).Routes() {
-		name := route.Method + " " + route.Path
-		if (route.Access == Public) != public[name] {
-			t.Errorf("%s: access %d, but the list of public routes says %v", name, route.Access, public[name])
-		}
-		delete(public, name)
-		if route.Access == Public {
-			continue
-		}
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(route.Method, prefix+strings.ReplaceAll(route.Path, "{slug}", "x"), nil))
-		if w.Code != http.StatusForbidden {
-			t.Errorf("%s answers %d to a stranger, want 403", name, w.Code)
-		}
-	}
-	if len(public) > 0 {
-		t.Errorf("public routes that do not exist: %v", public)
-	}
-	w := httptest.NewRecorder()
-	if err := (&API{}).serve(w, httptest.NewRequest("GET", "/", nil), Route{}); err != nil || w.Code != http.StatusForbidden {
-		t.Errorf("a route that names nobody answers %d, want 403", w.Code)
 	}
 }
 

@@ -226,7 +226,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		refuse(w, http.StatusNotFound, textMissing)
 	case errors.As(err, &match):
 		refuse(w, http.StatusBadRequest, upper(match.Message)+".")
-	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrReferenced):
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrReferenced), errors.Is(err, flow.ErrStale):
 		// Somebody else was faster than the check that has words for it.
 		refuse(w, http.StatusConflict, "Somebody else has changed this at the same time. Try again.")
 	case errors.Is(err, flow.ErrNoFlow):

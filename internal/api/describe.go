@@ -19,7 +19,11 @@ import (
 func (a *API) describe() (*openapi.Document, error) {
 	d := openapi.New(openapi.Info{Title: "Weir", Version: version,
 		Description: "Flows, stages, policies and people. Calls need a session or an API token."}, strings.TrimSuffix(prefix, "/"))
-	s := describer{d.Collect(), a.Exchanges}
+	exchanges := flow.Exchanges()
+	for i := range a.Stages {
+		exchanges = append(exchanges, a.Stages[i].Exchanges...)
+	}
+	s := describer{d.Collect(), exchanges}
 	for i := range a.routes {
 		route := &a.routes[i]
 		if route.Doc.Hidden {
@@ -64,6 +68,9 @@ func (s describer) operation(route *Route) *openapi.Operation {
 		status = http.StatusOK
 	}
 	var content map[string]openapi.Media
+	if doc.File {
+		content = openapi.AsJSON(&openapi.Schema{Type: "string", Format: "binary"}) // the type that is published
+	}
 	if doc.Answer != nil {
 		content = openapi.AsJSON(s.shape(doc.Answer, openapi.Answer))
 		for _, also := range doc.Types {

@@ -19,6 +19,8 @@ type Doc struct {
 	Body, Answer *Shape
 	// OptionalBody tells that the body may be left out.
 	OptionalBody bool
+	// File tells that the answer is a file to save; Answer is nil then.
+	File bool
 	// Form tells that the body is a form with a file.
 	Form bool
 	// Status is that of success; 200 when 0.

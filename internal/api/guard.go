@@ -84,6 +84,16 @@ const (
 	textMissing = "There is no such object, or you may not see it."
 )
 
+// demand refuses a caller who lacks a permission that a handler needs besides
+// that of its guard.
+func (c *call) demand(verb access.Verb, k *resource.Kind, id string) error {
+	ok, err := c.api.Access.Can(c.ctx, c.visit.User, verb, k.Name(), id)
+	if err == nil && !ok {
+		err = &resource.ForbiddenError{Message: "For this you need the permission " + k.App() + "." + access.Permission(verb, k.Name()) + "."}
+	}
+	return err
+}
+
 // serve lets a call through to its handler if the guard admits it.
 func (a *API) serve(w http.ResponseWriter, r *http.Request, route *Route) error {
 	c := &call{api: a, w: w, r: r, ctx: r.Context(), kind: route.Guard.Kind}

@@ -57,14 +57,15 @@ func newSite(t testing.TB, db store.DB, change func(*blueprint.Config)) *site {
 	now := func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 	s := &site{db: db, hasher: hasher, tokens: token.New(db, keys.Box("token"), now)}
 	s.people = directory.New(directory.Config{DB: db, Hasher: hasher, AppPasswords: s.tokens, Now: now, Logger: log})
-	s.catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stages.All(stages.Env{Users: s.people, Accounts: s.people, Sealer: keys.Box("device")}),
-		Policies: policies.All(expression.NewCompiler(expression.Env{})), Seal: keys.Box("catalog"), Exists: s.people.Exists, Logger: log, Now: now})
+	stageTypes := stages.All(stages.Env{Users: s.people, Accounts: s.people, Sealer: keys.Box("device")})
+	policyTypes := policies.All(expression.NewCompiler(expression.Env{}))
+	s.catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stageTypes, Policies: policyTypes, Seal: keys.Box("catalog"), Exists: s.people.Exists, Logger: log, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := access.New(db, nil)
-	s.config = blueprint.Config{Catalog: s.catalog, Logger: log, Grants: resource.Grants{Access: a},
-		Registry: resource.New(resource.Config{Catalog: s.catalog, Directory: s.people, Hasher: hasher, Tokens: s.tokens, Access: a, Now: now}),
+	a := access.New(db, resource.Owners())
+	s.config = blueprint.Config{Catalog: s.catalog, Logger: log, Access: a, Grants: resource.Grants{Access: a},
+		Registry: resource.New(resource.Config{Catalog: s.catalog, Stages: stageTypes, Policies: policyTypes, Directory: s.people, Hasher: hasher, Tokens: s.tokens, Access: a, Now: now}),
 		Getenv:   func(name string) string { return map[string]string{"SITE": "example.org"}[name] }}
 	if change != nil {
 		change(&s.config)
@@ -111,7 +112,7 @@ func golden(t *testing.T, db store.DB, name string) {
 	}
 	s := newSite(t, db, func(c *blueprint.Config) { c.Instances = blueprint.Folder(known) })
 	got := map[string]string{}
-	options := blueprint.Options{AllowEnv: true, Actor: "test", Source: "test"}
+	options := blueprint.Options{AllowEnv: true, By: catalog.Meta{Actor: "test", Source: "test"}}
 	before := s.tables(t)
 	report, err := s.Apply(t.Context(), files, options)
 	if err != nil {

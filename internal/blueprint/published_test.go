@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-id/weir/internal/blueprint"
+	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/storetest"
 )
@@ -39,7 +40,7 @@ func published(t testing.TB, pattern string) []blueprint.File {
 func TestDefaultsApply(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		s := newSite(t, db, nil)
-		report, err := s.Apply(t.Context(), defaultFiles(t), blueprint.Options{Source: "defaults"})
+		report, err := s.Apply(t.Context(), defaultFiles(t), blueprint.Options{By: catalog.Meta{Source: "defaults"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -94,6 +94,10 @@ func (s *Snapshot) Value(o *Object, path string) (any, bool) {
 	case "last_updated":
 		return o.Updated, !deeper
 	}
+	// An order or a search by a secret would tell it, letter by letter.
+	if isSecret(o.kind, o.Doc, name) {
+		return nil, false
+	}
 	v, ok := fieldOf(o.kind, o.Doc, name)
 	if !ok || !deeper {
 		return v, ok
@@ -196,7 +200,7 @@ func (s *Snapshot) knows(k *kind, typ, key string) error {
 		doc = k.stranger(typ)
 	}
 	for _, part := range k.parts(doc) {
-		if _, ok := field.Lookup(part, name); ok {
+		if spec, ok := field.Lookup(part, name); ok && !spec.Secret {
 			return nil
 		}
 	}
@@ -214,7 +218,7 @@ func (s *Snapshot) matches(k *kind, o *Object, key string, want any) bool {
 	}
 	for _, part := range k.parts(o.Doc) {
 		spec, ok := field.Lookup(part, name)
-		if !ok {
+		if !ok || spec.Secret {
 			continue
 		}
 		have, _ := field.Get(part, name)
@@ -231,6 +235,15 @@ func (s *Snapshot) matches(k *kind, o *Object, key string, want any) bool {
 		}
 		normal, ok := field.Normalize(part, name, want)
 		return ok && reflect.DeepEqual(normal, have)
+	}
+	return false
+}
+
+func isSecret(k *kind, doc any, name string) bool {
+	for _, part := range k.parts(doc) {
+		if spec, ok := field.Lookup(part, name); ok {
+			return spec.Secret
+		}
 	}
 	return false
 }

@@ -143,9 +143,9 @@ func (d *Directory) UpdateUser(ctx context.Context, tx store.Tx, u *identity.Use
 }
 
 // searchText is what a search for people looks into: their names and addresses
-// as they are compared, and the uuid, a line each.
+// as they are compared, a line each.
 func searchText(u *identity.User) string {
-	return strings.Join([]string{UsernameKey(u.Username), Key(u.Name), Key(u.Email), u.UUID.String()}, "\n")
+	return strings.Join([]string{UsernameKey(u.Username), Key(u.Name), Key(u.Email)}, "\n")
 }
 
 // DeleteUser removes a user with sessions, tokens and memberships. References

@@ -266,7 +266,7 @@ func (e *evaluation) log(level, text string, attrs map[string]string) {
 	if len(e.logs) >= e.limits.Messages {
 		return
 	}
-	e.logs = append(e.logs, LogLine{level, text, attrs})
+	e.logs = append(e.logs, LogLine{Level: level, Text: text, Attrs: attrs})
 	if e.env.Logger == nil {
 		return
 	}

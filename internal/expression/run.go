@@ -26,13 +26,7 @@ type Scope struct {
 }
 
 // LogLine is one call of ak_logger or print.
-type LogLine struct {
-	// Level is debug, info, warning, error or critical.
-	Level string
-	Text  string
-	// Attrs are the keyword arguments as text.
-	Attrs map[string]string
-}
+type LogLine = policy.LogLine
 
 // Value is what an evaluation returned and what it asks for.
 type Value struct {
@@ -80,7 +74,8 @@ func (x *Error) Error() string {
 
 // Run evaluates the program. The error is an *Error for an exception, wraps
 // ErrLimit when a limit was reached and the context's error when it ended;
-// Value is then empty, so nothing of a failed evaluation can be applied.
+// Value then holds the logs only, so nothing of a failed evaluation can be
+// applied.
 func (p *Program) Run(ctx context.Context, scope Scope) (value Value, err error) {
 	// A mistake of ours must end one evaluation, not the program.
 	defer func() {
@@ -98,10 +93,10 @@ func (p *Program) Run(ctx context.Context, scope Scope) (value Value, err error)
 		}
 	}
 	if stop := e.stopped(); stop != nil {
-		return Value{}, fmt.Errorf("%s: %w", p.name, stop)
+		return Value{Logs: e.logs}, fmt.Errorf("%s: %w", p.name, stop)
 	}
 	x := asException(err)
-	return Value{}, &Error{Name: p.name, Line: lineOf(err), Class: x.class.name, Message: x.text()}
+	return Value{Logs: e.logs}, &Error{Name: p.name, Line: lineOf(err), Class: x.class.name, Message: x.text()}
 }
 
 func (p *Program) newEvaluation(ctx context.Context, scope Scope) *evaluation {

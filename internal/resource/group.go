@@ -107,7 +107,7 @@ func groupsTable() *table[groupRow] {
 		search:   mentions("g.name"),
 		filters: map[string]func(*statement, any){
 			"name": equals("g.name"), "is_superuser": equals("g.is_superuser"),
-			"attributes": func(s *statement, want any) { containsAttributes(s, "g.attributes", want.(string)) },
+			"attributes": func(s *statement, want any) { containsAttributes(s, "g.attributes", want.(map[string]any)) },
 			"members_by_pk": func(s *statement, want any) {
 				s.terms = append(s.terms, "g.id in (select gm.group_id from group_members gm where gm.user_id in "+s.in(want.([]any))+")")
 			},
@@ -123,7 +123,7 @@ func groupsTable() *table[groupRow] {
 }
 
 func groupFilters() []Filter {
-	return []Filter{{Name: "attributes"}, {Name: "is_superuser", Type: "boolean"}, {Name: "members_by_pk", Type: "integer", Many: true},
+	return []Filter{{Name: "attributes", Object: true}, {Name: "is_superuser", Type: "boolean"}, {Name: "members_by_pk", Type: "integer", Many: true},
 		{Name: "members_by_username", Many: true}, {Name: "name"}}
 }
 

@@ -1,10 +1,12 @@
 package resource
 
 import (
+	"encoding/json"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -44,8 +46,11 @@ type Filter struct {
 	// string to uuid or date-time, Enum to some values.
 	Type, Format string
 	Enum         []string
-	// Of is the field whose type the parameter has; its Go type names Enum.
+	// Of is the field that is compared, whose Go type names Enum; nil where it
+	// is none.
 	Of *field.Spec
+	// Object tells that the text is a JSON object.
+	Object bool
 	// Many tells that the parameter may be given several times.
 	Many bool
 	// Required tells clients that they must give it.
@@ -64,8 +69,30 @@ const (
 	maxFilterBytes  = 4096
 )
 
-// Decode reads the values of the parameter: a string, bool, int64, uuid.UUID or
-// time.Time, or a list of them ([]any) for Many. Empty values do not count; nil
+// maxFilterMembers bounds the JSON object of a parameter, at any depth.
+const maxFilterMembers = 64
+
+// jsonSize counts the values in a JSON value; deep nesting counts as much.
+func jsonSize(v any, depth int) int {
+	n := 1
+	if depth > 16 {
+		return maxFilterMembers + 1
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for _, member := range v {
+			n += jsonSize(member, depth+1)
+		}
+	case []any:
+		for _, item := range v {
+			n += jsonSize(item, depth+1)
+		}
+	}
+	return n
+}
+
+// Decode reads the values of the parameter: a string, bool, int64, uuid.UUID,
+// time.Time or map[string]any, or a list of them ([]any) for Many. Empty values do not count; nil
 // means that there is nothing to filter by.
 func (f *Filter) Decode(values []string) (any, *field.Error) {
 	if len(values) > maxFilterValues {
@@ -93,7 +120,7 @@ func (f *Filter) Decode(values []string) (any, *field.Error) {
 
 func (f *Filter) one(s string) (any, *field.Error) {
 	invalid := func(code, message string) (any, *field.Error) { return nil, &field.Error{Code: code, String: message} }
-	if len(s) > maxFilterBytes || strings.ContainsRune(s, 0) {
+	if len(s) > maxFilterBytes || strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
 		return invalid(field.CodeInvalid, "Enter a shorter text without control characters.")
 	}
 	switch {
@@ -115,6 +142,12 @@ func (f *Filter) one(s string) (any, *field.Error) {
 			return invalid(field.CodeInvalid, "Enter the id of an object (a UUID).")
 		}
 		return id, nil
+	case f.Object:
+		var members map[string]any
+		if json.Unmarshal([]byte(s), &members) != nil || jsonSize(members, 0) > maxFilterMembers {
+			return invalid(field.CodeInvalid, "Enter a JSON object of a few members, such as {\"city\": \"Ulm\"}.")
+		}
+		return members, nil
 	case f.Format == "date-time":
 		t, err := field.ParseTime(s)
 		if err != nil {
@@ -211,7 +244,7 @@ func Terms(typed string) []string {
 	}
 	kept := out[:0]
 	for _, term := range out {
-		if term = strings.TrimSpace(strings.ReplaceAll(term, "\x00", "")); term != "" && len(kept) < maxTerms {
+		if term = strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(term, ""), "\x00", "")); term != "" && len(kept) < maxTerms {
 			kept = append(kept, term)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
@@ -50,18 +51,18 @@ func newFixture(t testing.TB, db store.DB) *fixture {
 		t.Fatal(err)
 	}
 	now := func() time.Time { return noon }
-	f := &fixture{TB: t, db: db, tokens: token.New(db, keys.Box("token"), now), access: access.New(db, nil)}
+	f := &fixture{TB: t, db: db, tokens: token.New(db, keys.Box("token"), now), access: access.New(db, resource.Owners())}
 	f.people = directory.New(directory.Config{DB: db, Hasher: hasher, Now: now})
-	f.catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stages.All(stages.Env{Users: f.people, Accounts: f.people, Sealer: keys.Box("device")}),
-		Seal: keys.Box("catalog"), Exists: f.people.Exists, Now: now})
+	stageTypes := stages.All(stages.Env{Users: f.people, Accounts: f.people, Sealer: keys.Box("device")})
+	f.catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stageTypes, Seal: keys.Box("catalog"), Exists: f.people.Exists, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Registry = resource.New(resource.Config{Catalog: f.catalog, Directory: f.people, Hasher: hasher, Tokens: f.tokens, Access: f.access, Now: now})
+	f.Registry = resource.New(resource.Config{Catalog: f.catalog, Stages: stageTypes, Directory: f.people, Hasher: hasher, Tokens: f.tokens, Access: f.access, Now: now})
 	return f
 }
 
-func (f *fixture) kind(model string) resource.Kind {
+func (f *fixture) kind(model string) *resource.Kind {
 	f.Helper()
 	k, err := f.Kind(model)
 	if err != nil {
@@ -71,12 +72,20 @@ func (f *fixture) kind(model string) resource.Kind {
 }
 
 // write runs fn in one transaction and returns its error.
-func (f *fixture) write(fn func(ctx context.Context, tx *catalog.Tx) error) error {
-	_, err := f.catalog.Update(f.Context(), catalog.Meta{Actor: "test"}, fn)
+func (f *fixture) write(fn func(ctx context.Context, w *resource.Write) error) error {
+	return f.writeAs(nil, fn)
+}
+
+// writeAs does so for a person.
+func (f *fixture) writeAs(p *identity.Person, fn func(ctx context.Context, w *resource.Write) error) error {
+	by := catalog.Meta{Actor: "test", Person: p}
+	_, err := f.catalog.Update(f.Context(), by, func(ctx context.Context, tx *catalog.Tx) error {
+		return fn(ctx, &resource.Write{Tx: tx, By: by, Access: f.access})
+	})
 	return err
 }
 
-func (f *fixture) must(fn func(ctx context.Context, tx *catalog.Tx) error) {
+func (f *fixture) must(fn func(ctx context.Context, w *resource.Write) error) {
 	f.Helper()
 	if err := f.write(fn); err != nil {
 		f.Fatal(err)
@@ -86,8 +95,8 @@ func (f *fixture) must(fn func(ctx context.Context, tx *catalog.Tx) error) {
 func (f *fixture) create(model string, d data) *resource.Ref {
 	f.Helper()
 	var ref *resource.Ref
-	f.must(func(ctx context.Context, tx *catalog.Tx) (err error) {
-		ref, _, err = f.kind(model).Create(ctx, tx, "", d)
+	f.must(func(ctx context.Context, w *resource.Write) (err error) {
+		ref, _, err = f.kind(model).Create(ctx, w, "", d)
 		return err
 	})
 	return ref
@@ -96,8 +105,8 @@ func (f *fixture) create(model string, d data) *resource.Ref {
 func (f *fixture) update(model string, ref *resource.Ref, d data) []string {
 	f.Helper()
 	var changed []string
-	f.must(func(ctx context.Context, tx *catalog.Tx) (err error) {
-		changed, _, err = f.kind(model).Update(ctx, tx, ref, d)
+	f.must(func(ctx context.Context, w *resource.Write) (err error) {
+		changed, _, err = f.kind(model).Update(ctx, w, ref, d, field.Update)
 		return err
 	})
 	return changed
@@ -106,8 +115,11 @@ func (f *fixture) update(model string, ref *resource.Ref, d data) []string {
 func (f *fixture) read(model string, ref *resource.Ref) data {
 	f.Helper()
 	var out data
-	f.must(func(ctx context.Context, tx *catalog.Tx) (err error) {
-		out, err = f.kind(model).Read(ctx, tx, ref)
+	f.must(func(ctx context.Context, w *resource.Write) (err error) {
+		objects, err := f.kind(model).Read(ctx, w.View(), ref)
+		if err == nil {
+			out = objects[0]
+		}
 		return err
 	})
 	return out
@@ -123,7 +135,7 @@ func TestUnknownModelsSayWhy(t *testing.T) {
 	f := newFixture(t, storetest.SQLite(t))
 	for model, want := range map[string]string{
 		"authentik_sources_ldap.ldapsource":         "the model authentik_sources_ldap.ldapsource belongs to sources, which Weir does not have",
-		"authentik_core.Application":                "the model authentik_core.Application belongs to applications, which Weir does not have",
+		"authentik_core.PropertyMapping":            "the model authentik_core.PropertyMapping belongs to property mappings, which Weir does not have",
 		"authentik_providers_oauth2.oauth2provider": "the model authentik_providers_oauth2.oauth2provider belongs to providers, which Weir does not have",
 		"authentik_outposts.outpost":                "the model authentik_outposts.outpost belongs to outposts, which Weir does not have",
 		"authentik_flows.flwo":                      "the model authentik_flows.flwo is not known",
@@ -148,16 +160,16 @@ func TestBaseClassesFindAllTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.must(func(ctx context.Context, tx *catalog.Tx) error {
-		ref, err := base.Find(ctx, tx, data{"name": "deny"})
+	f.must(func(ctx context.Context, w *resource.Write) error {
+		ref, err := base.Find(ctx, w.View(), data{"name": "deny"})
 		if err != nil || ref == nil || ref.Model != "authentik_stages_deny.denystage" || ref.PolicyTarget != "" {
 			t.Errorf("got %+v, %v", ref, err)
 		}
-		other, err := f.kind("authentik_stages_password.passwordstage").Find(ctx, tx, data{"name": "deny"})
+		other, err := f.kind("authentik_stages_password.passwordstage").Find(ctx, w.View(), data{"name": "deny"})
 		if err != nil || other != nil {
 			t.Errorf("another type finds %+v, %v", other, err)
 		}
-		if _, _, err := base.Create(ctx, tx, "", data{"name": "x"}); err == nil {
+		if _, _, err := base.Create(ctx, w, "", data{"name": "x"}); err == nil {
 			t.Error("a base class makes objects")
 		}
 		return nil
@@ -231,8 +243,8 @@ func TestDataAtFault(t *testing.T) {
 		f.create(groupModel, data{"name": "staff"})
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
-				err := f.write(func(ctx context.Context, tx *catalog.Tx) error {
-					_, _, err := f.kind(tt.model).Create(ctx, tx, "", tt.data)
+				err := f.write(func(ctx context.Context, w *resource.Write) error {
+					_, _, err := f.kind(tt.model).Create(ctx, w, "", tt.data)
 					return err
 				})
 				var problems field.Errors
@@ -272,15 +284,15 @@ func TestLookUps(t *testing.T) {
 			{tokenModel, data{"identifier": "ci", "intent": "app_password"}, nil},
 			{tokenModel, data{"pk": ci.Key}, "ci"},
 			{tokenModel, data{"pk": uuid.NewString()}, nil},
-			{tokenModel, data{"user": ada.Key}, "!"},
+			{tokenModel, data{"user": ada.Key}, "ci"},
 			{tokenModel, data{"key": "x"}, "!"},
 			{groupModel, data{"name__iexact": "nothing"}, nil},
 			{groupModel, data{"colour": "red"}, "!"},
 			{"authentik_flows.flow", data{"colour": "red"}, "!"},
 		}
 		for _, tt := range tests {
-			f.must(func(ctx context.Context, tx *catalog.Tx) error {
-				ref, err := f.kind(tt.model).Find(ctx, tx, tt.match)
+			f.must(func(ctx context.Context, w *resource.Write) error {
+				ref, err := f.kind(tt.model).Find(ctx, w.View(), tt.match)
 				var got any
 				if ref != nil {
 					got = ref.Name
@@ -307,8 +319,8 @@ func TestDeletingPeopleEmptiesReferences(t *testing.T) {
 			subject["target"], subject["order"] = recovery.Key, i
 			f.create("authentik_policies.policybinding", subject)
 		}
-		f.must(func(ctx context.Context, tx *catalog.Tx) error {
-			return errors.Join(f.kind(userModel).Delete(ctx, tx, ada), f.kind(groupModel).Delete(ctx, tx, staff))
+		f.must(func(ctx context.Context, w *resource.Write) error {
+			return errors.Join(f.kind(userModel).Delete(ctx, w, ada), f.kind(groupModel).Delete(ctx, w, staff))
 		})
 		if left := f.catalog.Snapshot().Objects(catalog.KindPolicyBinding); len(left) != 0 {
 			t.Errorf("%d bindings of the dead are left", len(left))
@@ -340,8 +352,8 @@ func TestToken(t *testing.T) {
 		if _, err := f.tokens.ByKey(t.Context(), "another-key-of-bytes", token.API); err != nil {
 			t.Error(err)
 		}
-		err = f.write(func(ctx context.Context, tx *catalog.Tx) error {
-			_, _, err := f.kind(tokenModel).Update(ctx, tx, ci, data{"user": 99})
+		err = f.write(func(ctx context.Context, w *resource.Write) error {
+			_, _, err := f.kind(tokenModel).Update(ctx, w, ci, data{"user": 99}, field.Update)
 			return err
 		})
 		if _, fault := resource.Fault(err); !fault {
@@ -357,8 +369,8 @@ func TestPermissionsAndRoles(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		f := newFixture(t, db)
 		var role uuid.UUID
-		f.must(func(ctx context.Context, tx *catalog.Tx) (err error) {
-			role, err = f.access.CreateRole(ctx, tx.Store(), "readers")
+		f.must(func(ctx context.Context, w *resource.Write) (err error) {
+			role, err = f.access.CreateRole(ctx, w.Store(), "readers")
 			return err
 		})
 		recovery := f.create("authentik_flows.flow", data{"name": "x", "slug": "x", "title": "x", "designation": "recovery"})
@@ -367,9 +379,9 @@ func TestPermissionsAndRoles(t *testing.T) {
 		carol := f.create(userModel, data{"username": "carol", "name": ""})
 		adaID := ada.Key.(int64)
 		grants := resource.Grants{Access: f.access}
-		f.must(func(ctx context.Context, tx *catalog.Tx) error {
+		f.must(func(ctx context.Context, w *resource.Write) error {
 			for range 2 { // having it already is fine
-				if err := grants.GrantObject(ctx, tx.Store(), "view_flow", recovery.Model, fmt.Sprint(recovery.Key), &adaID, role.String()); err != nil {
+				if err := grants.GrantObject(ctx, w, "view_flow", recovery.Model, fmt.Sprint(recovery.Key), &adaID, role.String()); err != nil {
 					return err
 				}
 			}
@@ -414,8 +426,8 @@ func TestPermissionsAndRoles(t *testing.T) {
 			want       string
 		}{{"view_brand", &adaID, "", "Name a permission of this model"}, {"view_flow", &missing, "", "There is no user 99"},
 			{"view_flow", nil, uuid.NewString(), "Choose roles that exist"}, {"view_flow", nil, "readers", "Give the role by its key"}} {
-			err := f.write(func(ctx context.Context, tx *catalog.Tx) error {
-				return grants.GrantObject(ctx, tx.Store(), bad.permission, recovery.Model, fmt.Sprint(recovery.Key), bad.user, bad.role)
+			err := f.write(func(ctx context.Context, w *resource.Write) error {
+				return grants.GrantObject(ctx, w, bad.permission, recovery.Model, fmt.Sprint(recovery.Key), bad.user, bad.role)
 			})
 			if message, fault := resource.Fault(err); !fault || !strings.Contains(message, bad.want) {
 				t.Errorf("%+v: %v", bad, err)

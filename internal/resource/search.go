@@ -2,8 +2,11 @@ package resource
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/store"
@@ -12,21 +15,31 @@ import (
 // What the two databases have no common words for: text search and JSON
 // containment.
 
-// searchUsers looks for a term in names, addresses and uuids. Both databases
-// have an index of all parts of three characters; shorter terms read all rows.
-func searchUsers(s *statement, term string) {
-	term = directory.Key(term)
-	if s.dialect == store.Postgres {
-		s.where("u.search_text like ?", "%"+escapeLike(term)+"%")
-		return
+// searchUsers looks for terms in names and addresses, or for a whole uuid. Both databases have
+// an index of all parts of three characters; shorter terms read all rows.
+func searchUsers(s *statement, terms []string) {
+	var indexed []string
+	for _, term := range terms {
+		if id, err := uuid.Parse(term); err == nil {
+			s.where("u.uuid = ?", id)
+			continue
+		}
+		key := directory.Key(term)
+		switch {
+		case s.dialect == store.Postgres:
+			s.where("u.search_text like ?", "%"+escapeLike(key)+"%")
+			continue
+		case utf8.RuneCountInString(key) >= 3:
+			indexed = append(indexed, "search_text like "+s.args.Add("%"+key+"%"))
+		}
+		// In the index % and _ stand for anything, so it finds too much at
+		// most: a pattern with an escape character would not use it.
+		if utf8.RuneCountInString(key) < 3 || strings.ContainsAny(key, "%_") {
+			s.where("instr(u.search_text, ?) > 0", key)
+		}
 	}
-	if utf8.RuneCountInString(term) >= 3 {
-		// Here % and _ stand for anything, so this finds too much at most: a
-		// pattern with an escape character would not use the index.
-		s.where("u.id in (select rowid from users_search where search_text like ?)", "%"+term+"%")
-	}
-	if strings.ContainsAny(term, "%_") || utf8.RuneCountInString(term) < 3 {
-		s.where("instr(u.search_text, ?) > 0", term)
+	if len(indexed) > 0 {
+		s.terms = append(s.terms, "u.id in (select rowid from users_search where "+strings.Join(indexed, " and ")+")")
 	}
 }
 
@@ -39,54 +52,58 @@ func startsWith(column string) func(*statement, any) {
 }
 
 // containsAttributes looks for rows of which the JSON object in column holds
-// all members of the given one. Text that is no object matches nothing.
-func containsAttributes(s *statement, column, text string) {
-	var members map[string]any
-	if json.Unmarshal([]byte(text), &members) != nil {
-		s.where("1 = 0")
-		return
-	}
+// all members of the given one.
+func containsAttributes(s *statement, column string, members map[string]any) {
 	if s.dialect == store.Postgres {
-		s.where(column+" @> ?::text::jsonb", text)
+		s.where(column+" @> ?", store.JSON(members))
 		return
 	}
-	walkJSON("$", members, func(path string, leaf any) {
-		switch leaf := leaf.(type) {
-		case nil:
-			s.where("json_type("+column+", ?) = 'null'", path)
-		case bool:
-			s.where("json_type("+column+", ?) = ?", path, map[bool]string{true: "true", false: "false"}[leaf])
-		case string:
-			s.where("json_type("+column+", ?) = 'text' and json_extract("+column+", ?) = ?", path, path, leaf)
-		case float64:
-			s.where("json_type("+column+", ?) in ('integer', 'real') and json_extract("+column+", ?) = ?", path, path, leaf)
-		case []any:
-			for _, item := range leaf {
-				data, err := json.Marshal(item)
-				if err != nil {
-					continue // it was decoded from JSON
-				}
-				s.where("json_type("+column+", ?) = 'array' and exists (select 1 from json_each("+column+", ?) where json_quote(value) = json(?))", path, path, string(data))
-			}
-		case map[string]any:
-			s.where("json_type("+column+", ?) = 'object'", path)
-		}
-	})
+	s.terms = append(s.terms, s.holds(column, "$", members, 0))
 }
 
-// walkJSON visits the leaves of an object, and objects without members, with
-// their paths as SQLite writes them.
-func walkJSON(path string, object map[string]any, visit func(path string, leaf any)) {
-	for name, v := range object {
-		quoted, err := json.Marshal(name)
-		if err != nil {
-			continue // it was decoded from JSON
+// holds is the condition that the JSON at a path of an expression contains v, as
+// the operator @> of PostgreSQL has it: objects by their members, lists by
+// their items, everything else by equality.
+func (s *statement) holds(expr, path string, v any, depth int) string {
+	at := "(" + expr + ", " + s.args.Add(path) + ")"
+	switch v := v.(type) {
+	case map[string]any:
+		all := []string{"json_type" + at + " = 'object'"}
+		for name, member := range v {
+			quoted, err := json.Marshal(name)
+			if err != nil {
+				continue // it was decoded from JSON
+			}
+			all = append(all, s.holds(expr, path+"."+string(quoted), member, depth))
 		}
-		below := path + "." + string(quoted)
-		if m, ok := v.(map[string]any); ok && len(m) > 0 {
-			walkJSON(below, m, visit)
-			continue
+		return strings.Join(all, " and ")
+	case []any:
+		all := []string{"json_type" + at + " = 'array'"}
+		for _, item := range v {
+			each := fmt.Sprintf("j%d", depth)
+			var is string
+			switch item.(type) {
+			case map[string]any, []any:
+				is = each + ".type in ('object', 'array') and " + s.holds(each+".value", "$", item, depth+1)
+			default:
+				is = s.is(each+".type", each+".value", item)
+			}
+			all = append(all, "exists (select 1 from json_each("+expr+", "+s.args.Add(path)+") "+each+" where "+is+")")
 		}
-		visit(below, v)
+		return strings.Join(all, " and ")
 	}
+	return s.is("json_type"+at, "json_extract"+at, v)
+}
+
+// is compares a value of SQLite's JSON functions, and its type, with a scalar.
+func (s *statement) is(typ, value string, want any) string {
+	switch want := want.(type) {
+	case nil:
+		return typ + " = 'null'"
+	case bool:
+		return typ + " = " + s.args.Add(map[bool]string{true: "true", false: "false"}[want])
+	case string:
+		return typ + " = 'text' and " + value + " = " + s.args.Add(want)
+	}
+	return typ + " in ('integer', 'real') and " + value + " = " + s.args.Add(want)
 }

@@ -28,8 +28,8 @@ type table[T any] struct {
 	// default order, which has no ties.
 	order    map[string]string
 	fallback string
-	// search adds the condition that a row mentions a term.
-	search func(s *statement, term string)
+	// search adds the condition that a row mentions all of the terms.
+	search func(s *statement, terms []string)
 	// filters add the conditions of the declared filters.
 	filters map[string]func(s *statement, want any)
 }
@@ -77,10 +77,8 @@ func (t *table[T]) list(ctx context.Context, v View, q *Query) (rows []T, total 
 		}
 		add(s, want)
 	}
-	for _, term := range q.Terms {
-		if t.search != nil {
-			t.search(s, term)
-		}
+	if t.search != nil && len(q.Terms) > 0 {
+		t.search(s, q.Terms)
 	}
 	if err := v.DB.QueryRow(ctx, "select count(*) from "+t.from+s.condition(), s.args...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count %s: %w", t.from, err)
@@ -163,13 +161,15 @@ func missing(column string) func(*statement, any) {
 }
 
 // mentions searches columns of short tables.
-func mentions(columns ...string) func(*statement, string) {
-	return func(s *statement, term string) {
-		var either []string
-		for _, column := range columns {
-			either = append(either, "lower("+column+") like "+s.args.Add("%"+escapeLike(strings.ToLower(term))+"%")+` escape '\'`)
+func mentions(columns ...string) func(*statement, []string) {
+	return func(s *statement, terms []string) {
+		for _, term := range terms {
+			var either []string
+			for _, column := range columns {
+				either = append(either, "lower("+column+") like "+s.args.Add("%"+escapeLike(strings.ToLower(term))+"%")+` escape '\'`)
+			}
+			s.terms = append(s.terms, strings.Join(either, " or "))
 		}
-		s.terms = append(s.terms, strings.Join(either, " or "))
 	}
 }
 

@@ -138,15 +138,15 @@ func usersTable() *table[identity.User] {
 			"email": func(s *statement, want any) {
 				s.where("u.email_key = ? and u.email = ?", directory.Key(want.(string)), want)
 			},
-			"attributes": func(s *statement, want any) { containsAttributes(s, "u.attributes", want.(string)) },
+			"attributes": func(s *statement, want any) { containsAttributes(s, "u.attributes", want.(map[string]any)) },
 			"name":       equals("u.name"), "uuid": equals("u.uuid"), "is_active": equals("u.is_active"), "path": equals("u.path"), "type": oneOf("u.type"),
 			"path_startswith": startsWith("u.path"),
 			"is_superuser": func(s *statement, want any) {
-				sql := `exists (select 1 from group_members gm where gm.user_id = u.id and gm.group_id in (` + superGroups + `))`
+				in := "in"
 				if want != true {
-					sql = "not " + sql
+					in = "not in"
 				}
-				s.where(sql)
+				s.where("u.id " + in + " (select gm.user_id from group_members gm where gm.group_id in (" + superGroups + "))")
 			},
 			"groups_by_name": func(s *statement, want any) {
 				s.terms = append(s.terms, "u.id in (select gm.user_id from group_members gm join groups g on g.id = gm.group_id where g.name in "+s.in(want.([]any))+")")
@@ -178,7 +178,7 @@ const superGroups = `with recursive supers (id) as (
 func userFilters() []Filter {
 	types := filterOf(field.Describe(new(userData)), "type")
 	types.Many = true
-	out := []Filter{{Name: "attributes"}, {Name: "email"}, {Name: "groups_by_name", Many: true}, {Name: "groups_by_pk", Format: "uuid", Many: true},
+	out := []Filter{{Name: "attributes", Object: true}, {Name: "email"}, {Name: "groups_by_name", Many: true}, {Name: "groups_by_pk", Format: "uuid", Many: true},
 		{Name: "is_active", Type: "boolean"}, {Name: "is_superuser", Type: "boolean"}, {Name: "last_login__isnull", Type: "boolean"}, {Name: "name"},
 		{Name: "path"}, {Name: "path_startswith"}, {Name: "roles_by_name", Many: true}, {Name: "roles_by_pk", Format: "uuid", Many: true},
 		types, {Name: "username"}, {Name: "uuid", Format: "uuid"}}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 )
 
 // The addresses of the default flows.
@@ -72,6 +73,21 @@ func (s *Site) root(w http.ResponseWriter, r *http.Request) {
 	default:
 		redirect(w, http.StatusFound, withQuery("/if/user/", r.URL.RawQuery))
 	}
+}
+
+// mustSignIn returns who is signed in. It has answered when it returns nil: a
+// stranger signs in first and comes back to this page.
+func (s *Site) mustSignIn(w http.ResponseWriter, r *http.Request) *identity.Person {
+	person, err := s.Visits.Person(w, r)
+	switch {
+	case err != nil:
+		s.fail(w, r, err)
+	case !person.Saved():
+		s.askSignIn(w, pageAddress(r))
+	default:
+		return person
+	}
+	return nil
 }
 
 func (s *Site) askSignIn(w http.ResponseWriter, next string) {

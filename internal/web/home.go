@@ -27,13 +27,8 @@ type Device struct {
 // field session ends that one; this browser's own is left through the sign-out
 // flow.
 func (s *Site) home(w http.ResponseWriter, r *http.Request) {
-	person, err := s.Visits.Person(w, r)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	if !person.Saved() {
-		s.askSignIn(w, pageAddress(r))
+	person := s.mustSignIn(w, r)
+	if person == nil {
 		return
 	}
 	h := &Home{Name: person.Name, SignOut: signOut, EndSession: "/if/user/"}

@@ -52,8 +52,13 @@ type visits struct {
 	flow      *flow.Flow
 	sessions  []web.Session
 	cancelled []uuid.UUID
-	ended     []uuid.UUID
-	err       error
+	// configured are the stages whose flow was started; configurable is the
+	// one that has a flow, which refused prevents.
+	configured   []uuid.UUID
+	configurable uuid.UUID
+	refused      error
+	ended        []uuid.UUID
+	err          error
 }
 
 func (v *visits) Person(http.ResponseWriter, *http.Request) (*identity.Person, error) {
@@ -70,6 +75,14 @@ func (v *visits) Choose(http.ResponseWriter, *http.Request, flow.Designation) (*
 func (v *visits) Cancel(_ http.ResponseWriter, _ *http.Request, id uuid.UUID) error {
 	v.cancelled = append(v.cancelled, id)
 	return v.err
+}
+
+func (v *visits) Configure(_ http.ResponseWriter, _ *http.Request, stage uuid.UUID) (*flow.Flow, error) {
+	v.configured = append(v.configured, stage)
+	if stage != v.configurable {
+		return nil, nil
+	}
+	return v.flow, v.refused
 }
 
 func (v *visits) Sessions(http.ResponseWriter, *http.Request) ([]web.Session, error) {

@@ -37,6 +37,10 @@ type Visits interface {
 	// Cancel forgets an execution of this session, all of them when the id is
 	// zero. Nothing to forget is no error.
 	Cancel(w http.ResponseWriter, r *http.Request, execution uuid.UUID) error
+	// Configure starts the flow in which the person sets up what a stage asks
+	// for and returns it; nil when the stage has none. A HEAD request starts
+	// nothing. The error is a *flow.RefusedError when the flow does not apply.
+	Configure(w http.ResponseWriter, r *http.Request, stage uuid.UUID) (*flow.Flow, error)
 	// Sessions lists where the person is signed in.
 	Sessions(w http.ResponseWriter, r *http.Request) ([]Session, error)
 	// EndSession ends one session of the person; somebody else's or an
@@ -150,6 +154,7 @@ func (s *Site) routes() *http.ServeMux {
 	route("/if/user", addSlash, get)
 	route("/flows/-/default/{designation}/{$}", s.defaultFlow, get, post)
 	route("/flows/-/cancel/{$}", s.cancel, get, post)
+	route("/flows/-/configure/{stage}/{$}", s.configure, get)
 	route("/static/", s.serveStatic, get)
 	route("/avatar/{text}", s.serveAvatar, get)
 	mux.HandleFunc("/", s.notFound)

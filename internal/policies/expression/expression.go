@@ -50,11 +50,11 @@ type expression struct{ program *runtime.Program }
 func (e *expression) Evaluate(ctx context.Context, r *policy.Request) (policy.Result, error) {
 	v, err := e.program.Run(ctx, runtime.Scope{Request: r, Policy: true})
 	if err != nil {
-		return policy.Result{}, err
+		return policy.Result{Logs: v.Logs}, err
 	}
 	verdict := policy.Fail
 	if v.True {
 		verdict = policy.Pass
 	}
-	return policy.Result{Verdict: verdict, Messages: v.Messages, Raw: v.Raw, Writes: v.Writes, Events: v.Events}, nil
+	return policy.Result{Verdict: verdict, Messages: v.Messages, Raw: v.Raw, Writes: v.Writes, Events: v.Events, Logs: v.Logs}, nil
 }

@@ -53,7 +53,8 @@ func TestBothDatabasesHaveTheSameColumns(t *testing.T) {
 		}
 		m := map[string]column{}
 		for _, c := range cols {
-			if !strings.HasPrefix(c.name, migrate.Table) {
+			// SQLite keeps its text index in tables.
+			if !strings.HasPrefix(c.name, migrate.Table) && !strings.HasPrefix(c.name, "users_search") {
 				m[c.name] = c
 			}
 		}
@@ -116,7 +117,7 @@ func TestProcessesThatStartTogetherMigrateOnce(t *testing.T) {
 		}
 		defer db.Close()
 		versions, err := store.Select(t.Context(), db, store.Column[int64], "select version_id from "+migrate.Table+" order by version_id")
-		if err != nil || !slices.Equal(versions, []int64{0, 1}) {
+		if err != nil || !slices.Equal(versions, []int64{0, 1, 2}) {
 			t.Errorf("%v recorded versions %v, %v", db.Dialect(), versions, err)
 		}
 	}

@@ -1,10 +1,10 @@
 -- +goose Up
 
 -- What a search for people looks into, filled in Go: user name, name and
--- e-mail address as they are compared, and the uuid, a line each.
+-- e-mail address as they are compared, a line each.
 alter table users add column search_text text collate "C" not null default '';
 
-update users set search_text = username_key || chr(10) || lower(name) || chr(10) || email_key || chr(10) || uuid;
+update users set search_text = username_key || chr(10) || lower(name) || chr(10) || email_key;
 
 -- Without the extension, which some hosts do not offer, searches read all rows.
 -- +goose StatementBegin

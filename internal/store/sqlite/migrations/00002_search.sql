@@ -1,10 +1,10 @@
 -- +goose Up
 
 -- What a search for people looks into, filled in Go: user name, name and
--- e-mail address as they are compared, and the uuid, a line each.
+-- e-mail address as they are compared, a line each.
 alter table users add column search_text text not null default '';
 
-update users set search_text = username_key || char(10) || lower(name) || char(10) || email_key || char(10) || uuid;
+update users set search_text = username_key || char(10) || lower(name) || char(10) || email_key;
 
 create virtual table users_search using fts5 (search_text, content = 'users', content_rowid = 'id', tokenize = 'trigram', detail = 'none');
 

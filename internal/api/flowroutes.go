@@ -1,3 +1,0 @@
-package api
-
-func (a *API) flowRoutes() []Route { return nil }

@@ -1,3 +1,0 @@
-package api
-
-func (a *API) policyRoutes() []Route { return nil }

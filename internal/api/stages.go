@@ -1,0 +1,90 @@
+package api
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/catalog"
+)
+
+// stageRoutes tell of the types of stages and of those that people set up.
+func (a *API) stageRoutes() []Route {
+	path := a.Kinds.Model("authentik_flows.stage").Path
+	return []Route{
+		{http.MethodGet, path + "/types/", signedIn, Doc{Call: "list", Summary: "List the types of stages", Answer: listOf(typeCreate{})}, stageTypes},
+		{http.MethodGet, path + "/user_settings/", signedIn, Doc{Call: "list", Summary: "List the stages that the caller can set up", Answer: listOf(userSetting{})}, stageSettings},
+	}
+}
+
+// typeCreate is a type of which objects can be created.
+type typeCreate struct {
+	Name               string `json:"name" field:"required"`
+	Description        string `json:"description" field:"required"`
+	Component          string `json:"component" field:"required"`
+	ModelName          string `json:"model_name" field:"required"`
+	RequiresEnterprise bool   `json:"requires_enterprise" field:"default"`
+	Deprecated         bool   `json:"deprecated" field:"default"`
+}
+
+// newType describes a type whose objects are of a model.
+func newType(label, description, component, model string) typeCreate {
+	_, name, _ := strings.Cut(strings.ToLower(model), ".")
+	return typeCreate{Name: label, Description: description, Component: component, ModelName: name}
+}
+
+// types answers with types by name.
+func (c *call) types(list []typeCreate) error {
+	slices.SortFunc(list, func(x, y typeCreate) int { return strings.Compare(x.Name, y.Name) })
+	return c.answer(http.StatusOK, list)
+}
+
+func stageTypes(c *call) error {
+	out := []typeCreate{}
+	for _, t := range c.api.Stages {
+		out = append(out, newType(t.Label, t.Description, t.Component, t.Model))
+	}
+	return c.types(out)
+}
+
+// userSetting is a stage for which people set something up, such as an
+// authenticator.
+type userSetting struct {
+	ObjectUID string `json:"object_uid" field:"required"`
+	Component string `json:"component" field:"required"`
+	Title     string `json:"title" field:"required"`
+	// ConfigureURL is where that begins; left out for a stage without a flow
+	// for it.
+	ConfigureURL string `json:"configure_url,omitempty"`
+}
+
+// stageSettings lists the stages that people set something up for, by type and
+// name. Everybody may know of them: they are part of signing in.
+func stageSettings(c *call) error {
+	v, err := c.view()
+	if err != nil {
+		return err
+	}
+	all := slices.Clone(v.Config.Objects(catalog.KindStage))
+	slices.SortStableFunc(all, func(x, y *catalog.Object) int {
+		return cmp.Or(strings.Compare(x.Type, y.Type), strings.Compare(v.Config.DisplayName(x), v.Config.DisplayName(y)))
+	})
+	out := []userSetting{}
+	for _, o := range all {
+		stage, ok := o.Doc.(*flow.StageObject)
+		if !ok || stage.Type == nil || stage.Type.SettingsComponent == "" {
+			continue
+		}
+		s := userSetting{ObjectUID: o.ID.String(), Component: stage.Type.SettingsComponent, Title: stage.Type.Label}
+		if name, _ := v.Config.Value(o, "friendly_name"); name != nil && name != "" {
+			s.Title, _ = name.(string)
+		}
+		if id, _ := v.Config.Value(o, "configure_flow"); id != nil {
+			s.ConfigureURL = "/flows/-/configure/" + s.ObjectUID + "/"
+		}
+		out = append(out, s)
+	}
+	return c.answer(http.StatusOK, out)
+}

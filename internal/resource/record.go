@@ -1,0 +1,26 @@
+package resource
+
+import (
+	"context"
+	"strings"
+
+	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/store"
+)
+
+// RecordChanges returns what the catalog calls with each revision: it makes an
+// audit event of every object that was changed. c is asked when there is one.
+func RecordChanges(events *event.Recorder, c func() *catalog.Catalog) func(context.Context, store.Tx, catalog.Meta, []catalog.Change) error {
+	actions := map[catalog.Op]event.Action{catalog.Created: event.ModelCreated, catalog.Changed: event.ModelUpdated, catalog.Deleted: event.ModelDeleted}
+	return func(ctx context.Context, tx store.Tx, meta catalog.Meta, changes []catalog.Change) error {
+		for _, ch := range changes {
+			app, model, _ := strings.Cut(c().Model(ch.Kind, ch.Type), ".")
+			m := event.Model{App: app, Model: strings.ToLower(model), PK: ch.ID.String(), Name: ch.Name}
+			if err := events.RecordModel(ctx, tx, actions[ch.Op], m, event.By{User: meta.Person, HTTP: meta.HTTP, Brand: meta.Brand}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
