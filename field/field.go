@@ -16,6 +16,7 @@
 //	readonly       ignored when written
 //	secret         sealed at rest, never read back
 //	file           taken from blueprints only; the API ignores it
+//	default        API descriptions name the default
 //	format=NAME    what the text is, for API schemas: email, uri
 //	max=N          at most N characters, items, or the value N
 //	min=N          at least N characters, items, or the value N
@@ -69,9 +70,9 @@ const NonField = "non_field_errors"
 // Error is one problem of one field, for the person who sent it.
 type Error struct {
 	// String is a sentence that says what to do.
-	String string `json:"string"`
+	String string `json:"string" field:"required"`
 	// Code is one of the codes above or of the stage; never empty.
-	Code string `json:"code"`
+	Code string `json:"code" field:"required"`
 	// Message is the stable id of the text in the page catalogs; empty where
 	// String stands for itself.
 	Message string `json:"-"`

@@ -124,6 +124,8 @@ func (m *member) readTag(t reflect.Type, sf reflect.StructField) {
 			m.Secret = true
 		case "file":
 			m.File = true
+		case "default":
+			m.ShowDefault = true
 		case "format":
 			m.Format = value
 		case "ref":

@@ -39,6 +39,8 @@ type Spec struct {
 	// Default is the value of the document that was described, as Encode
 	// returns it; nil for secrets.
 	Default any
+	// ShowDefault tells that API descriptions name the default.
+	ShowDefault bool
 }
 
 // Describe returns the fields of a document, a pointer to a struct, in the

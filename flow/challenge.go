@@ -18,8 +18,8 @@ type Challenge interface {
 // UserInfo is embedded by challenges that show who is being signed in. The
 // executor fills it.
 type UserInfo struct {
-	PendingUser       string `json:"pending_user"`
-	PendingUserAvatar string `json:"pending_user_avatar"`
+	PendingUser       string `json:"pending_user" field:"required"`
+	PendingUserAvatar string `json:"pending_user_avatar" field:"required"`
 }
 
 func (u *UserInfo) setUserInfo(v UserInfo) { *u = v }
@@ -28,20 +28,20 @@ func (u *UserInfo) setUserInfo(v UserInfo) { *u = v }
 type Info struct {
 	Title      string      `json:"title"`
 	Background string      `json:"background"`
-	Themed     *ThemedURLs `json:"background_themed_urls"`
-	CancelURL  string      `json:"cancel_url"`
-	Layout     Layout      `json:"layout"`
+	Themed     *ThemedURLs `json:"background_themed_urls" field:"null"`
+	CancelURL  string      `json:"cancel_url" field:"required"`
+	Layout     Layout      `json:"layout" field:"required"`
 }
 
 // ThemedURLs are the variants of a picture.
 type ThemedURLs struct {
-	Light string `json:"light"`
-	Dark  string `json:"dark"`
+	Light string `json:"light" field:"null"`
+	Dark  string `json:"dark" field:"null"`
 }
 
 // Envelope is a challenge as it goes out, as JSON or to a page.
 type Envelope struct {
-	Component string       `json:"component"`
+	Component string       `json:"component" field:"default"`
 	Info      *Info        `json:"flow_info,omitempty"`
 	Errors    field.Errors `json:"response_errors,omitempty"`
 	Body      Challenge    `json:"-"`
@@ -78,8 +78,8 @@ func (*AccessDenied) Component() string { return "ak-stage-access-denied" }
 
 // RedirectTo sends the person elsewhere.
 type RedirectTo struct {
-	To    string `json:"to"`
-	Final bool   `json:"final_redirect"`
+	To    string `json:"to" field:"required"`
+	Final bool   `json:"final_redirect" field:"default"`
 }
 
 // Component implements Challenge.
@@ -88,13 +88,30 @@ func (*RedirectTo) Component() string { return "xak-flow-redirect" }
 // FlowError reports something unexpected. Error and Traceback are set for
 // administrators only.
 type FlowError struct {
-	RequestID string `json:"request_id"`
+	RequestID string `json:"request_id" field:"required"`
 	Error     string `json:"error,omitempty"`
 	Traceback string `json:"traceback,omitempty"`
 }
 
 // Component implements Challenge.
 func (*FlowError) Component() string { return "ak-stage-flow-error" }
+
+// Exchange is a challenge with what may answer it, for API descriptions.
+type Exchange struct {
+	// Name is what descriptions call it: "Password".
+	Name string
+	// Challenge is one of the kind; the defaults that its tags name are its
+	// values.
+	Challenge Challenge
+	// Answer is the struct that Respond decodes; nil for a challenge that ends
+	// the flow.
+	Answer any
+}
+
+// Exchanges are what the engine itself says.
+func Exchanges() []Exchange {
+	return []Exchange{{Name: "AccessDenied", Challenge: &AccessDenied{}}, {Name: "FlowError", Challenge: &FlowError{}}}
+}
 
 // Response is the object that a client sent. Unknown keys are ignored.
 type Response struct{ Data map[string]any }

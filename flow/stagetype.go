@@ -85,6 +85,8 @@ type StageType struct {
 	// Filters are the fields that the API compares lists by; nil for all that
 	// can be compared, and the id.
 	Filters []string
+	// Exchanges are the challenges of the type, for API descriptions.
+	Exchanges []Exchange
 	// Pages holds the page template of each challenge component of the type,
 	// named "<component>.html"; nil for types that never ask.
 	Pages fs.FS

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,6 +23,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/api/openapi"
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
@@ -46,8 +48,8 @@ type Role struct {
 	Name string
 }
 
-// Config is what the API needs. All fields are required but BaseURL, Problem and
-// Now.
+// Config is what the API needs. All fields are required but BaseURL, Problem,
+// Browse and Now.
 type Config struct {
 	Runner Runner
 	// Start begins a flow for the person of a request, as flowhttp.Runner does.
@@ -77,7 +79,9 @@ type Config struct {
 	// Problem writes a page for a person who typed an address of the API;
 	// nil answers everybody in JSON.
 	Problem func(w http.ResponseWriter, r *http.Request, status int)
-	Log     *slog.Logger
+	// Browse writes the description as a page; nil leaves the page out.
+	Browse func(w http.ResponseWriter, r *http.Request, d *openapi.Document)
+	Log    *slog.Logger
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
@@ -86,6 +90,7 @@ type Config struct {
 type API struct {
 	Config
 	routes []Route
+	schema func() (*schema, error)
 }
 
 // New returns the API with all its routes.
@@ -96,6 +101,7 @@ func New(c Config) *API {
 	a := &API{Config: c}
 	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.policyRoutes(), a.peopleRoutes(),
 		a.rbacRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.schemaRoutes())
+	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }
 

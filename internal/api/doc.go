@@ -1,10 +1,6 @@
 package api
 
-import (
-	"reflect"
-
-	"github.com/weir-id/weir/internal/resource"
-)
+import "github.com/weir-id/weir/internal/resource"
 
 // Doc describes a route for OpenAPI. What the address, the method and the guard
 // say is not repeated.
@@ -29,17 +25,24 @@ type Doc struct {
 	Form bool
 	// Status is that of success; 200 when 0.
 	Status int
+	// Types are the content types of the answer besides JSON.
+	Types []string
+	// Hidden keeps the route out of the description: it is for people.
+	Hidden bool
 }
 
-// Shape describes a JSON value. One of Kind and Type is set.
+// Shape describes a JSON value. One of Kind, Value and Flow is set.
 type Shape struct {
 	// Kind is described by its declaration, as Use says.
 	Kind *resource.Kind
 	Use  Use
-	// Type is a Go struct with json names and field tags.
-	Type reflect.Type
-	// Name is what the component of Type is called; empty for the name of the
-	// Go type with a capital.
+	// Value is a Go struct with json names and field tags; its values are the
+	// defaults.
+	Value any
+	// Flow tells that it is what flows ask, or what answers them.
+	Flow bool
+	// Name is what the component of Value is called; empty for the name of the
+	// Go type with a capital. Bodies have "Request" behind it.
 	Name string
 	// Many tells that it is a list of them.
 	Many bool
@@ -62,8 +65,8 @@ func patchOf(k *resource.Kind) *Shape   { return &Shape{Kind: k, Use: AsPatch} }
 func pageOf(k *resource.Kind) *Shape    { return &Shape{Kind: k, Use: AsPage} }
 
 // valueOf describes a struct, listOf a list of them, by a value of it.
-func valueOf(v any) *Shape { return &Shape{Type: reflect.TypeOf(v)} }
-func listOf(v any) *Shape  { return &Shape{Type: reflect.TypeOf(v), Many: true} }
+func valueOf(v any) *Shape { return &Shape{Value: v} }
+func listOf(v any) *Shape  { return &Shape{Value: v, Many: true} }
 
 // named calls the component of a shape something else than its Go type.
 func (s *Shape) named(name string) *Shape { s.Name = name; return s }

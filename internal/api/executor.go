@@ -12,10 +12,11 @@ import (
 
 // executorRoutes run flows.
 func (a *API) executorRoutes() []Route {
-	query := []resource.Filter{{Name: "query"}}
+	query := []resource.Filter{{Name: "query", Required: true}}
 	return []Route{
-		{http.MethodGet, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_get", Query: query}, executorGet},
-		{http.MethodPost, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_solve", Query: query}, executorPost},
+		{http.MethodGet, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_get", Summary: "Show what the flow asks now", Query: query, Answer: &Shape{Flow: true}}, executorGet},
+		{http.MethodPost, "flows/executor/{flow_slug}/", public, Doc{ID: "flows_executor_solve", Summary: "Answer what the flow asks", Query: query,
+			Body: &Shape{Flow: true}, OptionalBody: true, Answer: &Shape{Flow: true}}, executorPost},
 	}
 }
 

@@ -18,11 +18,11 @@ func (a *API) flowRoutes() []Route {
 	k := a.Kinds.Model("authentik_flows.flow")
 	one := k.Path + "/{" + k.Param + "}/"
 	return []Route{
-		{http.MethodGet, k.Path + "/cache_info/", onAll(k, resource.ViewFlowCache), Doc{Call: "retrieve", Answer: valueOf(cache{})}, cacheInfo},
-		{http.MethodPost, k.Path + "/cache_clear/", onAll(k, resource.ClearFlowCache), Doc{Call: "create", Status: http.StatusNoContent}, (*call).done},
-		{http.MethodGet, one + "export/", onOne(k, resource.Export).and("view of all flows, bindings, stages, policies and their bindings"), Doc{Call: "retrieve", File: true}, exportFlow},
-		{http.MethodGet, one + "diagram/", onOne(k, access.View), Doc{Call: "retrieve", Answer: valueOf(flowDiagram{})}, drawFlow},
-		{http.MethodGet, one + "execute/", onOne(k, access.View), Doc{Call: "retrieve", Answer: valueOf(link{})}, executeFlow},
+		{http.MethodGet, k.Path + "/cache_info/", onAll(k, resource.ViewFlowCache), Doc{Call: "retrieve", Summary: "Count cached plans: none", Answer: valueOf(cache{})}, cacheInfo},
+		{http.MethodPost, k.Path + "/cache_clear/", onAll(k, resource.ClearFlowCache), Doc{Call: "create", Summary: "Do nothing: plans are not cached", Status: http.StatusNoContent}, (*call).done},
+		{http.MethodGet, one + "export/", onOne(k, resource.Export).and("view of all flows, bindings, stages, policies and their bindings"), Doc{Call: "retrieve", Summary: "Write the flow as a blueprint", File: true}, exportFlow},
+		{http.MethodGet, one + "diagram/", onOne(k, access.View), Doc{Call: "retrieve", Summary: "Draw the flow", Answer: valueOf(flowDiagram{})}, drawFlow},
+		{http.MethodGet, one + "execute/", onOne(k, access.View), Doc{Call: "retrieve", Summary: "Start the flow for the caller", Answer: valueOf(link{})}, executeFlow},
 	}
 }
 

@@ -59,7 +59,7 @@ func (g Guard) String() string {
 	case SignedIn:
 		return "signed in"
 	case OnAll, OnSome, OnOne:
-		s := g.Kind.App() + "." + access.Permission(g.Verb, g.Kind.Name())
+		s := g.permission()
 		switch {
 		case g.Own:
 			return s + " or own"
@@ -71,6 +71,11 @@ func (g Guard) String() string {
 		return s
 	}
 	return "nobody"
+}
+
+// permission is the permission of the last three levels, with its app.
+func (g Guard) permission() string {
+	return g.Kind.App() + "." + access.Permission(g.Verb, g.Kind.Name())
 }
 
 var (

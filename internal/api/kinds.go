@@ -24,13 +24,13 @@ func (a *API) kindRoutes() []Route {
 		}
 		create := onAll(k, access.Add)
 		create.Own = k.AddOwn
-		add(resource.List, Route{http.MethodGet, list, onSome(k, access.View), Doc{Call: "list", Lists: k, Answer: pageOf(k)}, listObjects})
-		add(resource.Create, Route{http.MethodPost, list, create, Doc{Call: "create", Body: requestOf(k), Answer: objectOf(k), Status: http.StatusCreated}, createObject})
-		add(resource.Retrieve, Route{http.MethodGet, one, onOne(k, access.View), Doc{Call: "retrieve", Includes: k, Answer: objectOf(k)}, retrieveObject})
-		add(resource.Change, Route{http.MethodPut, one, onOne(k, access.Change), Doc{Call: "update", Body: requestOf(k), Answer: objectOf(k)}, replaceObject})
-		add(resource.Change, Route{http.MethodPatch, one, onOne(k, access.Change), Doc{Call: "partial_update", Body: patchOf(k), Answer: objectOf(k)}, patchObject})
-		add(resource.Delete, Route{http.MethodDelete, one, onOne(k, access.Delete), Doc{Call: "destroy", Status: http.StatusNoContent}, deleteObject})
-		add(resource.UsedBy, Route{http.MethodGet, one + "used_by/", onOne(k, access.View), Doc{Call: "used_by_list", Answer: listOf(usedBy{})}, listUses})
+		add(resource.List, Route{http.MethodGet, list, onSome(k, access.View), Doc{Call: "list", Summary: "List " + k.Plural, Lists: k, Answer: pageOf(k)}, listObjects})
+		add(resource.Create, Route{http.MethodPost, list, create, Doc{Call: "create", Summary: "Create " + k.Label, Body: requestOf(k), Answer: objectOf(k), Status: http.StatusCreated}, createObject})
+		add(resource.Retrieve, Route{http.MethodGet, one, onOne(k, access.View), Doc{Call: "retrieve", Summary: "Read " + k.Label, Includes: k, Answer: objectOf(k)}, retrieveObject})
+		add(resource.Change, Route{http.MethodPut, one, onOne(k, access.Change), Doc{Call: "update", Summary: "Replace " + k.Label, Body: requestOf(k), Answer: objectOf(k)}, replaceObject})
+		add(resource.Change, Route{http.MethodPatch, one, onOne(k, access.Change), Doc{Call: "partial_update", Summary: "Change " + k.Label, Body: patchOf(k), Answer: objectOf(k)}, patchObject})
+		add(resource.Delete, Route{http.MethodDelete, one, onOne(k, access.Delete), Doc{Call: "destroy", Summary: "Delete " + k.Label, Status: http.StatusNoContent}, deleteObject})
+		add(resource.UsedBy, Route{http.MethodGet, one + "used_by/", onOne(k, access.View), Doc{Call: "list", Summary: "List what refers to " + k.Label, Answer: listOf(usedBy{})}, listUses})
 	}
 	return out
 }

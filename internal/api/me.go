@@ -17,6 +17,12 @@ type named struct {
 	PK   string `json:"pk" field:"readonly"`
 }
 
+// selfGroup and selfRole are groups and roles of the caller.
+type (
+	selfGroup named
+	selfRole  named
+)
+
 // sessionUser is who is calling. Original is for impersonation.
 type sessionUser struct {
 	User     self   `json:"user" field:"required"`
@@ -36,8 +42,8 @@ type self struct {
 	IsActive          bool              `json:"is_active" field:"readonly"`
 	IsSuperuser       bool              `json:"is_superuser" field:"readonly"`
 	IsCurrent         bool              `json:"is_current" field:"readonly"`
-	Groups            []named           `json:"groups" field:"readonly"`
-	Roles             []named           `json:"roles" field:"readonly"`
+	Groups            []selfGroup       `json:"groups" field:"readonly"`
+	Roles             []selfRole        `json:"roles" field:"readonly"`
 	Settings          map[string]any    `json:"settings" field:"readonly"`
 	SystemPermissions []string          `json:"system_permissions" field:"readonly"`
 }
@@ -74,17 +80,17 @@ func me(c *call) error {
 	me := self{
 		PK: p.ID, Username: p.Username, Name: p.Name, Email: p.Email, Avatar: a.Avatar(p.Username), UID: p.UID(a.InstallID),
 		Type: p.Type, IsActive: p.Active, IsSuperuser: super, IsCurrent: p.ID == v.Session.UserID,
-		Groups: []named{}, Roles: []named{}, Settings: map[string]any{},
+		Groups: []selfGroup{}, Roles: []selfRole{}, Settings: map[string]any{},
 		SystemPermissions: held,
 	}
 	merge(me.Settings, v.Brand.Attributes[settingsAttribute])
 	for _, g := range groups {
-		me.Groups = append(me.Groups, named{g.Name, g.ID.String()})
+		me.Groups = append(me.Groups, selfGroup{g.Name, g.ID.String()})
 		merge(me.Settings, g.Attributes[settingsAttribute])
 	}
 	merge(me.Settings, p.Attributes[settingsAttribute])
 	for _, role := range roles {
-		me.Roles = append(me.Roles, named{role.Name, role.ID.String()})
+		me.Roles = append(me.Roles, selfRole{role.Name, role.ID.String()})
 	}
 	return c.answer(http.StatusOK, sessionUser{User: me, Users: []self{me}})
 }

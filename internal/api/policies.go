@@ -21,11 +21,11 @@ func (a *API) policyRoutes() []Route {
 	k := a.Kinds.Model("authentik_policies.policy")
 	one := k.Path + "/{" + k.Param + "}/"
 	return []Route{
-		{http.MethodGet, k.Path + "/types/", signedIn, Doc{Call: "list", Answer: listOf(typeCreate{})}, policyTypes},
-		{http.MethodGet, k.Path + "/cache_info/", onAll(k, resource.ViewPolicyCache), Doc{Call: "retrieve", Answer: valueOf(cache{})}, cacheInfo},
-		{http.MethodPost, k.Path + "/cache_clear/", onAll(k, resource.ClearPolicyCache), Doc{Call: "create", Status: http.StatusNoContent}, (*call).done},
+		{http.MethodGet, k.Path + "/types/", signedIn, Doc{Call: "list", Summary: "List the types of policies", Answer: listOf(typeCreate{})}, policyTypes},
+		{http.MethodGet, k.Path + "/cache_info/", onAll(k, resource.ViewPolicyCache), Doc{Call: "retrieve", Summary: "Count cached results: none", Answer: valueOf(cache{})}, cacheInfo},
+		{http.MethodPost, k.Path + "/cache_clear/", onAll(k, resource.ClearPolicyCache), Doc{Call: "create", Summary: "Do nothing: results are not cached", Status: http.StatusNoContent}, (*call).done},
 		{http.MethodPost, one + "test/", onOne(k, access.View).and("change of the policy, view of the user"),
-			Doc{Call: "create", Body: valueOf(policyTestRequest{}), Answer: valueOf(policyTestResult{})}, testPolicy},
+			Doc{Call: "create", Summary: "Try the policy out on a user", Body: valueOf(policyTestRequest{}), Answer: valueOf(policyTestResult{})}, testPolicy},
 	}
 }
 

@@ -11,18 +11,18 @@ import (
 // currentBrand is how the site looks for this host. Flows are slugs; unset ones
 // are left out.
 type currentBrand struct {
-	MatchedDomain      string           `json:"matched_domain"`
-	Title              string           `json:"branding_title"`
-	Logo               string           `json:"branding_logo"`
-	LogoThemed         *flow.ThemedURLs `json:"branding_logo_themed_urls"`
-	Favicon            string           `json:"branding_favicon"`
-	FaviconThemed      *flow.ThemedURLs `json:"branding_favicon_themed_urls"`
-	CustomCSS          string           `json:"branding_custom_css"`
-	MapTiles           string           `json:"branding_map_tiles"`
-	FooterLinks        []footerLink     `json:"ui_footer_links"`
-	Theme              string           `json:"ui_theme"`
-	DefaultLocale      string           `json:"default_locale"`
-	Flags              brandFlags       `json:"flags"`
+	MatchedDomain      string           `json:"matched_domain" field:"required"`
+	Title              string           `json:"branding_title" field:"required"`
+	Logo               string           `json:"branding_logo" field:"required"`
+	LogoThemed         *flow.ThemedURLs `json:"branding_logo_themed_urls" field:"readonly,null"`
+	Favicon            string           `json:"branding_favicon" field:"required"`
+	FaviconThemed      *flow.ThemedURLs `json:"branding_favicon_themed_urls" field:"readonly,null"`
+	CustomCSS          string           `json:"branding_custom_css" field:"required"`
+	MapTiles           string           `json:"branding_map_tiles" field:"required"`
+	FooterLinks        []footerLink     `json:"ui_footer_links" field:"readonly"`
+	Theme              theme            `json:"ui_theme" field:"readonly,default"`
+	DefaultLocale      string           `json:"default_locale" field:"readonly"`
+	Flags              brandFlags       `json:"flags" field:"readonly"`
 	FlowAuthentication string           `json:"flow_authentication,omitempty"`
 	FlowInvalidation   string           `json:"flow_invalidation,omitempty"`
 	FlowRecovery       string           `json:"flow_recovery,omitempty"`
@@ -40,19 +40,27 @@ type footerLink struct {
 	Name string  `json:"name" field:"readonly"`
 }
 
+// theme is the colours of the pages.
+type theme string
+
+const automatic theme = "automatic"
+
+// Choices lists the themes.
+func (theme) Choices() []string { return []string{string(automatic), "light", "dark"} }
+
 // brandFlags are features of the authentik web client that other tabs take
 // part in; Weir's pages have none.
 type brandFlags struct {
-	ContinuousLogin bool `json:"flows_continuous_login"`
-	RefreshOthers   bool `json:"flows_refresh_others"`
+	ContinuousLogin bool `json:"flows_continuous_login" field:"required"`
+	RefreshOthers   bool `json:"flows_refresh_others" field:"required"`
 }
 
 // siteRoutes tell what everybody may know of the site.
 func (a *API) siteRoutes() []Route {
 	return []Route{
-		{http.MethodGet, "core/users/me/", signedIn, Doc{Call: "retrieve", Answer: valueOf(sessionUser{})}, me},
-		{http.MethodGet, "core/brands/current/", public, Doc{Call: "retrieve", Answer: valueOf(currentBrand{})}, brand},
-		{http.MethodGet, "root/config/", public, Doc{Call: "retrieve", Answer: valueOf(siteConfig{}).named("Config")}, config},
+		{http.MethodGet, "core/users/me/", signedIn, Doc{Call: "retrieve", Summary: "Tell who calls", Answer: valueOf(sessionUser{})}, me},
+		{http.MethodGet, "core/brands/current/", public, Doc{Call: "retrieve", Summary: "Tell how this site looks", Answer: valueOf(currentBrand{Theme: automatic})}, brand},
+		{http.MethodGet, "root/config/", public, Doc{Call: "retrieve", Summary: "Tell what this installation can do", Answer: valueOf(siteConfig{})}, config},
 	}
 }
 
@@ -80,7 +88,7 @@ func brand(c *call) error {
 	}
 	return c.answer(http.StatusOK, currentBrand{
 		MatchedDomain: b.Domain, Title: b.Title, Logo: b.Logo, Favicon: b.Favicon, CustomCSS: b.CustomCSS, MapTiles: b.MapTiles,
-		FooterLinks: links, Theme: "automatic", Flags: brandFlags{settings.Flags.ContinuousLogin, settings.Flags.RefreshOthers},
+		FooterLinks: links, Theme: automatic, Flags: brandFlags{settings.Flags.ContinuousLogin, settings.Flags.RefreshOthers},
 		FlowAuthentication: slug(b.Authentication), FlowInvalidation: slug(b.Invalidation), FlowRecovery: slug(b.Recovery),
 		FlowUnenrollment: slug(b.Unenrollment), FlowUserSettings: slug(b.UserSettings), FlowDeviceCode: slug(b.DeviceCode),
 		FlowLockdown: slug(b.Lockdown), FlowUserSwitch: slug(b.UserSwitch), FlowRequest: slug(b.Request),
@@ -89,23 +97,32 @@ func brand(c *call) error {
 
 // siteConfig says what the installation can do.
 type siteConfig struct {
-	ErrorReporting       errorReporting `json:"error_reporting"`
-	Capabilities         []string       `json:"capabilities"`
-	CacheTimeout         int            `json:"cache_timeout"`
-	CacheTimeoutFlows    int            `json:"cache_timeout_flows"`
-	CacheTimeoutPolicies int            `json:"cache_timeout_policies"`
+	ErrorReporting       errorReporting `json:"error_reporting" field:"required"`
+	Capabilities         []capability   `json:"capabilities" field:"required"`
+	CacheTimeout         int64          `json:"cache_timeout" field:"required"`
+	CacheTimeoutFlows    int64          `json:"cache_timeout_flows" field:"required"`
+	CacheTimeoutPolicies int64          `json:"cache_timeout_policies" field:"required"`
+}
+
+// capability is something that an installation may be able to do.
+type capability string
+
+// Choices lists the capabilities that clients know.
+func (capability) Choices() []string {
+	return []string{"can_save_media", "can_save_reports", "can_geo_ip", "can_asn", "can_impersonate", "can_debug", "is_enterprise", "can_request",
+		"can_agent_self_service"}
 }
 
 // errorReporting is off: Weir reports to nobody.
 type errorReporting struct {
-	Enabled          bool    `json:"enabled"`
-	Environment      string  `json:"environment"`
-	SendPII          bool    `json:"send_pii"`
-	SentryDSN        string  `json:"sentry_dsn"`
-	TracesSampleRate float64 `json:"traces_sample_rate"`
+	Enabled          bool    `json:"enabled" field:"readonly"`
+	Environment      string  `json:"environment" field:"readonly"`
+	SendPII          bool    `json:"send_pii" field:"readonly"`
+	SentryDSN        string  `json:"sentry_dsn" field:"readonly"`
+	TracesSampleRate float64 `json:"traces_sample_rate" field:"readonly"`
 }
 
 // config answers with no capability and no cache, as there are none.
 func config(c *call) error {
-	return c.answer(http.StatusOK, siteConfig{Capabilities: []string{}})
+	return c.answer(http.StatusOK, siteConfig{Capabilities: []capability{}})
 }

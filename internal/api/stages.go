@@ -14,8 +14,8 @@ import (
 func (a *API) stageRoutes() []Route {
 	path := a.Kinds.Model("authentik_flows.stage").Path
 	return []Route{
-		{http.MethodGet, path + "/types/", signedIn, Doc{Call: "list", Answer: listOf(typeCreate{})}, stageTypes},
-		{http.MethodGet, path + "/user_settings/", signedIn, Doc{Call: "list", Answer: listOf(userSetting{})}, stageSettings},
+		{http.MethodGet, path + "/types/", signedIn, Doc{Call: "list", Summary: "List the types of stages", Answer: listOf(typeCreate{})}, stageTypes},
+		{http.MethodGet, path + "/user_settings/", signedIn, Doc{Call: "list", Summary: "List the stages that the caller can set up", Answer: listOf(userSetting{})}, stageSettings},
 	}
 }
 
@@ -25,8 +25,8 @@ type typeCreate struct {
 	Description        string `json:"description" field:"required"`
 	Component          string `json:"component" field:"required"`
 	ModelName          string `json:"model_name" field:"required"`
-	RequiresEnterprise bool   `json:"requires_enterprise"`
-	Deprecated         bool   `json:"deprecated"`
+	RequiresEnterprise bool   `json:"requires_enterprise" field:"default"`
+	Deprecated         bool   `json:"deprecated" field:"default"`
 }
 
 // newType describes a type whose objects are of a model.

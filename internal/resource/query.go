@@ -46,12 +46,15 @@ type Filter struct {
 	// string to uuid or date-time, Enum to some values.
 	Type, Format string
 	Enum         []string
-	// Of is the field that is compared; nil where it is none.
+	// Of is the field that is compared, whose Go type names Enum; nil where it
+	// is none.
 	Of *field.Spec
 	// Object tells that the text is a JSON object.
 	Object bool
 	// Many tells that the parameter may be given several times.
 	Many bool
+	// Required tells clients that they must give it.
+	Required bool
 	// Path is what configuration objects are compared by; Name when empty.
 	Path string
 	// Match compares configuration objects instead. Want is as Decode

@@ -29,7 +29,7 @@ type roleSummary struct {
 }
 
 type roleData struct {
-	Name string `json:"name" field:"required,unique,max=150"`
+	Name string `json:"name" field:"required,unique"`
 	// Permissions are "<app>.<codename>", added to what the role has.
 	Permissions []string `json:"permissions" field:"file"`
 }
@@ -39,8 +39,14 @@ type roleMembers struct {
 	PK uuid.UUID `json:"pk"`
 }
 
+// maxRoleNameBytes keeps names within what an index of PostgreSQL can hold.
+const maxRoleNameBytes = 1024
+
 // Validate keeps the names of the program's own roles free.
 func (d *roleData) Validate() field.Errors {
+	if len(d.Name) > maxRoleNameBytes {
+		return field.Errorf("name", field.CodeMaxLength, "Enter a name of at most %d bytes.", maxRoleNameBytes)
+	}
 	if strings.HasPrefix(d.Name, ownRolePrefix) {
 		return field.Errorf("name", field.CodeInvalid, "Choose another name; those that begin with %s belong to users.", ownRolePrefix)
 	}

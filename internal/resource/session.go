@@ -73,13 +73,13 @@ type userAgent struct {
 type geoIP struct {
 	Continent *string `json:"continent" field:"required,null"`
 	Country   *string `json:"country" field:"required,null"`
-	Lat       float64 `json:"lat" field:"required"`
-	Long      float64 `json:"long" field:"required"`
+	Lat       float64 `json:"lat" field:"required,null"`
+	Long      float64 `json:"long" field:"required,null"`
 	City      string  `json:"city" field:"required"`
 }
 
 type asn struct {
-	ASN     int64   `json:"asn" field:"required"`
+	ASN     int64   `json:"asn" field:"required,null"`
 	ASOrg   *string `json:"as_org" field:"required,null"`
 	Network *string `json:"network" field:"required,null"`
 }

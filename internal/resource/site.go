@@ -60,8 +60,8 @@ type providerSummary struct {
 	PK                 int64       `json:"pk" field:"readonly"`
 	Name               string      `json:"name" field:"required"`
 	AuthenticationFlow *uuid.UUID  `json:"authentication_flow" field:"null"`
-	AuthorizationFlow  uuid.UUID   `json:"authorization_flow" field:"required"`
-	InvalidationFlow   uuid.UUID   `json:"invalidation_flow" field:"required"`
+	AuthorizationFlow  *uuid.UUID  `json:"authorization_flow" field:"null"`
+	InvalidationFlow   *uuid.UUID  `json:"invalidation_flow" field:"null"`
 	PropertyMappings   []uuid.UUID `json:"property_mappings"`
 	Component          string      `json:"component" field:"readonly"`
 	AssignedSlug       *string     `json:"assigned_application_slug" field:"readonly,null"`

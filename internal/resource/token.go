@@ -134,7 +134,7 @@ func tokensTable() *table[token.Token] {
 
 func tokenFilters() []Filter {
 	return []Filter{{Name: "description"}, {Name: "expires", Format: "date-time"}, {Name: "expiring", Type: "boolean"}, {Name: "identifier"},
-		{Name: "intent", Enum: token.Intent("").Choices()}, {Name: "managed"}, {Name: "user__username"}}
+		filterOf(field.Describe(new(tokenData)), "intent"), {Name: "managed"}, {Name: "user__username"}}
 }
 
 // Create implements Objects.

@@ -176,10 +176,12 @@ const superGroups = `with recursive supers (id) as (
 	select id from supers`
 
 func userFilters() []Filter {
+	types := filterOf(field.Describe(new(userData)), "type")
+	types.Many = true
 	out := []Filter{{Name: "attributes", Object: true}, {Name: "email"}, {Name: "groups_by_name", Many: true}, {Name: "groups_by_pk", Format: "uuid", Many: true},
 		{Name: "is_active", Type: "boolean"}, {Name: "is_superuser", Type: "boolean"}, {Name: "last_login__isnull", Type: "boolean"}, {Name: "name"},
 		{Name: "path"}, {Name: "path_startswith"}, {Name: "roles_by_name", Many: true}, {Name: "roles_by_pk", Format: "uuid", Many: true},
-		{Name: "type", Enum: identity.UserType("").Choices(), Many: true}, {Name: "username"}, {Name: "uuid", Format: "uuid"}}
+		types, {Name: "username"}, {Name: "uuid", Format: "uuid"}}
 	for _, name := range []string{"date_joined", "last_login", "last_updated"} {
 		for _, op := range []string{"", "__gt", "__lt"} {
 			out = append(out, Filter{Name: name + op, Format: "date-time"})

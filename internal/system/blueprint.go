@@ -31,7 +31,7 @@ type Blueprint struct {
 	field.Identity
 	Name string `json:"name" field:"required,unique"`
 	// Path names a file of the blueprint folder; Content is used without one.
-	Path    string `json:"path" field:"blank,max=1024"`
+	Path    string `json:"path" field:"blank,default,max=1024"`
 	Content string `json:"content" field:"blank,notrim"`
 	// Context wins over the context of the document.
 	Context map[string]any `json:"context"`

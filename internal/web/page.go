@@ -70,6 +70,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/api/openapi"
 )
 
 // Page is what a template shows.
@@ -105,10 +106,12 @@ type Page struct {
 	// Stale says that the form sent before was out of date.
 	Stale bool
 
-	// Home, Problem and Redirect are the contents of the pages of those names.
-	Home     *Home
-	Problem  *Problem
-	Redirect *Redirect
+	// Home, Problem, Redirect and Reference are the contents of the pages of
+	// those names.
+	Home      *Home
+	Problem   *Problem
+	Redirect  *Redirect
+	Reference *openapi.Document
 
 	// StartURL is where "Start again" leads.
 	StartURL string

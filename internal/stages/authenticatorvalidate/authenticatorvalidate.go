@@ -38,6 +38,9 @@ func Type(devices Devices) flow.StageType {
 		Component:   "ak-stage-authenticator-validate-form",
 		Label:       "Authenticator Validation Stage",
 		Description: "Asks the person for a second factor.",
+		Schema:      "AuthenticatorValidateStage",
+		Filters:     []string{"configuration_stages", "not_configured_action"},
+		Exchanges:   []flow.Exchange{{Name: "AuthenticatorValidation", Challenge: &Challenge{}, Answer: answer{}}},
 		Pages:       pages,
 	}, defaults, effects, func(_ string, c Config) flow.Stage { return &stage{c, devices} })
 }
@@ -57,8 +60,8 @@ func effects(c Config) flow.Effects {
 // Challenge offers devices, or stages that set one up.
 type Challenge struct {
 	flow.UserInfo
-	DeviceChallenges    []DeviceChallenge `json:"device_challenges"`
-	ConfigurationStages []SelectableStage `json:"configuration_stages"`
+	DeviceChallenges    []DeviceChallenge `json:"device_challenges" field:"required"`
+	ConfigurationStages []SelectableStage `json:"configuration_stages" field:"required"`
 }
 
 // Component implements flow.Challenge.
@@ -73,19 +76,19 @@ func offers(devices []DeviceChallenge, classes ...Class) bool {
 
 // DeviceChallenge is one device to answer with.
 type DeviceChallenge struct {
-	Class Class  `json:"device_class"`
-	UID   string `json:"device_uid"`
+	Class Class  `json:"device_class" field:"required"`
+	UID   string `json:"device_uid" field:"required"`
 	// Challenge is what the class needs; an empty object for codes.
-	Challenge map[string]any `json:"challenge"`
-	LastUsed  *time.Time     `json:"last_used"`
+	Challenge map[string]any `json:"challenge" field:"required"`
+	LastUsed  *time.Time     `json:"last_used" field:"required,null"`
 }
 
 // SelectableStage is one stage that sets a device up.
 type SelectableStage struct {
-	PK          uuid.UUID `json:"pk"`
-	Name        string    `json:"name"`
-	VerboseName string    `json:"verbose_name"`
-	Model       string    `json:"meta_model_name"`
+	PK          uuid.UUID `json:"pk" field:"required"`
+	Name        string    `json:"name" field:"required"`
+	VerboseName string    `json:"verbose_name" field:"required"`
+	Model       string    `json:"meta_model_name" field:"required"`
 }
 
 // offer turns the devices that the configuration allows into challenges: the

@@ -71,6 +71,12 @@ func (Hint) Choices() []string {
 	return []string{string(SecurityKey), string(ClientDevice), string(Hybrid)}
 }
 
+// DeviceType is a make of passkeys.
+type DeviceType struct {
+	AAGUID      uuid.UUID `json:"aaguid" field:"required"`
+	Description string    `json:"description" field:"required"`
+}
+
 // Config is the configuration of an authenticator validation stage.
 type Config struct {
 	NotConfiguredAction NotConfigured `json:"not_configured_action"`
@@ -84,6 +90,8 @@ type Config struct {
 	WebAuthnUserVerification   UserVerification `json:"webauthn_user_verification"`
 	WebAuthnHints              []Hint           `json:"webauthn_hints"`
 	WebAuthnAllowedDeviceTypes []uuid.UUID      `json:"webauthn_allowed_device_types"`
+	// AllowedDeviceTypes describes the allowed types; none is known here.
+	AllowedDeviceTypes []DeviceType `json:"webauthn_allowed_device_types_obj" field:"readonly"`
 	// The throttling factors multiply the wait after a wrong code, in seconds;
 	// 0 turns the wait off.
 	EmailThrottling  float64 `json:"email_otp_throttling_factor"`

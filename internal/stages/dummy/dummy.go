@@ -31,6 +31,7 @@ func Type() flow.StageType {
 		Component:   "ak-stage-dummy-form",
 		Label:       "Dummy Stage",
 		Description: "Shows its name and goes on; for testing.",
+		Exchanges:   []flow.Exchange{{Name: "Dummy", Challenge: &Challenge{}, Answer: struct{}{}}},
 		Pages:       pages,
 	}, func() Config { return Config{} }, effects, func(name string, c Config) flow.Stage { return &stage{name, c} })
 }
@@ -39,7 +40,7 @@ func effects(Config) flow.Effects { return flow.Effects{} }
 
 // Challenge shows the name of the stage.
 type Challenge struct {
-	Name string `json:"name"`
+	Name string `json:"name" field:"required"`
 }
 
 // Component implements flow.Challenge.

@@ -42,10 +42,13 @@ type embedded interface {
 // Type returns the stage type that looks people up in users.
 func Type(users Users) flow.StageType {
 	return flow.NewStageType(flow.StageType{
-		Name:        "identification",
-		Path:        "identification",
-		Model:       "authentik_stages_identification.identificationstage",
-		Component:   "ak-stage-identification-form",
+		Name:      "identification",
+		Path:      "identification",
+		Model:     "authentik_stages_identification.identificationstage",
+		Component: "ak-stage-identification-form",
+		Exchanges: []flow.Exchange{{Name: "Identification", Challenge: &Challenge{EnableRememberMe: true}, Answer: answer{}}},
+		Filters: []string{"captcha_stage", "case_insensitive_matching", "enrollment_flow", "password_stage", "passwordless_flow", "recovery_flow",
+			"show_matched_user", "show_source_labels", "webauthn_stage"},
 		Label:       "Identification Stage",
 		Description: "Asks the person for a user name or an e-mail address.",
 		Pages:       pages,
@@ -75,26 +78,26 @@ func (h Hint) MarshalJSON() ([]byte, error) {
 
 // Challenge asks for a user name or an e-mail address.
 type Challenge struct {
-	UserFields     []string `json:"user_fields"`
-	PasswordFields bool     `json:"password_fields"`
+	UserFields     []string `json:"user_fields" field:"required,null"`
+	PasswordFields bool     `json:"password_fields" field:"required"`
 	// AllowShowPassword is set only with an embedded password stage.
-	AllowShowPassword bool `json:"allow_show_password"`
+	AllowShowPassword bool `json:"allow_show_password" field:"default"`
 	// PendingUserIdentifier fills in the field.
-	PendingUserIdentifier Hint `json:"pending_user_identifier"`
+	PendingUserIdentifier Hint `json:"pending_user_identifier" field:"null"`
 	// ApplicationPre is the name of the application to go on to.
 	ApplicationPre   string           `json:"application_pre,omitempty"`
-	FlowDesignation  flow.Designation `json:"flow_designation"`
+	FlowDesignation  flow.Designation `json:"flow_designation" field:"required"`
 	EnrollURL        string           `json:"enroll_url,omitempty"`
 	RecoveryURL      string           `json:"recovery_url,omitempty"`
 	PasswordlessURL  string           `json:"passwordless_url,omitempty"`
-	PrimaryAction    string           `json:"primary_action"`
+	PrimaryAction    string           `json:"primary_action" field:"required"`
 	Sources          []Source         `json:"sources"`
-	ShowSourceLabels bool             `json:"show_source_labels"`
-	EnableRememberMe bool             `json:"enable_remember_me"`
+	ShowSourceLabels bool             `json:"show_source_labels" field:"required"`
+	EnableRememberMe bool             `json:"enable_remember_me" field:"default"`
 	// Captcha and Passkey are null: neither can be embedded yet, and a
 	// configuration that asks for them is refused.
-	Captcha *struct{} `json:"captcha_stage"`
-	Passkey *struct{} `json:"passkey_challenge"`
+	Captcha *struct{}      `json:"captcha_stage" field:"null"`
+	Passkey map[string]any `json:"passkey_challenge" field:"null"`
 }
 
 // LabelID is the id of the text that names what the field takes.
@@ -116,10 +119,10 @@ func (c *Challenge) OnlyEmail() bool { return slices.Equal(c.UserFields, []strin
 
 // Source is a button that leads to another way of signing in.
 type Source struct {
-	Name      string           `json:"name"`
-	IconURL   *string          `json:"icon_url"`
-	Promoted  bool             `json:"promoted"`
-	Challenge *flow.RedirectTo `json:"challenge"`
+	Name      string           `json:"name" field:"required"`
+	IconURL   *string          `json:"icon_url" field:"null"`
+	Promoted  bool             `json:"promoted" field:"default"`
+	Challenge *flow.RedirectTo `json:"challenge" field:"required"`
 }
 
 // Component implements flow.Challenge.

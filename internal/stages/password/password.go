@@ -79,6 +79,8 @@ func Type(v Verifier) flow.StageType {
 		Component:         "ak-stage-password-form",
 		Label:             "Password Stage",
 		Description:       "Asks the person for a password.",
+		Filters:           []string{"allow_show_password", "configure_flow", "failed_attempts_before_cancel"},
+		Exchanges:         []flow.Exchange{{Name: "Password", Challenge: &Challenge{}, Answer: answer{}}},
 		Pages:             pages,
 		SettingsComponent: "ak-user-settings-password",
 	}, func() Config { return Config{FailedAttemptsBeforeCancel: 5} }, effects,
@@ -94,7 +96,7 @@ type Challenge struct {
 	flow.UserInfo
 	// RecoveryURL leads to the brand's recovery flow; left out without one.
 	RecoveryURL       string `json:"recovery_url,omitempty"`
-	AllowShowPassword bool   `json:"allow_show_password"`
+	AllowShowPassword bool   `json:"allow_show_password" field:"default"`
 }
 
 // Component implements flow.Challenge.

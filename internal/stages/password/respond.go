@@ -37,6 +37,11 @@ func (s *stage) Challenge(ctx context.Context, x *flow.Exec) (flow.Outcome, erro
 	return flow.Ask(c), nil
 }
 
+// answer is what clients send.
+type answer struct {
+	Password string `json:"password" field:"required,notrim"`
+}
+
 // Respond implements flow.Stage. An account that does not exist, pretended by
 // the identification stage, goes the same way as one with a wrong password.
 func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flow.Outcome, error) {
@@ -44,13 +49,11 @@ func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flo
 	if p == nil || err != nil {
 		return flow.Deny(""), err
 	}
-	var answer struct {
-		Password string `json:"password" field:"required,notrim"`
-	}
-	if errs := r.Decode(&answer); errs != nil {
+	var a answer
+	if errs := r.Decode(&a); errs != nil {
 		return s.refuse(ctx, x, inWords(errs))
 	}
-	backend, method, args, ok, err := s.verifier.Authenticate(ctx, s.config.PasswordBackends(), p, answer.Password)
+	backend, method, args, ok, err := s.verifier.Authenticate(ctx, s.config.PasswordBackends(), p, a.Password)
 	if err != nil {
 		return flow.Outcome{}, fmt.Errorf("check password: %w", err)
 	}

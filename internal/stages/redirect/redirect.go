@@ -65,6 +65,8 @@ func Type() flow.StageType {
 		Component:   "ak-stage-redirect-form",
 		Label:       "Redirect Stage",
 		Description: "Sends the person to an address or into another flow.",
+		Filters:     []string{},
+		Exchanges:   []flow.Exchange{{Name: "Redirect", Challenge: &flow.RedirectTo{}, Answer: answer{}}},
 	}, func() Config { return Config{KeepContext: true} }, effects,
 		func(_ string, c Config) flow.Stage { return &stage{c} })
 }
@@ -84,6 +86,11 @@ func (s *stage) Challenge(_ context.Context, x *flow.Exec) (flow.Outcome, error)
 	return flow.Ask(&flow.RedirectTo{To: to}), nil
 }
 
+// answer is what clients send.
+type answer struct {
+	To string `json:"to" field:"required"`
+}
+
 // Respond implements flow.Stage: a client that did not follow the redirect
 // goes on by repeating the address it was offered.
 func (s *stage) Respond(_ context.Context, x *flow.Exec, r flow.Response) (flow.Outcome, error) {
@@ -91,13 +98,11 @@ func (s *stage) Respond(_ context.Context, x *flow.Exec, r flow.Response) (flow.
 	if to == "" {
 		return out, nil
 	}
-	var answer struct {
-		To string `json:"to" field:"required"`
-	}
-	if errs := r.Decode(&answer); errs != nil {
+	var a answer
+	if errs := r.Decode(&a); errs != nil {
 		return flow.AskAgain(errs), nil
 	}
-	if answer.To != to {
+	if a.To != to {
 		return flow.AskAgain(field.Errorf("to", field.CodeInvalid, "Repeat the address that was offered.")), nil
 	}
 	return flow.Done(), nil

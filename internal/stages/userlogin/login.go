@@ -39,18 +39,21 @@ func (s *stage) Challenge(ctx context.Context, x *flow.Exec) (flow.Outcome, erro
 	return flow.Ask(&Challenge{}), nil
 }
 
+// answer is what clients send.
+type answer struct {
+	RememberMe bool `json:"remember_me" field:"required"`
+}
+
 // Respond implements flow.Stage.
 func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flow.Outcome, error) {
 	if !s.asks() {
 		return s.login(ctx, x, false)
 	}
-	var answer struct {
-		RememberMe bool `json:"remember_me" field:"required"`
-	}
-	if errs := r.Decode(&answer); errs != nil {
+	var a answer
+	if errs := r.Decode(&a); errs != nil {
 		return flow.AskAgain(errs), nil
 	}
-	return s.login(ctx, x, answer.RememberMe)
+	return s.login(ctx, x, a.RememberMe)
 }
 
 // login attaches the pending user to a new session.

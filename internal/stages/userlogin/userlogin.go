@@ -114,6 +114,7 @@ func Type(sessions Sessions, accounts Accounts, sealer Sealer) flow.StageType {
 		Component:   "ak-stage-user-login-form",
 		Label:       "User Login Stage",
 		Description: "Attaches the pending user to the session.",
+		Exchanges:   []flow.Exchange{{Name: "UserLogin", Challenge: &Challenge{}, Answer: answer{}}},
 		Pages:       pages,
 	}, defaults, effects, func(_ string, c Config) flow.Stage {
 		return &stage{config: c, sessions: sessions, accounts: accounts, devices: deviceCookies{sealer, c.RememberDevice.Duration()}}
