@@ -20,6 +20,7 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/api"
+	"github.com/weir-id/weir/internal/application"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/request"
@@ -93,6 +94,7 @@ func (s *Server) assemble() error {
 	})
 	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Repeated: s.metrics.Repeats.Inc, Now: s.now})
 	visits := &visits{runner: runner, sessions: s.sessions}
+	applications := &application.Access{Catalog: s.catalog, Engine: &policy.Engine{Now: s.now}, Record: s.recordPolicyEvents, Log: s.log.With("component", "application")}
 	origin := ""
 	if s.config.BaseURL != nil {
 		origin = s.config.BaseURL.Scheme + "://" + s.config.BaseURL.Host
@@ -104,7 +106,12 @@ func (s *Server) assemble() error {
 	problem := func(w http.ResponseWriter, r *http.Request, status int) {
 		site.Problem(w, r, status, w.Header().Get("X-authentik-id"))
 	}
+	importer, err := s.importer()
+	if err != nil {
+		return err
+	}
 	calls := api.New(api.Config{
+		Applications: applications, Blueprints: importer, Person: s.people.Person,
 		Runner: runner, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Roles: s.rolesOf, Avatar: web.AvatarPath, InstallID: s.installID,
 		Problem: problem, Log: s.log.With("component", "api"), Now: s.now,
 	})

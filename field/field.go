@@ -15,6 +15,7 @@
 //	unique         no two objects of the kind share the value
 //	readonly       ignored when written
 //	secret         sealed at rest, never read back
+//	hidden         kept by the program: neither written nor shown from outside
 //	file           taken from blueprints only; the API ignores it
 //	format=NAME    what the text is, for API schemas: email, uri
 //	max=N          at most N characters, items, or the value N

@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
@@ -50,6 +51,11 @@ type Config struct {
 	DB      store.DB
 	Kinds   *resource.Registry
 	Access  *access.Access
+	// Applications decides what people may open, Blueprints applies blueprints.
+	Applications Applications
+	Blueprints   Blueprints
+	// Person returns a user. The error wraps flow.ErrNoPerson for an unknown id.
+	Person func(ctx context.Context, id int64) (*identity.Person, error)
 	// Roles returns the roles of a user, those of the groups included.
 	Roles func(ctx context.Context, user int64) ([]Role, error)
 	// Avatar returns the address of the picture for a user name.
