@@ -99,7 +99,7 @@ func (s *Server) assemble() error {
 	if s.config.BaseURL != nil {
 		origin = s.config.BaseURL.Scheme + "://" + s.config.BaseURL.Host
 	}
-	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Brand: runner.Brand, Pages: s.pages(), Log: s.log.With("component", "web")})
+	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Applications: applications, Brand: runner.Brand, Pages: s.pages(), Log: s.log.With("component", "web")})
 	if err != nil {
 		return fmt.Errorf("make pages: %w", err)
 	}

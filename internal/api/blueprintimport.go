@@ -74,7 +74,7 @@ func (c *call) upload() (file blueprint.File, context map[string]any, err error)
 	case errors.As(err, &tooLarge):
 		return file, nil, err
 	case err != nil:
-		return file, nil, &syntaxError{err}
+		return file, nil, field.Errorf(field.NonField, field.CodeInvalid, "Send a whole form; this one cannot be read.")
 	}
 	defer c.r.MultipartForm.RemoveAll()
 	if context, err = uploadContext(c.r.PostFormValue("context")); err != nil {

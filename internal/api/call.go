@@ -161,7 +161,7 @@ var (
 // syntaxError is a body that is no JSON.
 type syntaxError struct{ err error }
 
-func (e *syntaxError) Error() string { return "the body cannot be read: " + e.err.Error() }
+func (e *syntaxError) Error() string { return "the body is not JSON: " + e.err.Error() }
 
 // readBody reads a JSON object. An empty body of whatever type is an empty
 // object; one that is JSON but no object is a field error.
