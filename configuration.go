@@ -37,10 +37,9 @@ func (in *Installation) importer() (*blueprint.Importer, error) {
 			if err != nil {
 				return nil, fmt.Errorf("open folder of blueprints: %w", err)
 			}
-			in.files = root
+			in.files, in.blueprints = root, blueprint.Folder(root.FS(), blueprint.Defaults())
 		}
 		c.Files = in.files
-		in.blueprints = blueprint.Folder(in.files.FS(), blueprint.Defaults())
 	}
 	c.Instances = in.blueprints
 	return blueprint.New(c), nil
