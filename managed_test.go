@@ -502,6 +502,14 @@ func TestRule46NobodyLendsTheirAuthorityToABlueprintOfSomebodyElse(t *testing.T)
 		if supers() != 1 {
 			t.Error("the program applies it")
 		}
+		inner := "entries: [{model: authentik_blueprints.blueprintinstance, identifiers: {name: inner}, attrs: {content: \"entries: [{model: authentik_core.group, identifiers: {name: mine}, attrs: {is_superuser: true}}]\"}}]\n"
+		if status, body := mallory.send("managed/blueprints/import/", inner); status != 200 || body["success"] != true {
+			t.Fatalf("%d %v", status, body)
+		}
+		apply(t, site, strings.ReplaceAll(meta, "sleeper", "inner"))
+		if supers() != 1 {
+			t.Error("the program applies an instance that a blueprint of theirs made")
+		}
 		if r := mallory.call("PATCH", path, `{"enabled":true}`); r.status != 400 || supers() != 1 {
 			t.Errorf("its author switches it on: %d %v", r.status, r.body)
 		}
