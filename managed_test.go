@@ -394,15 +394,16 @@ func TestRule43AnUploadReadsNothingOfTheServer(t *testing.T) {
 	}
 }
 
-// attacks are files that give more than their author has.
+// attacks are files that give more than their author has; MALLORY is the id of
+// the author.
 var attacks = map[string]string{
-	"a group of superusers":            "{model: authentik_core.group, identifiers: {name: mine}, attrs: {is_superuser: true, users: [%[1]d]}}",
-	"joining the superusers":           "{model: authentik_core.group, identifiers: {name: authentik Admins}, attrs: {users: [%[1]d]}}",
-	"a group below the superusers":     "{model: authentik_core.group, identifiers: {name: mine}, attrs: {parents: [!Find [authentik_core.group, [name, authentik Admins]]], users: [%[1]d]}}",
-	"a role with more permissions":     "{model: authentik_rbac.role, identifiers: {name: mine}, attrs: {permissions: [authentik_core.delete_user]}}",
-	"a user with more permissions":     "{model: authentik_core.user, identifiers: {username: %[2]s}, attrs: {permissions: [authentik_core.view_token_key]}}",
+	"a group of superusers":            "{model: authentik_core.group, identifiers: {name: mine}, attrs: {is_superuser: true, users: [MALLORY]}}",
+	"joining the superusers":           "{model: authentik_core.group, identifiers: {name: authentik Admins}, attrs: {users: [1, MALLORY]}}",
+	"a group below the superusers":     "{model: authentik_core.group, identifiers: {name: mine}, attrs: {parents: [!Find [authentik_core.group, [name, authentik Admins]]], users: [MALLORY]}}",
+	"a role with more permissions":     "{model: authentik_rbac.role, identifiers: {name: mine}, attrs: {permissions: [authentik_flows.delete_flow]}}",
+	"a user with more permissions":     "{model: authentik_core.user, identifiers: {username: mallory}, attrs: {permissions: [authentik_core.view_token_key]}}",
 	"the password of a superuser":      "{model: authentik_core.user, identifiers: {username: akadmin}, attrs: {password: mine}}",
-	"a permission on an object":        "{model: authentik_core.group, identifiers: {name: plain}, permissions: [{permission: reset_group, user: %[1]d}]}",
+	"a permission on an object":        "{model: authentik_core.group, identifiers: {name: plain}, permissions: [{permission: reset_group, user: MALLORY}]}",
 	"a token of a superuser":           "{model: authentik_core.token, identifiers: {identifier: mine}, attrs: {user: 1, intent: api, key: a-key-that-i-know-very-well}}",
 	"a model that is not theirs":       "{model: authentik_flows.flow, identifiers: {slug: mine}, attrs: {name: a, title: a, designation: authentication}}",
 	"reading what is not theirs":       "{model: authentik_core.group, identifiers: {name: !AtIndex [!FindObject [authentik_flows.flow, [slug, default-authentication-flow]], name]}}",
@@ -437,7 +438,7 @@ func TestRule46ABlueprintGivesNothingThatItsCallerLacks(t *testing.T) {
 		stranger := delegate(t, site, "stranger", writing("blueprintinstance")...)
 		before := powers(t, site)
 		for name, entry := range attacks {
-			text := fmt.Sprintf("entries:\n- "+entry+"\n", mallory.id, "mallory")
+			text := "entries:\n- " + strings.ReplaceAll(entry, "MALLORY", fmt.Sprint(mallory.id)) + "\n"
 			status, body := mallory.send("managed/blueprints/import/", text)
 			if name == "the same through an own instance" || name == "the same through another file" {
 				// Whether this is refused or left out, nothing may come of it.
@@ -460,6 +461,13 @@ func TestRule46ABlueprintGivesNothingThatItsCallerLacks(t *testing.T) {
 		}
 		if r := mallory.call("POST", "managed/blueprints/", `{"name":"plain","content":"entries: [{model: authentik_core.group, identifiers: {name: plain}}]"}`); r.status != 201 || r.body["status"] != "successful" {
 			t.Errorf("what they may do is refused too: %d %v", r.status, r.body)
+		}
+		// The attacks are worth something: a superuser can do all of it.
+		root := admin(t, site)
+		for name, entry := range attacks {
+			if status, body := root.send("managed/blueprints/import/", "entries:\n- "+strings.ReplaceAll(entry, "MALLORY", fmt.Sprint(mallory.id))+"\n"); body["success"] != true {
+				t.Errorf("%s is no attack: %d %s", name, status, logTexts(body))
+			}
 		}
 	})
 }
