@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/resource"
@@ -25,8 +27,7 @@ type BlueprintErrors = blueprint.Errors
 // reads from.
 func (in *Installation) importer() (*blueprint.Importer, error) {
 	c := blueprint.Config{
-		Catalog: in.catalog, Registry: in.kinds, Access: in.access, Grants: resource.Grants{Access: in.access},
-		Instances: blueprint.Folder(blueprint.Defaults()), Logger: in.log,
+		Catalog: in.catalog, Registry: in.kinds, Access: in.access, Grants: resource.Grants{Access: in.access}, Person: in.author, Now: in.now, Logger: in.log,
 	}
 	if in.config.Blueprints != "" {
 		if in.files == nil {
@@ -34,12 +35,25 @@ func (in *Installation) importer() (*blueprint.Importer, error) {
 			if err != nil {
 				return nil, fmt.Errorf("open folder of blueprints: %w", err)
 			}
-			in.files = root
+			in.files, in.blueprints = root, blueprint.Folder(root.FS(), blueprint.Defaults())
 		}
 		c.Files = in.files
-		c.Instances = blueprint.Folder(in.files.FS(), blueprint.Defaults())
 	}
+	c.Instances = in.blueprints
 	return blueprint.New(c), nil
+}
+
+// author is the author of a blueprint as a write under way sees them, nobody
+// for a user who is gone.
+func (in *Installation) author(ctx context.Context, q store.Querier, id int64) (*identity.Person, error) {
+	u, err := in.people.User(ctx, q, id)
+	if errors.Is(err, flow.ErrNoPerson) {
+		return identity.Anonymous(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return identity.NewPerson(u, func(ctx context.Context) ([]identity.Group, error) { return in.people.Groups(ctx, q, id) }), nil
 }
 
 // installDefaults applies the default blueprints once, in the life of the

@@ -14,6 +14,7 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/config"
 	"github.com/weir-id/weir/internal/directory"
@@ -72,8 +73,11 @@ type Installation struct {
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
 	kinds     *resource.Registry
-	// files is the folder of blueprints; nil until it is needed.
-	files *os.Root
+	// files is the folder of blueprints; nil until it is needed. blueprints are
+	// those on the server: the default ones, and from then on those of the
+	// folder.
+	files      *os.Root
+	blueprints blueprint.Instances
 }
 
 // Connect opens the database, brings its schema up to date and loads the
@@ -129,7 +133,9 @@ func (in *Installation) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.kinds = resource.New(resource.Config{Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
+	in.blueprints = blueprint.Folder(blueprint.Defaults())
+	in.kinds = resource.New(resource.Config{Blueprint: func(path, content string) error { return blueprint.CheckSource(in.blueprints, path, content) },
+		Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
 		Tokens: in.tokens, Access: in.access, Events: in.events, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Now: in.now})
 	return nil
 }

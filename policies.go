@@ -8,8 +8,10 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/policies"
+	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -26,6 +28,18 @@ type storedSettings struct{ in *Installation }
 // Setting implements expression.Settings.
 func (s storedSettings) Setting(name string) (any, bool) {
 	return field.Get(s.in.catalog.Snapshot().Settings(), name)
+}
+
+// recordPolicyEvents records what policies asked for outside of a flow.
+func (in *Installation) recordPolicyEvents(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event) error {
+	return in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+		for _, e := range events {
+			if err := in.events.Record(ctx, tx, event.Event{Action: event.Action(e.Action), App: e.App, Context: e.Context, User: p, HTTP: h}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // calledPolicies runs policies by name for expressions.

@@ -76,11 +76,21 @@ func (f *folder) apply(ctx context.Context) {
 			if err != nil {
 				refused = append(refused, file)
 				problems[file.Name] = err
+				continue
 			}
+			f.note(ctx, file, nil)
 		}
 		pending = refused
 	}
 	for _, file := range pending {
 		f.in.log.ErrorContext(ctx, "blueprint not applied", slog.String("file", file.Name), slog.Any("error", problems[file.Name]))
+		f.note(ctx, file, problems[file.Name])
+	}
+}
+
+// note tells the instances that name the file by its path.
+func (f *folder) note(ctx context.Context, file blueprint.File, failed error) {
+	if err := f.importer.NoteFile(ctx, file, failed); err != nil {
+		f.in.log.ErrorContext(ctx, "status of blueprint not stored", slog.String("file", file.Name), slog.Any("error", err))
 	}
 }

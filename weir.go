@@ -20,6 +20,7 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/api"
+	"github.com/weir-id/weir/internal/application"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/request"
@@ -94,19 +95,25 @@ func (s *Server) assemble() error {
 	})
 	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Repeated: s.metrics.Repeats.Inc, Now: s.now})
 	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog}
+	applications := &application.Access{Catalog: s.catalog, Engine: &policy.Engine{Now: s.now}, Record: s.recordPolicyEvents, Log: s.log.With("component", "application")}
 	origin := s.baseURL() // which has no path
-	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Brand: runner.Brand, Footer: s.footer, Pages: s.pages(),
-		Log: s.log.With("component", "web")})
+	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Applications: applications, Brand: runner.Brand, Footer: s.footer,
+		Pages: s.pages(), Log: s.log.With("component", "web")})
 	if err != nil {
 		return fmt.Errorf("make pages: %w", err)
 	}
 	problem := func(w http.ResponseWriter, r *http.Request, status int) {
 		site.Problem(w, r, status, w.Header().Get("X-authentik-id"))
 	}
+	importer, err := s.importer()
+	if err != nil {
+		return err
+	}
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
-		Exporter: s.exporter(), Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar, Passwords: s.people, InstallID: s.installID,
-		Version: Version, BaseURL: s.baseURL(), Problem: problem, Browse: site.Reference, Log: s.log.With("component", "api"), Now: s.now,
+		Exporter: s.exporter(), Blueprints: importer, Applications: applications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
+		Passwords: s.people, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Problem: problem, Browse: site.Reference,
+		Log: s.log.With("component", "api"), Now: s.now,
 	})
 	media, err := s.media()
 	if err != nil {

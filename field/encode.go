@@ -11,7 +11,7 @@ import (
 type Option int
 
 const (
-	// Public leaves out the fields tagged secret.
+	// Public leaves out the fields tagged secret or hidden.
 	Public Option = iota
 	// WithSecrets writes them too: only for the catalog, which seals them.
 	WithSecrets
@@ -39,7 +39,7 @@ func encodeFields(v reflect.Value, option Option, depth int) map[string]any {
 	l := layoutOf(v.Type())
 	out := make(map[string]any, len(l.fields))
 	for _, f := range l.fields {
-		if !f.Secret || option == WithSecrets {
+		if !f.Secret && !f.Hidden || option == WithSecrets {
 			out[f.Name] = encodeValue(v.FieldByIndex(f.index), depth)
 		}
 	}

@@ -15,6 +15,7 @@
 //	unique         no two objects of the kind share the value
 //	readonly       ignored when written
 //	secret         sealed at rest, never read back
+//	hidden         kept by the program: neither written nor shown from outside
 //	file           taken from blueprints only; the API ignores it
 //	default        API descriptions name the default
 //	format=NAME    what the text is, for API schemas: email, uri

@@ -122,6 +122,8 @@ func (m *member) readTag(t reflect.Type, sf reflect.StructField) {
 			m.ReadOnly = true
 		case "secret":
 			m.Secret = true
+		case "hidden":
+			m.Hidden, m.ReadOnly = true, true
 		case "file":
 			m.File = true
 		case "default":

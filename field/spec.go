@@ -20,8 +20,8 @@ type Spec struct {
 	Required bool
 	// Blank allows the empty string, Nullable null.
 	Blank, Nullable bool
-	// Unique, Slug, Secret, File and ReadOnly are the tag words.
-	Unique, Slug, Secret, File, ReadOnly bool
+	// Unique, Slug, Secret, Hidden, File and ReadOnly are the tag words.
+	Unique, Slug, Secret, Hidden, File, ReadOnly bool
 	// Go is the Go type of the value, behind pointers, for those who name
 	// schemas.
 	Go reflect.Type
@@ -44,16 +44,20 @@ type Spec struct {
 }
 
 // Describe returns the fields of a document, a pointer to a struct, in the
-// order of the struct. The values of doc are the defaults.
+// order of the struct, without the hidden ones. The values of doc are the defaults.
 func Describe(doc any) []Spec {
 	v := reflect.ValueOf(doc).Elem()
 	l := layoutOf(v.Type())
-	out := make([]Spec, len(l.fields))
-	for i, f := range l.fields {
-		out[i] = f.Spec
-		if !f.Secret {
-			out[i].Default = encodeValue(v.FieldByIndex(f.index), 0)
+	out := make([]Spec, 0, len(l.fields))
+	for _, f := range l.fields {
+		if f.Hidden {
+			continue
 		}
+		spec := f.Spec
+		if !f.Secret {
+			spec.Default = encodeValue(v.FieldByIndex(f.index), 0)
+		}
+		out = append(out, spec)
 	}
 	return out
 }

@@ -227,9 +227,11 @@ type Brand struct {
 	Lockdown          *uuid.UUID `json:"flow_lockdown" field:"null,ref=flow"`
 	UserSwitch        *uuid.UUID `json:"flow_user_switch" field:"null,ref=flow"`
 	Request           *uuid.UUID `json:"flow_request" field:"null,ref=flow"`
-	// DefaultApplication and the certificates refer to kinds that this version
-	// does not have, so only null and empty can be stored.
-	DefaultApplication *uuid.UUID     `json:"default_application" field:"null,ref=application"`
+	// DefaultApplication is where people without business on the site itself go:
+	// those of every type but internal.
+	DefaultApplication *uuid.UUID `json:"default_application" field:"null,ref=application"`
+	// The certificates refer to a kind that this version does not have, so only
+	// null and empty can be stored.
 	WebCertificate     *uuid.UUID     `json:"web_certificate" field:"null,ref=certificate"`
 	ClientCertificates []uuid.UUID    `json:"client_certificates" field:"ref=certificate"`
 	Attributes         map[string]any `json:"attributes"`

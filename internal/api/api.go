@@ -61,9 +61,12 @@ type Config struct {
 	// Stages and Policies are the types that objects can be of.
 	Stages   []flow.StageType
 	Policies []policy.Type
-	// Exporter writes flows as blueprints.
-	Exporter *blueprint.Exporter
-	// Person reads a user; an error that wraps flow.ErrNoPerson for none.
+	// Exporter writes flows as blueprints, Blueprints applies them.
+	Exporter   *blueprint.Exporter
+	Blueprints Blueprints
+	// Applications decides what people may open.
+	Applications Applications
+	// Person returns a user. The error wraps flow.ErrNoPerson for an unknown id.
 	Person func(ctx context.Context, id int64) (*identity.Person, error)
 	// Roles returns the roles of a user, those of the groups included.
 	Roles func(ctx context.Context, user int64) ([]Role, error)

@@ -46,8 +46,11 @@ func (c *call) view() (resource.View, error) {
 		return resource.View{}, err
 	}
 	v := resource.View{Config: c.api.Catalog.Snapshot(), DB: c.api.DB, Dialect: c.api.DB.Dialect()}
-	if c.visit != nil && !c.visit.Token {
-		v.Session = c.visit.Session.Key
+	if c.visit != nil {
+		v.Reader = c.visit.User
+		if !c.visit.Token {
+			v.Session = c.visit.Session.Key
+		}
 	}
 	return v, nil
 }
@@ -55,16 +58,21 @@ func (c *call) view() (resource.View, error) {
 // write runs fn in one transaction, for the person who calls. fn may run more
 // than once.
 func (c *call) write(fn func(ctx context.Context, w *resource.Write) error) error {
-	person := c.visit.User
-	// Groups are read before the transaction, in which nothing else is.
-	if _, err := person.Groups(c.ctx); err != nil {
+	by, err := c.author()
+	if err != nil {
 		return err
 	}
-	by := c.by()
-	_, err := c.api.Catalog.Update(c.ctx, by, func(ctx context.Context, tx *catalog.Tx) error {
+	_, err = c.api.Catalog.Update(c.ctx, by, func(ctx context.Context, tx *catalog.Tx) error {
 		return fn(ctx, &resource.Write{Tx: tx, By: by, Access: c.api.Access})
 	})
 	return err
+}
+
+// author is by for a write: the groups of the person are read before the
+// transaction, in which nothing else is.
+func (c *call) author() (catalog.Meta, error) {
+	_, err := c.visit.User.Groups(c.ctx)
+	return c.by(), err
 }
 
 // by is the person who calls, for the history and the audit trail.
@@ -146,6 +154,7 @@ func (c *call) unchanged(ctx context.Context, w *resource.Write) error {
 // The problems of a body that are no problems of a field.
 var (
 	errMediaType = errors.New("send the body as application/json in UTF-8")
+	errForm      = errors.New("send the body as multipart/form-data")
 	errTrailing  = errors.New("the body holds more than one JSON value")
 )
 
@@ -214,7 +223,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		invalid(w, problems)
 	case errors.As(err, &syntax):
 		refuse(w, http.StatusBadRequest, upper(syntax.Error())+".")
-	case errors.Is(err, errMediaType):
+	case errors.Is(err, errMediaType), errors.Is(err, errForm):
 		refuse(w, http.StatusUnsupportedMediaType, upper(err.Error())+".")
 	case errors.Is(err, errPrecondition):
 		refuse(w, http.StatusPreconditionFailed, "The object has changed since you read it. Read it again and repeat your change.")

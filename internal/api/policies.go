@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -48,22 +47,6 @@ type policyTestResult struct {
 	Passing     bool       `json:"passing" field:"required"`
 	Messages    []string   `json:"messages" field:"readonly"`
 	LogMessages []logEvent `json:"log_messages" field:"readonly"`
-}
-
-// logEvent is a line that was logged.
-type logEvent struct {
-	Timestamp  time.Time      `json:"timestamp" field:"required"`
-	LogLevel   logLevel       `json:"log_level" field:"required"`
-	Logger     string         `json:"logger" field:"required"`
-	Event      string         `json:"event" field:"required"`
-	Attributes map[string]any `json:"attributes" field:"required"`
-}
-
-type logLevel string
-
-// Choices lists the levels.
-func (logLevel) Choices() []string {
-	return []string{"critical", "exception", "error", "warn", "warning", "info", "debug", "notset"}
 }
 
 // testPolicy runs a policy for a user, on its own and without effects. Whoever
@@ -119,7 +102,7 @@ func (c *call) testResult(r policy.Result, logger string) policyTestResult {
 		for name, text := range line.Attrs {
 			attributes[name] = text
 		}
-		out.LogMessages = append(out.LogMessages, logEvent{Timestamp: at, LogLevel: logLevel(line.Level), Logger: logger, Event: line.Text, Attributes: attributes})
+		out.LogMessages = append(out.LogMessages, logEvent{Timestamp: at, Level: LogLevel(line.Level), Logger: logger, Event: line.Text, Attributes: attributes})
 	}
 	return out
 }

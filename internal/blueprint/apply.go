@@ -80,17 +80,26 @@ func (s *scope) apply(e *entry) error {
 // permitted refuses entries of models that the author of the call may not add,
 // change and delete.
 func (s *scope) permitted(e *entry, kind *resource.Kind) error {
-	person := s.options.By.Person
-	if person == nil {
-		return nil
-	}
-	for _, verb := range []access.Verb{access.Add, access.Change, access.Delete} {
-		ok, err := s.config.Access.In(s.w.Store()).Can(s.ctx, person, verb, kind.Name(), "")
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return s.fail(e.model.at(), "you need the permission %s.%s", kind.App(), access.Permission(verb, kind.Name()))
+	return s.permit(e.model.at(), kind, access.Add, access.Change, access.Delete)
+}
+
+// permit refuses what one of the authorities may not do with all objects of a
+// kind.
+func (s *scope) permit(p position, kind *resource.Kind, verbs ...access.Verb) error {
+	for _, person := range s.w.Authorities() {
+		for _, verb := range verbs {
+			ok, err := s.config.Access.In(s.w.Store()).Can(s.ctx, person, verb, kind.Name(), "")
+			if err != nil {
+				return err
+			}
+			if ok {
+				continue
+			}
+			permission := kind.App() + "." + access.Permission(verb, kind.Name())
+			if person != s.options.By.Person {
+				return s.fail(p, "the author of the blueprint needs the permission %s", permission)
+			}
+			return s.fail(p, "you need the permission %s", permission)
 		}
 	}
 	return nil

@@ -45,6 +45,18 @@ type Document struct {
 	entries []*entry
 }
 
+// Models tells which entry writes which model, as far as the models are written
+// as text.
+func (d *Document) Models() []Place {
+	var out []Place
+	for _, e := range d.entries {
+		if e.literalModel != "" && !strings.EqualFold(e.literalModel, metaApply) {
+			out = append(out, Place{File: d.File, Line: e.line, Column: e.column, Entry: e.number, ID: e.id, Model: e.literalModel})
+		}
+	}
+	return out
+}
+
 // state says what an entry wants of its object.
 type state string
 

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"time"
 
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/resource"
+	"github.com/weir-id/weir/internal/store"
 )
 
 // Config is what an Importer needs.
@@ -18,8 +22,15 @@ type Config struct {
 	// Registry knows the models that entries may name.
 	Registry *resource.Registry
 	// Instances are the blueprints that others may apply by name or path, next
-	// to those of the same call. Nil means the default blueprints.
+	// to those of the same call and those kept in the catalog. Nil means the
+	// default blueprints.
 	Instances Instances
+	// Person returns a user, whose groups are read through q as well; an
+	// unsaved person for a user that does not exist. Nil knows nobody, so that
+	// blueprints written by people may nothing.
+	Person func(ctx context.Context, q store.Querier, user int64) (*identity.Person, error)
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
 	// Access decides what the author of a call may hand out; see Options.By.
 	Access *access.Access
 	// Grants stores the permissions of entries. Nil refuses entries that have
@@ -53,6 +64,9 @@ type Options struct {
 	// can do no more than that person may hand out; DryRun of it does not
 	// count.
 	By catalog.Meta
+	// Authors are users whose authority bounds the call too, so that nobody
+	// lends theirs to what somebody else has written.
+	Authors []int64
 }
 
 // Importer applies blueprints. It is safe for concurrent use.
@@ -62,6 +76,14 @@ type Importer struct{ config Config }
 func New(c Config) *Importer {
 	if c.Instances == nil {
 		c.Instances = Folder(Defaults())
+	}
+	if c.Person == nil {
+		c.Person = func(context.Context, store.Querier, int64) (*identity.Person, error) {
+			return identity.Anonymous(), nil
+		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Getenv == nil {
 		c.Getenv = os.Getenv
@@ -130,7 +152,11 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			report = &Report{DryRun: o.DryRun}
 			r := &run{config: &i.config, registry: i.config.Registry, options: o, report: report, files: documents,
 				applied: map[*Document]bool{}, known: known, broken: broken}
-			return r.all(ctx, &resource.Write{Tx: tx, By: meta, Access: i.config.Access})
+			w, err := r.bounded(ctx, &resource.Write{Tx: tx, By: meta, Access: i.config.Access}, o.Authors)
+			if err != nil {
+				return err
+			}
+			return r.all(ctx, w)
 		})
 		// The transaction has no savepoints, so the attempt is repeated
 		// without the invalid part; each one is left out at most once.
@@ -158,6 +184,23 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			slog.Int("deleted", report.Count(Delete)), slog.Int("warnings", len(report.Warnings)))
 		return report, nil
 	}
+}
+
+// bounded is a write that can do no more than the users may, as far as they are
+// not bounding it already.
+func (r *run) bounded(ctx context.Context, w *resource.Write, users []int64) (*resource.Write, error) {
+	var more []*identity.Person
+	for _, id := range users {
+		if slices.ContainsFunc(w.Authorities(), func(p *identity.Person) bool { return p.ID == id }) {
+			continue
+		}
+		p, err := r.config.Person(ctx, w.Store(), id)
+		if err != nil {
+			return nil, fmt.Errorf("read author of blueprint: %w", err)
+		}
+		more = append(more, p)
+	}
+	return w.With(more), nil
 }
 
 func (r *run) all(ctx context.Context, w *resource.Write) error {

@@ -1,28 +1,43 @@
 package blueprint
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha512"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
+	"time"
 )
 
-// Instance is a blueprint that others may apply.
-type Instance struct {
-	File File
-	// Context wins over the context of the document.
-	Context map[string]any
-}
-
-// Instances know the blueprints that others may apply.
+// Instances know the blueprints that stand on the server.
 type Instances interface {
 	// Instance returns the first blueprint that agrees with match, which holds
 	// the metadata "name", the "path" or both; nil when there is none.
-	Instance(ctx context.Context, match map[string]any) (*Instance, error)
+	Instance(ctx context.Context, match map[string]any) (*File, error)
+	// Open returns the file at a path, false when there is none.
+	Open(path string) (File, bool, error)
+	// Available lists the files that are valid, by path.
+	Available(ctx context.Context) ([]Available, error)
+}
+
+// Available is a file that an instance may name by its path.
+type Available struct {
+	Path string
+	// Name is that of the metadata; the path for files that have none.
+	Name   string
+	Labels map[string]string
+	// Hash is the SHA-512 of the text in hex.
+	Hash string
+	// Modified is when the file was written; 1970 for the default blueprints.
+	Modified time.Time
 }
 
 //go:embed defaults/*.yaml
@@ -93,7 +108,8 @@ func Folder(folders ...fs.FS) Instances { return inFolders(folders) }
 
 type inFolders []fs.FS
 
-func (folders inFolders) Instance(ctx context.Context, match map[string]any) (*Instance, error) {
+// Instance implements Instances.
+func (folders inFolders) Instance(ctx context.Context, match map[string]any) (*File, error) {
 	for _, folder := range folders {
 		files, err := Files(ctx, folder)
 		if err != nil {
@@ -106,9 +122,63 @@ func (folders inFolders) Instance(ctx context.Context, match map[string]any) (*I
 				d = &Document{}
 			}
 			if matches(match, d.Name, f.Name) {
-				return &Instance{File: f}, nil
+				return &f, nil
 			}
 		}
 	}
 	return nil, nil
+}
+
+// Open implements Instances.
+func (folders inFolders) Open(name string) (File, bool, error) {
+	if !fs.ValidPath(name) || path.Ext(name) != ".yaml" || strings.HasPrefix(name, ".") || strings.Contains(name, "/.") {
+		return File{}, false, nil
+	}
+	for _, folder := range folders {
+		data, err := readLimited(folder, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return File{}, false, fmt.Errorf("read blueprint: %w", err)
+		}
+		return File{Name: name, Data: data}, true, nil
+	}
+	return File{}, false, nil
+}
+
+// Available implements Instances.
+func (folders inFolders) Available(ctx context.Context) ([]Available, error) {
+	found := map[string]Available{}
+	for _, folder := range folders {
+		files, err := Files(ctx, folder)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			if _, hidden := found[f.Name]; hidden {
+				continue
+			}
+			info, err := fs.Stat(folder, f.Name)
+			if err != nil {
+				return nil, fmt.Errorf("read blueprints: %w", err)
+			}
+			a := Available{Path: f.Name, Hash: hashOf(f.Data), Modified: info.ModTime()}
+			if a.Modified.IsZero() {
+				a.Modified = time.Unix(0, 0)
+			}
+			if d, err := Load(f); err == nil {
+				a.Name, a.Labels = cmp.Or(d.Name, f.Name), d.Labels
+			}
+			found[f.Name] = a
+		}
+	}
+	out := slices.SortedFunc(maps.Values(found), func(a, b Available) int { return strings.Compare(a.Path, b.Path) })
+	return slices.DeleteFunc(out, func(a Available) bool { return a.Name == "" }), nil
+}
+
+// hashOf is how the API names a text.
+func hashOf(data []byte) string {
+	sum := sha512.Sum512(data)
+	return hex.EncodeToString(sum[:])
 }

@@ -2,8 +2,11 @@ package blueprint
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/system"
 )
 
 // metaApply is the model of entries that apply another blueprint.
@@ -30,7 +33,7 @@ func (s *scope) applyOther(e *entry) error {
 			return s.fieldError(e, "required", field.CodeInvalid, "Say true or false.")
 		}
 	}
-	other, overrides, err := s.other(e, match)
+	other, kept, err := s.other(e, match)
 	if err != nil {
 		return err
 	}
@@ -61,7 +64,11 @@ func (s *scope) applyOther(e *entry) error {
 		s.skip(e, metaApply, name+" is being applied")
 		return nil
 	}
-	err = s.run.document(s.ctx, s.w, other, overrides)
+	w, err := s.bounded(s.ctx, s.w, kept.Authors)
+	if err != nil {
+		return err
+	}
+	err = s.run.document(s.ctx, w, other, kept.Context)
 	var errs Errors
 	if errors.As(err, &errs) {
 		return &errBroken{other, errs}
@@ -69,34 +76,56 @@ func (s *scope) applyOther(e *entry) error {
 	return err
 }
 
-// other finds a blueprint: first among those of the call, then among the
-// instances. It returns nil when there is none.
-func (s *scope) other(e *entry, match map[string]any) (*Document, map[string]any, error) {
+// other finds a blueprint: first among those of the call, then among those kept
+// in the catalog, then among the files of the server. The first result is nil
+// when there is none; the second says with which context and by whose authority
+// it is applied.
+func (s *scope) other(e *entry, match map[string]any) (*Document, system.Blueprint, error) {
 	for key := range match {
 		if key != "name" && key != "path" {
-			return nil, nil, s.fieldError(e, "identifiers", field.CodeInvalid, "A blueprint is found by name or path, not by "+key+".")
+			return nil, system.Blueprint{}, s.fieldError(e, "identifiers", field.CodeInvalid, "A blueprint is found by name or path, not by "+key+".")
 		}
 	}
 	for _, d := range s.files {
 		if matches(match, d.Name, d.File) {
-			return d, s.options.Context, nil
+			return d, system.Blueprint{Context: s.options.Context, Authors: s.options.Authors}, nil
 		}
 	}
-	found, err := s.config.Instances.Instance(s.ctx, match)
-	if err != nil || found == nil {
-		return nil, nil, err
+	o, err := s.w.Find(catalog.KindBlueprint, "", match)
+	if err != nil {
+		return nil, system.Blueprint{}, s.entryError(e, err)
 	}
-	d, ok := s.known[found.File.Name]
+	if o != nil {
+		kept := *o.Doc.(*system.Blueprint)
+		file, err := source(s.config.Instances, &kept)
+		if missing := (field.Errors{}); errors.As(err, &missing) {
+			return nil, kept, nil
+		}
+		if err != nil {
+			return nil, kept, err
+		}
+		return s.load(fmt.Sprintf("%s %d", o.ID, o.Version), file), kept, nil
+	}
+	file, err := s.config.Instances.Instance(s.ctx, match)
+	if err != nil || file == nil {
+		return nil, system.Blueprint{}, err
+	}
+	return s.load(file.Name, *file), system.Blueprint{}, nil
+}
+
+// load reads a blueprint that another applies, once in a call.
+func (s *scope) load(key string, file File) *Document {
+	d, ok := s.known[key]
 	if !ok {
 		var err error
-		d, err = Load(found.File)
+		d, err = Load(file)
 		if errs, bad := asErrors(err); bad {
-			d = &Document{File: found.File.Name}
+			d = &Document{File: file.Name}
 			s.broken[d] = errs
 		}
-		s.known[found.File.Name] = d
+		s.known[key] = d
 	}
-	return d, found.Context, nil
+	return d
 }
 
 func matches(match map[string]any, name, path string) bool {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/resource"
 )
 
@@ -95,6 +96,10 @@ func (t *find) resolve(s *scope) (any, error) {
 	}
 	if err != nil {
 		return nil, s.fail(t.model.at(), "%s: %v", t.name, err)
+	}
+	// Before the look-up: whether something is found tells of it too.
+	if err := s.permit(t.model.at(), kind, access.View); err != nil {
+		return nil, err
 	}
 	ref, err := kind.Find(s.ctx, s.w.View(), match)
 	if err != nil {

@@ -32,7 +32,7 @@ func (t *env) resolve(s *scope) (any, error) {
 		return nil, err
 	}
 	switch {
-	case !s.options.AllowEnv || s.document.upload:
+	case !s.options.AllowEnv || s.document.upload || s.chosen(t.variable):
 		s.warn(t.position, "!Env %s: reading the environment is switched off; the default is used", name)
 	case strings.HasPrefix(strings.ToUpper(name), "WEIR_"):
 		// Our own settings hold the secret key and the database password.
@@ -44,6 +44,10 @@ func (t *env) resolve(s *scope) (any, error) {
 	}
 	return orNull(s, t.fallback)
 }
+
+// chosen tells whether a name may come from a context that somebody else than
+// the author of the file has given: they would choose what is read.
+func (s *scope) chosen(name value) bool { return len(s.overrides) > 0 && isTag(name) }
 
 // fileText is "!File path" or "!File [path, default]": the text of a file
 // below the configured folder, without blanks at both ends. A missing file
@@ -68,6 +72,9 @@ func (t *fileText) resolve(s *scope) (any, error) {
 	}
 	if s.config.Files == nil {
 		return nil, s.fail(t.position, "!File %s: reading files is switched off, because no folder for them is configured", path)
+	}
+	if s.chosen(t.path) {
+		return nil, s.fail(t.position, "!File %s: with a context from outside the file, the path must stand in the file itself", path)
 	}
 	if s.document.upload {
 		return nil, s.fail(t.position, "!File %s: an uploaded blueprint may not read files of the server", path)

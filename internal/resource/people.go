@@ -50,7 +50,7 @@ func (p people) changedNote(ctx context.Context, w *Write, ref *Ref, changed []s
 // the write (rule 46).
 func (p people) mayJoin(ctx context.Context, w *Write, groups ...uuid.UUID) error {
 	for _, g := range groups {
-		ok, err := w.may(func(a *access.Access) (bool, error) { return a.MayJoin(ctx, w.By.Person, g) })
+		ok, err := w.may(func(a *access.Access, p *identity.Person) (bool, error) { return a.MayJoin(ctx, p, g) })
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (p people) mayJoin(ctx context.Context, w *Write, groups ...uuid.UUID) erro
 // mayGive refuses to hand out roles that may more than the author of the write.
 func (p people) mayGive(ctx context.Context, w *Write, roles ...uuid.UUID) error {
 	for _, r := range roles {
-		ok, err := w.may(func(a *access.Access) (bool, error) { return a.MayGiveRole(ctx, w.By.Person, r) })
+		ok, err := w.may(func(a *access.Access, p *identity.Person) (bool, error) { return a.MayGiveRole(ctx, p, r) })
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (p people) mayGive(ctx context.Context, w *Write, roles ...uuid.UUID) error
 // MayActOn refuses to change the account of somebody who may do more than the
 // author of the write: who can change an account can take it over.
 func (p people) mayActOn(ctx context.Context, w *Write, user int64) error {
-	ok, err := w.may(func(a *access.Access) (bool, error) { return a.MayActOn(ctx, w.By.Person, user) })
+	ok, err := w.may(func(a *access.Access, p *identity.Person) (bool, error) { return a.MayActOn(ctx, p, user) })
 	if err == nil && !ok {
 		err = &ForbiddenError{"You cannot change an account that may do more than you may."}
 	}

@@ -32,6 +32,8 @@ type Config struct {
 	Access *access.Access
 	// Events records what is written. The zero Recorder when nil.
 	Events *event.Recorder
+	// Blueprint judges the sources of blueprint instances. Nil refuses all.
+	Blueprint BlueprintSource
 	// Avatar returns the address of the picture for a user name. Nil for none.
 	Avatar func(username string) string
 	// InstallID goes into the opaque ids of users.
@@ -94,7 +96,7 @@ func New(c Config) *Registry {
 	r.add(policyBindingKind(c.Catalog, p))
 	r.add(applicationKind(c.Catalog))
 	r.add(brandKind(c.Catalog))
-	r.add(blueprintKind(c.Catalog))
+	r.add(blueprintKind(c.Catalog, c.Blueprint))
 	r.add(settingsKind(c.Catalog, c.BaseURL))
 	r.add(&Kind{Objects: r.user, Model: userModel, Label: "User", Plural: "Users", Path: "core/users", Param: "id", Key: "pk", Schema: "User", Tag: "core",
 		Files: true, Verbs: []access.Verb{ResetPassword}, Filters: userFilters(), Includes: []Include{{"include_groups", true}, {"include_roles", true}}})

@@ -17,9 +17,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
@@ -59,6 +61,8 @@ type View struct {
 	Include map[string]bool
 	// Session is the key of the reader's own session; empty for none.
 	Session string
+	// Reader is the person who reads; nil for the program itself.
+	Reader *identity.Person
 }
 
 // Write is one write under way.
@@ -69,19 +73,41 @@ type Write struct {
 	By catalog.Meta
 	// Access decides what By may hand out.
 	Access *access.Access
+	// Authors are people whose authority bounds the write as well as that of
+	// By: those who wrote down what is being carried out. The program itself
+	// is bounded by them too.
+	Authors []*identity.Person
+}
+
+// Authorities are the people who must all be allowed to do what the write does;
+// none for a write that may do everything.
+func (w *Write) Authorities() []*identity.Person {
+	if w.By.Person == nil {
+		return w.Authors
+	}
+	return append([]*identity.Person{w.By.Person}, w.Authors...)
+}
+
+// With is the same write, bounded by the authority of further people.
+func (w *Write) With(authors []*identity.Person) *Write {
+	bounded := *w
+	bounded.Authors = slices.Concat(w.Authors, authors)
+	return &bounded
 }
 
 // View is what the write has made so far.
 func (w *Write) View() View {
-	return View{Config: w.Snapshot(), DB: w.Store(), Dialect: w.Store().Dialect()}
+	return View{Config: w.Snapshot(), DB: w.Store(), Dialect: w.Store().Dialect(), Reader: w.By.Person}
 }
 
-// may asks about By; the program itself may do everything.
-func (w *Write) may(ask func(a *access.Access) (bool, error)) (bool, error) {
-	if w.By.Person == nil {
-		return true, nil
+// may asks about each of the authorities; all must be allowed.
+func (w *Write) may(ask func(a *access.Access, p *identity.Person) (bool, error)) (bool, error) {
+	for _, p := range w.Authorities() {
+		if ok, err := ask(w.Access.In(w.Store()), p); err != nil || !ok {
+			return false, err
+		}
 	}
-	return ask(w.Access.In(w.Store()))
+	return true, nil
 }
 
 // ForbiddenError refuses a write that would hand out what its author does not

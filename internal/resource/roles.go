@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/store"
 )
@@ -173,8 +174,8 @@ func (r roleSets) grantGlobal(ctx context.Context, w *Write, user int64, permiss
 // mayGrant refuses to give away a permission that the author of the write does
 // not hold (rule 46).
 func mayGrant(ctx context.Context, w *Write, permission, kind, key string) error {
-	ok, err := w.may(func(a *access.Access) (bool, error) {
-		return a.MayGrantPermission(ctx, w.By.Person, permission, kind, key)
+	ok, err := w.may(func(a *access.Access, p *identity.Person) (bool, error) {
+		return a.MayGrantPermission(ctx, p, permission, kind, key)
 	})
 	if err == nil && !ok {
 		err = &ForbiddenError{"You cannot give away the permission " + permission + ", which you do not have yourself."}

@@ -75,7 +75,7 @@ func (r *Registry) CreateService(ctx context.Context, w *Write, n NewService) (*
 
 // mayAdd refuses what the author of the write may not add.
 func mayAdd(ctx context.Context, w *Write, kind string) error {
-	ok, err := w.may(func(a *access.Access) (bool, error) { return a.Can(ctx, w.By.Person, access.Add, kind, "") })
+	ok, err := w.may(func(a *access.Access, p *identity.Person) (bool, error) { return a.Can(ctx, p, access.Add, kind, "") })
 	if err == nil && !ok {
 		err = &ForbiddenError{"You need the permission add_" + kind + " for this."}
 	}

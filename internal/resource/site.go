@@ -73,11 +73,16 @@ type providerSummary struct {
 	MetaModelName      string      `json:"meta_model_name" field:"readonly"`
 }
 
-func readApplication(_ View, o *catalog.Object) applicationMembers {
+// readApplication fills the launch address in for the reader.
+func readApplication(v View, o *catalog.Object) applicationMembers {
 	a := o.Doc.(*flow.Application)
 	m := applicationMembers{PK: o.ID, PolicyTarget: o.ID, BackchannelProviders: []providerSummary{}}
 	if a.LaunchURL != "" {
-		m.LaunchURL = &a.LaunchURL
+		to := a.LaunchURL
+		if p := v.Reader; p != nil {
+			to = a.Launch(p.Username, p.Name, p.Email)
+		}
+		m.LaunchURL = &to
 	}
 	if a.Icon != "" {
 		url, themed := flow.BackgroundURL(a.Icon)
@@ -90,20 +95,8 @@ func applicationKind(c *catalog.Catalog) *Kind {
 	o := &object{catalog: c, kind: catalog.KindApplication, model: "authentik_core.application", extras: []extra{computed(readApplication)},
 		search: []string{"name", "slug", "meta_launch_url", "meta_description", "meta_publisher", "group"}}
 	o.filters = filtersOf(o.Fields(), "group", "meta_description", "meta_launch_url", "meta_publisher", "name", "slug")
-	return o.declare(Kind{Path: "core/applications", Param: "slug", Key: "slug", Schema: "Application", Tag: "core"})
-}
-
-// blueprintMembers are the read-only members of a blueprint instance.
-type blueprintMembers struct {
-	PK uuid.UUID `json:"pk"`
-}
-
-func blueprintKind(c *catalog.Catalog) *Kind {
-	o := &object{catalog: c, kind: catalog.KindBlueprint, model: "authentik_blueprints.blueprintinstance",
-		extras: []extra{computed(func(_ View, o *catalog.Object) blueprintMembers { return blueprintMembers{o.ID} })},
-		search: []string{"name", "path"}}
-	o.filters = filtersOf(o.Fields(), "name", "path")
-	return o.declare(Kind{Path: "managed/blueprints", Param: "instance_uuid", Key: "pk", Schema: "BlueprintInstance", Tag: "managed"})
+	// Package api lists them by what people may open.
+	return o.declare(Kind{Path: "core/applications", Param: "slug", Key: "slug", Schema: "Application", Tag: "core", Calls: AllCalls &^ List})
 }
 
 // settings are the system settings: one object that is always there, stored

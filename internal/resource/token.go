@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/session/token"
@@ -203,10 +204,16 @@ func (k *apiToken) owner(ctx context.Context, w *Write, user int64) error {
 	if !ok {
 		return field.Errorf("user", field.CodeDoesNotExist, "Choose a user that exists; %d does not.", user)
 	}
-	if w.By.Person == nil || w.By.Person.ID == user {
+	if !slices.ContainsFunc(w.Authorities(), func(p *identity.Person) bool { return p.ID != user }) {
 		return nil
 	}
-	if ok, err = w.may(func(a *access.Access) (bool, error) { return a.Can(ctx, w.By.Person, access.Add, "token", "") }); err != nil {
+	ok, err = w.may(func(a *access.Access, p *identity.Person) (bool, error) {
+		if p.ID == user {
+			return true, nil
+		}
+		return a.Can(ctx, p, access.Add, "token", "")
+	})
+	if err != nil {
 		return err
 	}
 	if !ok {

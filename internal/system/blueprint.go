@@ -46,11 +46,26 @@ type Blueprint struct {
 	LastAppliedHash string         `json:"last_applied_hash" field:"readonly,blank"`
 	ManagedModels   []string       `json:"managed_models" field:"readonly"`
 	Metadata        map[string]any `json:"metadata" field:"readonly"`
+	// Authors are the users who gave path, content and context, and whose
+	// authority bounds what applying it does; none for the program itself. One
+	// who is gone or inactive may nothing, so it can no longer be applied until
+	// somebody else gives its source.
+	Authors []int64 `json:"authors" field:"hidden"`
+}
+
+// GivesSource tells whether data says what is applied.
+func GivesSource(data map[string]any) bool {
+	for _, name := range []string{"path", "content", "context"} {
+		if _, given := data[name]; given {
+			return true
+		}
+	}
+	return false
 }
 
 // NewBlueprint returns a blueprint with its defaults.
 func NewBlueprint() Blueprint {
-	return Blueprint{Context: map[string]any{}, Enabled: true, Status: Unknown, ManagedModels: []string{}, Metadata: map[string]any{}}
+	return Blueprint{Context: map[string]any{}, Enabled: true, Status: Unknown, ManagedModels: []string{}, Metadata: map[string]any{}, Authors: []int64{}}
 }
 
 // Validate demands a source.

@@ -62,7 +62,8 @@ func (s *Site) cancel(w http.ResponseWriter, r *http.Request) {
 	redirect(w, http.StatusSeeOther, signOut)
 }
 
-// root leads to the home page, or to the sign-in flow.
+// root leads to the home page, outsiders to the default application, and
+// strangers to the sign-in flow.
 func (s *Site) root(w http.ResponseWriter, r *http.Request) {
 	person, err := s.Visits.Person(w, r)
 	switch {
@@ -71,6 +72,10 @@ func (s *Site) root(w http.ResponseWriter, r *http.Request) {
 	case !person.Saved():
 		s.askSignIn(w, "/")
 	default:
+		if to := s.defaultApplication(r); to != "" && outsider(person) {
+			redirect(w, http.StatusFound, to)
+			return
+		}
 		redirect(w, http.StatusFound, withQuery("/if/user/", r.URL.RawQuery))
 	}
 }

@@ -5,16 +5,38 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/request"
 )
 
 // Home is the page of a signed-in person.
 type Home struct {
-	Name     string
+	Name string
+	// Groups are the applications under their headings; the first one may have
+	// none.
+	Groups   []AppGroup
 	Sessions []Device
 	// Ended tells that a session was just ended.
 	Ended bool
 	// SignOut and EndSession are where the forms post to.
 	SignOut, EndSession string
+}
+
+// AppGroup is a heading with its applications.
+type AppGroup struct {
+	Name string
+	Apps []App
+}
+
+// App is one application.
+type App struct {
+	Name, Description, Publisher string
+	// Icon is an address; IconDark is empty when one serves both themes.
+	Icon, IconDark string
+	// URL opens the application, in a tab of its own where NewTab says so.
+	URL    string
+	NewTab bool
 }
 
 // Device is one session in words.
@@ -52,6 +74,12 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	apps, err := s.Applications.Listed(r.Context(), person, request.Policy(r, r.URL.Query()))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	h.Groups = appGroups(apps)
 	texts := s.catalog.texts[s.catalog.pick(r)]
 	slices.SortStableFunc(sessions, func(a, b Session) int {
 		if a.Current != b.Current {
@@ -71,6 +99,57 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 		h.Sessions = append(h.Sessions, d)
 	}
 	s.show(w, r, http.StatusOK, "home", &Page{Home: h, Wide: true})
+}
+
+// appGroups puts applications, which come by group, under their headings.
+func appGroups(apps []*flow.Application) []AppGroup {
+	var out []AppGroup
+	for _, a := range apps {
+		if len(out) == 0 || out[len(out)-1].Name != a.Group {
+			out = append(out, AppGroup{Name: a.Group})
+		}
+		app := App{Name: a.Name, Description: a.Description, Publisher: a.Publisher, URL: launchPath(a), NewTab: a.OpenInNewTab}
+		app.Icon, app.IconDark = appIcon(a)
+		group := &out[len(out)-1]
+		group.Apps = append(group.Apps, app)
+	}
+	return out
+}
+
+// appIcon is the picture of an application for both themes; its initials where
+// it has none that can be shown.
+func appIcon(a *flow.Application) (light, dark string) {
+	if a.Icon == "" {
+		return AvatarPath(a.Name), ""
+	}
+	light, themed := flow.BackgroundURL(a.Icon)
+	if themed != nil {
+		light, dark = themed.Light, themed.Dark
+	}
+	to, ok := webAddress(light)
+	if !ok {
+		return AvatarPath(a.Name), ""
+	}
+	other, ok := webAddress(dark)
+	if !ok || other == to {
+		other = ""
+	}
+	return to, other
+}
+
+// picturesFrom are the foreign origins of the pictures.
+func (h *Home) picturesFrom() []string {
+	var out []string
+	for _, g := range h.Groups {
+		for _, a := range g.Apps {
+			for _, address := range []string{a.Icon, a.IconDark} {
+				if from := origin(address); from != "" {
+					out = append(out, from)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // sessionToEnd is the session that the form names.

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// policy is the Content-Security-Policy of one page. Nothing inline ever runs;
+// contentPolicy is the Content-Security-Policy of one page. Nothing inline ever runs;
 // a page names what it needs from elsewhere.
-type policy struct {
+type contentPolicy struct {
 	pictures []string
 	frames   []string
 }
 
-func (p policy) String() string {
+func (p contentPolicy) String() string {
 	list := func(directive string, sources ...string) string {
 		slices.Sort(sources[1:])
 		return directive + " " + strings.Join(slices.Compact(sources), " ")
@@ -32,9 +32,12 @@ func (p policy) String() string {
 }
 
 // pagePolicy collects what the page shows from elsewhere.
-func pagePolicy(p *Page) policy {
-	var c policy
+func pagePolicy(p *Page) contentPolicy {
+	var c contentPolicy
 	c.pictures = append(c.pictures, p.Brand.pictureFrom...)
+	if p.Home != nil {
+		c.pictures = append(c.pictures, p.Home.picturesFrom()...)
+	}
 	if b := p.Background; b != nil && b.Frame {
 		c.frames = append(c.frames, frameSource(b.Light))
 	} else if b != nil {
@@ -69,7 +72,7 @@ func origin(address string) string {
 }
 
 // protect sets the headers of every page.
-func protect(h http.Header, c policy) {
+func protect(h http.Header, c contentPolicy) {
 	h.Set("Content-Security-Policy", c.String())
 	// With no-referrer a browser sends "Origin: null" with its own POST.
 	h.Set("Referrer-Policy", "same-origin")

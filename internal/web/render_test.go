@@ -54,6 +54,7 @@ func TestRule12MarkupInChallengesShowsAsText(t *testing.T) {
 		v := homeVisits()
 		v.person.Name, v.person.Username = text, text
 		v.sessions[0].UserAgent = text
+		v.apps = []*flow.Application{{Name: text, Slug: text, Group: text, Icon: text, Description: text, Publisher: text, LaunchURL: text}}
 		e := &engine{}
 		s := newSite(t, &brand, e, v)
 		for name, result := range samples() {

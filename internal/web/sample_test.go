@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -24,6 +25,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/password"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/web"
+	"github.com/weir-id/weir/policy"
 )
 
 // engine answers steps from a list, the last one again and again, and keeps
@@ -59,6 +61,36 @@ type visits struct {
 	refused      error
 	ended        []uuid.UUID
 	err          error
+	apps         []*flow.Application
+	verdict      policy.Result
+	asked        []*policy.HTTPRequest
+}
+
+func (v *visits) Listed(context.Context, *identity.Person, *policy.HTTPRequest) ([]*flow.Application, error) {
+	return v.apps, v.err
+}
+
+func (v *visits) Check(_ context.Context, _ *flow.Application, _ *identity.Person, h *policy.HTTPRequest) policy.Result {
+	v.asked = append(v.asked, h)
+	return v.verdict
+}
+
+func (v *visits) BySlug(slug string) *flow.Application {
+	for _, a := range v.apps {
+		if a.Slug == slug {
+			return a
+		}
+	}
+	return nil
+}
+
+func (v *visits) ByID(id uuid.UUID) *flow.Application {
+	for _, a := range v.apps {
+		if a.ID == id {
+			return a
+		}
+	}
+	return nil
 }
 
 func (v *visits) Person(http.ResponseWriter, *http.Request) (*identity.Person, error) {
@@ -103,7 +135,7 @@ func newSite(t testing.TB, brand *flow.Brand, e *engine, v *visits) *web.Site {
 	if v == nil {
 		v = &visits{}
 	}
-	s, err := web.New(web.Config{Runner: e, Visits: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
+	s, err := web.New(web.Config{Runner: e, Visits: v, Applications: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/policy"
 )
 
 // Runner takes steps of flows; *flowhttp.Runner is the real one. An error that
@@ -48,6 +49,17 @@ type Visits interface {
 	EndSession(w http.ResponseWriter, r *http.Request, id uuid.UUID) error
 }
 
+// Applications decides what people may open; *application.Access does.
+type Applications interface {
+	// Listed returns what the home page of a person shows, in order.
+	Listed(ctx context.Context, p *identity.Person, h *policy.HTTPRequest) ([]*flow.Application, error)
+	// Check decides about one application.
+	Check(ctx context.Context, app *flow.Application, p *identity.Person, h *policy.HTTPRequest) policy.Result
+	// BySlug and ByID return nil when there is none.
+	BySlug(slug string) *flow.Application
+	ByID(id uuid.UUID) *flow.Application
+}
+
 // Session is one device where a person is signed in.
 type Session struct {
 	ID uuid.UUID
@@ -66,6 +78,8 @@ type Config struct {
 	Origin string
 	Runner Runner
 	Visits Visits
+	// Applications are what people open from here.
+	Applications Applications
 	// Brand returns the brand of the request's host; nil for the built-in one.
 	Brand func(r *http.Request) *flow.Brand
 	// Footer returns the links below the pages of brands that have none of
@@ -115,8 +129,8 @@ func New(c Config) (*Site, error) {
 	return s, err
 }
 
-// ServeHTTP answers all addresses that are pages: /, /if/, /flows/, /static/
-// and /avatar/. Everything else is a page that says so.
+// ServeHTTP answers all addresses that are pages: /, /if/, /flows/,
+// /application/, /static/ and /avatar/. Everything else is a page that says so.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // protected refuses what another site makes a browser send (rule 5). origin is
@@ -155,6 +169,8 @@ func (s *Site) routes() *http.ServeMux {
 	route("/if/flow/{slug}", addSlash, get)
 	route("/if/user/{$}", s.home, get, post)
 	route("/if/user", addSlash, get)
+	route("/application/launch/{slug}/{$}", s.launch, get, post)
+	route("/application/launch/{slug}", addSlash, get)
 	route("/flows/-/default/{designation}/{$}", s.defaultFlow, get, post)
 	route("/flows/-/cancel/{$}", s.cancel, get, post)
 	route("/flows/-/configure/{stage}/{$}", s.configure, get)

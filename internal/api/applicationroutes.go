@@ -1,3 +1,0 @@
-package api
-
-func (a *API) applicationRoutes() []Route { return nil }

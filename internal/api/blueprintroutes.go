@@ -1,3 +1,0 @@
-package api
-
-func (a *API) blueprintRoutes() []Route { return nil }
