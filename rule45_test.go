@@ -17,7 +17,8 @@ const keyRoute = "core/tokens/{identifier}/view_key/"
 // otherParameters are parts of addresses that are no keys of the kind that the
 // guard asks about.
 var otherParameters = map[string]string{
-	"flows/executor/{flow_slug}/": "default-authentication-flow",
+	"core/applications/{slug}/check_access/": "planted",
+	"flows/executor/{flow_slug}/":            "default-authentication-flow",
 }
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)

@@ -18,6 +18,8 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/application"
+	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
@@ -32,6 +34,7 @@ import (
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/storetest"
+	"github.com/weir-id/weir/policy"
 )
 
 // runner answers every step alike and remembers the call.
@@ -93,7 +96,9 @@ func newAPI(t *testing.T, db store.DB, r Runner, more ...flow.StageType) *API {
 		t.Fatal(err)
 	}
 	kinds := resource.New(resource.Config{Catalog: c, Stages: stageTypes, Policies: policyTypes, Directory: people, Hasher: hasher, Tokens: tokens, Access: a})
-	return New(Config{Runner: r, Catalog: c, DB: db, Kinds: kinds, Access: a, Log: log, Avatar: func(string) string { return "/avatar/x.svg" },
+	return New(Config{Runner: r, Catalog: c, DB: db, Kinds: kinds, Access: a, Stages: stageTypes, Policies: policyTypes, Passwords: people, Person: people.Person,
+		Applications: &application.Access{Catalog: c, Engine: &policy.Engine{}, Log: log}, Exporter: &blueprint.Exporter{Catalog: c, Registry: kinds},
+		Blueprints: blueprint.New(blueprint.Config{Catalog: c, Registry: kinds, Access: a, Grants: resource.Grants{Access: a}}), Log: log, Avatar: func(string) string { return "/avatar/x.svg" },
 		Roles: func(context.Context, int64) ([]Role, error) { return nil, nil }, InstallID: "install"})
 }
 

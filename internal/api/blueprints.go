@@ -46,7 +46,7 @@ func (a *API) blueprintRoutes() []Route {
 		{http.MethodPost, one + "apply/", onOne(k, access.Change), Doc{Call: "create", Answer: objectOf(k)}, applyInstance},
 		{http.MethodGet, list + "available/", onAll(k, access.View), Doc{Call: "list", Answer: listOf(blueprintFile{})}, listAvailable},
 		// What the file needs is asked for each of its entries.
-		{http.MethodPost, list + "import/", signedIn, Doc{Call: "create", Form: true, Body: valueOf(blueprintUpload{}).named("BlueprintUploadRequest"),
+		{http.MethodPost, list + "import/", signedIn, Doc{Call: "create", Form: true, OptionalBody: true, Body: valueOf(blueprintUpload{}).named("BlueprintUploadRequest"),
 			Answer: valueOf(importResult{}).named("BlueprintImportResult")}, importBlueprint},
 	}
 }

@@ -177,6 +177,9 @@ func (s describer) shape(shape *Shape, use openapi.Use) *openapi.Schema {
 		schema = s.challenges()
 	case shape.Flow:
 		schema = s.answers()
+	case k == nil && shape.Use == AsPage:
+		item := s.Value(shape.Value, shape.Name, use)
+		schema = s.Page(item.Name(), item)
 	case k == nil:
 		schema = s.Value(shape.Value, shape.Name, use)
 	case shape.Use == AsPage:

@@ -35,7 +35,8 @@ type Doc struct {
 type Shape struct {
 	// Kind is described by its declaration, as Use says.
 	Kind *resource.Kind
-	Use  Use
+	// Use of a Value is AsObject or AsPage.
+	Use Use
 	// Value is a Go struct with json names and field tags; its values are the
 	// defaults.
 	Value any
@@ -67,6 +68,9 @@ func pageOf(k *resource.Kind) *Shape    { return &Shape{Kind: k, Use: AsPage} }
 // valueOf describes a struct, listOf a list of them, by a value of it.
 func valueOf(v any) *Shape { return &Shape{Value: v} }
 func listOf(v any) *Shape  { return &Shape{Value: v, Many: true} }
+
+// pageOfValues describes one page of a list of structs.
+func pageOfValues(v any) *Shape { return &Shape{Value: v, Use: AsPage} }
 
 // named calls the component of a shape something else than its Go type.
 func (s *Shape) named(name string) *Shape { s.Name = name; return s }

@@ -19,7 +19,7 @@ func (a *API) peopleRoutes() []Route {
 		{http.MethodPost, "core/users/{id}/set_password_hash/", onOne(user, resource.ResetPassword), none("create", valueOf(userPasswordHashSetRequest{})), setPasswordHash},
 		{http.MethodGet, "core/users/paths/", onAll(user, access.View), Doc{Call: "retrieve", Query: []resource.Filter{{Name: "search"}},
 			Answer: valueOf(userPath{})}, userPaths},
-		{http.MethodPost, "core/users/service_account/", onAll(user, access.Add).and("add_token; add_group for a group"), Doc{Call: "create", Body: valueOf(userServiceAccountRequest{}),
+		{http.MethodPost, "core/users/service_account/", onAll(user, access.Add).and("add_token; add_group for a group"), Doc{Call: "create", Body: valueOf(userServiceAccountRequest{Expiring: true}),
 			Answer: valueOf(userServiceAccountResponse{})}, createService},
 		{http.MethodPost, "core/groups/{group_uuid}/add_user/", onOne(group, resource.AddUserToGroup), none("create", account), member(true)},
 		{http.MethodPost, "core/groups/{group_uuid}/remove_user/", onOne(group, resource.RemoveUserFromGroup), none("create", account), member(false)},

@@ -21,9 +21,9 @@ func (a *API) rbacRoutes() []Route {
 	params := func(more ...resource.Filter) []resource.Filter { return append(more, pageParams...) }
 	return []Route{
 		{http.MethodGet, "rbac/permissions/roles/", onSome(role, access.View), Doc{Call: "list", Query: params(roleParam),
-			Answer: valueOf(extraRoleObjectPermissions{}).named("PaginatedExtraRoleObjectPermissionList")}, listObjectGrants},
-		{http.MethodGet, assigned, onSome(role, access.View), Doc{Call: "list", Query: params(resource.Filter{Name: "model"}, resource.Filter{Name: "object_pk"}),
-			Answer: valueOf(roleAssignedObjectPermissions{}).named("PaginatedRoleAssignedObjectPermissionList")}, listAssigned},
+			Answer: pageOfValues(extraRoleObjectPermission{})}, listObjectGrants},
+		{http.MethodGet, assigned, onSome(role, access.View), Doc{Call: "list", Query: params(resource.Filter{Name: "model", Required: true}, resource.Filter{Name: "object_pk"}),
+			Answer: pageOfValues(roleAssignedObjectPermission{})}, listAssigned},
 		{http.MethodPost, assigned + "{uuid}/assign/", onOne(role, resource.AssignRole), Doc{ID: "rbac_permissions_assigned_by_roles_assign",
 			Body: valueOf(permissionAssignRequest{}), Answer: listOf(permissionAssignResult{})}, assign},
 		{http.MethodPatch, assigned + "{uuid}/unassign/", onOne(role, resource.UnassignRole), Doc{Call: "partial_update",
@@ -59,12 +59,6 @@ type extraRoleObjectPermission struct {
 	// ObjectDescription is the name of the object; null where it is gone or
 	// the caller may not view it.
 	ObjectDescription *string `json:"object_description" field:"readonly,null"`
-}
-
-type extraRoleObjectPermissions struct {
-	Pagination   pagination                  `json:"pagination" field:"required"`
-	Results      []extraRoleObjectPermission `json:"results" field:"required"`
-	Autocomplete map[string]any              `json:"autocomplete" field:"required"`
 }
 
 func modelPermission(p *resource.Permission) roleModelPermission {
@@ -128,14 +122,8 @@ func (c *call) nameOf(v resource.View, k *resource.Kind, key string) (*string, e
 type roleAssignedObjectPermission struct {
 	RolePK            string                 `json:"role_pk" field:"readonly"`
 	Name              string                 `json:"name" field:"readonly"`
-	ObjectPermissions []roleObjectPermission `json:"object_permissions" field:"readonly"`
-	ModelPermissions  []roleModelPermission  `json:"model_permissions" field:"readonly"`
-}
-
-type roleAssignedObjectPermissions struct {
-	Pagination   pagination                     `json:"pagination" field:"required"`
-	Results      []roleAssignedObjectPermission `json:"results" field:"required"`
-	Autocomplete map[string]any                 `json:"autocomplete" field:"required"`
+	ObjectPermissions []roleObjectPermission `json:"object_permissions" field:"required"`
+	ModelPermissions  []roleModelPermission  `json:"model_permissions" field:"required"`
 }
 
 // listAssigned answers with the roles that may do something with a model, or

@@ -11,7 +11,7 @@ import (
 
 // userPKs names users; the parameter may be repeated, or hold several numbers
 // with commas between them.
-var userPKs = resource.Filter{Name: "user_pks", Type: "integer", Many: true}
+var userPKs = resource.Filter{Name: "user_pks", Type: "integer", Many: true, Required: true}
 
 type bulkDeleteSessionResponse struct {
 	Deleted int64 `json:"deleted" field:"required"`

@@ -77,9 +77,9 @@ func userPaths(c *call) error {
 }
 
 type userServiceAccountRequest struct {
-	Name        string `json:"name" field:"required,max=150"`
-	CreateGroup bool   `json:"create_group"`
-	Expiring    bool   `json:"expiring"`
+	Name        string `json:"name" field:"required"`
+	CreateGroup bool   `json:"create_group" field:"default"`
+	Expiring    bool   `json:"expiring" field:"default"`
 	// Expires is 360 days from now where it is missing.
 	Expires *time.Time `json:"expires"`
 }

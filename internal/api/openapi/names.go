@@ -13,9 +13,11 @@ const inline = "-"
 // description has grown; so have its names.
 var names = map[string]string{
 	"api.Action":                          "UsedByActionEnum",
+	"api.blueprintMetadata":               "Metadata",
 	"api.brandFlags":                      inline,
 	"api.capability":                      "CapabilitiesEnum",
 	"api.errorReporting":                  "ErrorReportingConfig",
+	"api.runtimeInfo":                     inline,
 	"api.schemaFormat":                    "FormatEnum",
 	"api.self":                            "UserSelf",
 	"api.selfGroup":                       "UserSelfGroups",

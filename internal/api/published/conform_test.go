@@ -15,6 +15,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	site := start(t)
 	d := document(t, get(site, "/api/v3/schema/").Body.Bytes())
 	call := func(path, described string) (any, object) {
+		t.Helper()
 		w := get(site, "/api/v3"+path, "Authorization", "Bearer "+token)
 		if w.Code != 200 {
 			t.Errorf("%s answers %d %s", path, w.Code, w.Body)
@@ -31,7 +32,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		return answer, schema
 	}
 	for path := range at(d, "paths") {
-		if at(d, "paths", path, "get") == nil || strings.Contains(path, "{") || path == "/schema/" {
+		if at(d, "paths", path, "get") == nil || strings.Contains(path, "{") || path == "/schema/" || path == assigned {
 			continue
 		}
 		answer, schema := call(path, path)
@@ -47,11 +48,18 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 				if id == nil {
 					id = first["pk"]
 				}
+				if number, ok := id.(float64); ok {
+					id = int64(number)
+				}
 				call(fmt.Sprintf("%s%v/", path, id), one)
 			}
 		}
 	}
+	call(assigned+"?model=authentik_flows.flow", assigned)
 }
+
+// assigned is the one list that has to be told what of.
+const assigned = "/rbac/permissions/assigned_by_roles/"
 
 // conform lists where a value is not as its schema says.
 func conform(d object, where string, value, answer any) []string {
@@ -61,6 +69,9 @@ func conform(d object, where string, value, answer any) []string {
 		if schema = at(d, "components", "schemas", name); nullable == true && answer == nil {
 			return nil
 		}
+	}
+	if len(schema) == 0 {
+		return nil // anything will do
 	}
 	if answer == nil {
 		if schema["nullable"] == true || schema["type"] == nil {
