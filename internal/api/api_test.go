@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,21 +16,12 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
-	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/application"
 	"github.com/weir-id/weir/internal/blueprint"
-	"github.com/weir-id/weir/internal/catalog"
-	"github.com/weir-id/weir/internal/directory"
-	"github.com/weir-id/weir/internal/directory/password"
-	"github.com/weir-id/weir/internal/event"
-	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/flowhttp"
-	"github.com/weir-id/weir/internal/policies"
 	"github.com/weir-id/weir/internal/resource"
-	"github.com/weir-id/weir/internal/seal"
+	"github.com/weir-id/weir/internal/resource/resourcetest"
 	"github.com/weir-id/weir/internal/session"
-	"github.com/weir-id/weir/internal/session/token"
-	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/storetest"
 	"github.com/weir-id/weir/policy"
@@ -76,29 +66,12 @@ func serve(t *testing.T, r *runner, change func(*API)) http.Handler {
 // those of the test.
 func newAPI(t *testing.T, db store.DB, r Runner, more ...flow.StageType) *API {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	keys, err := seal.NewKeys(make([]byte, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	hasher, err := password.NewHasher(password.Params{MemoryKiB: 7 * 1024, Passes: 1, Lanes: 1}, password.NewQueue(password.QueueConfig{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	tokens, a := token.New(db, keys.Box("token"), nil), access.New(db, resource.Owners())
-	people := directory.New(directory.Config{DB: db, Hasher: hasher, AppPasswords: tokens})
-	stageTypes := append(stages.All(stages.Env{Users: people, Accounts: people, Sealer: keys.Box("device")}), more...)
-	policyTypes := policies.All(expression.NewCompiler(expression.Env{}))
-	var c *catalog.Catalog
-	c, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stageTypes, Policies: policyTypes, Seal: keys.Box("catalog"), Exists: people.Exists, Logger: log,
-		Record: resource.RecordChanges(&event.Recorder{}, func() *catalog.Catalog { return c })})
-	if err != nil {
-		t.Fatal(err)
-	}
-	kinds := resource.New(resource.Config{Catalog: c, Stages: stageTypes, Policies: policyTypes, Directory: people, Hasher: hasher, Tokens: tokens, Access: a})
-	return New(Config{Runner: r, Catalog: c, DB: db, Kinds: kinds, Access: a, Stages: stageTypes, Policies: policyTypes, Passwords: people, Person: people.Person,
-		Applications: &application.Access{Catalog: c, Engine: &policy.Engine{}, Log: log}, Exporter: &blueprint.Exporter{Catalog: c, Registry: kinds},
-		Blueprints: blueprint.New(blueprint.Config{Catalog: c, Registry: kinds, Access: a, Grants: resource.Grants{Access: a}}), Log: log, Avatar: func(string) string { return "/avatar/x.svg" },
+	in := resourcetest.New(t, db, more...)
+	return New(Config{Runner: r, Catalog: in.Catalog, DB: db, Kinds: in.Kinds, Access: in.Access, Stages: in.Stages, Policies: in.Policies,
+		Passwords: in.People, Person: in.People.Person, Applications: &application.Access{Catalog: in.Catalog, Engine: &policy.Engine{}, Log: in.Log},
+		Exporter:   &blueprint.Exporter{Catalog: in.Catalog, Registry: in.Kinds},
+		Blueprints: blueprint.New(blueprint.Config{Catalog: in.Catalog, Registry: in.Kinds, Access: in.Access, Grants: resource.Grants{Access: in.Access}}),
+		Log:        in.Log, Avatar: func(string) string { return "/avatar/x.svg" },
 		Roles: func(context.Context, int64) ([]Role, error) { return nil, nil }, InstallID: "install"})
 }
 

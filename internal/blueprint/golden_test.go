@@ -4,27 +4,21 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
-	"github.com/weir-id/weir/internal/expression"
-	"github.com/weir-id/weir/internal/policies"
 	"github.com/weir-id/weir/internal/resource"
-	"github.com/weir-id/weir/internal/seal"
+	"github.com/weir-id/weir/internal/resource/resourcetest"
 	"github.com/weir-id/weir/internal/session/token"
-	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/storetest"
 )
@@ -44,29 +38,10 @@ type site struct {
 
 func newSite(t testing.TB, db store.DB, change func(*blueprint.Config)) *site {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	keys, err := seal.NewKeys(make([]byte, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Cheap parameters: the tests are not about hashing.
-	hasher, err := password.NewHasher(password.Params{MemoryKiB: 7 * 1024, Passes: 1, Lanes: 1}, password.NewQueue(password.QueueConfig{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
-	s := &site{db: db, hasher: hasher, tokens: token.New(db, keys.Box("token"), now)}
-	s.people = directory.New(directory.Config{DB: db, Hasher: hasher, AppPasswords: s.tokens, Now: now, Logger: log})
-	stageTypes := stages.All(stages.Env{Users: s.people, Accounts: s.people, Sealer: keys.Box("device")})
-	policyTypes := policies.All(expression.NewCompiler(expression.Env{}))
-	s.catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stageTypes, Policies: policyTypes, Seal: keys.Box("catalog"), Exists: s.people.Exists, Logger: log, Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := access.New(db, resource.Owners())
-	s.config = blueprint.Config{Catalog: s.catalog, Logger: log, Access: a, Grants: resource.Grants{Access: a},
-		Registry: resource.New(resource.Config{Catalog: s.catalog, Stages: stageTypes, Policies: policyTypes, Directory: s.people, Hasher: hasher, Tokens: s.tokens, Access: a, Now: now}),
-		Getenv:   func(name string) string { return map[string]string{"SITE": "example.org"}[name] }}
+	in := resourcetest.New(t, db)
+	s := &site{db: db, hasher: in.Hasher, tokens: in.Tokens, people: in.People, catalog: in.Catalog}
+	s.config = blueprint.Config{Catalog: in.Catalog, Logger: in.Log, Access: in.Access, Grants: resource.Grants{Access: in.Access}, Registry: in.Kinds,
+		Getenv: func(name string) string { return map[string]string{"SITE": "example.org"}[name] }}
 	if change != nil {
 		change(&s.config)
 	}

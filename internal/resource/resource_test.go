@@ -17,11 +17,9 @@ import (
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
-	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/resource"
-	"github.com/weir-id/weir/internal/seal"
+	"github.com/weir-id/weir/internal/resource/resourcetest"
 	"github.com/weir-id/weir/internal/session/token"
-	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/storetest"
 )
@@ -38,28 +36,10 @@ type fixture struct {
 	access  *access.Access
 }
 
-var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-
 func newFixture(t testing.TB, db store.DB) *fixture {
 	t.Helper()
-	keys, err := seal.NewKeys(make([]byte, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	hasher, err := password.NewHasher(password.Params{MemoryKiB: 7 * 1024, Passes: 1, Lanes: 1}, password.NewQueue(password.QueueConfig{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := func() time.Time { return noon }
-	f := &fixture{TB: t, db: db, tokens: token.New(db, keys.Box("token"), now), access: access.New(db, resource.Owners())}
-	f.people = directory.New(directory.Config{DB: db, Hasher: hasher, Now: now})
-	stageTypes := stages.All(stages.Env{Users: f.people, Accounts: f.people, Sealer: keys.Box("device")})
-	f.catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: stageTypes, Seal: keys.Box("catalog"), Exists: f.people.Exists, Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Registry = resource.New(resource.Config{Catalog: f.catalog, Stages: stageTypes, Directory: f.people, Hasher: hasher, Tokens: f.tokens, Access: f.access, Now: now})
-	return f
+	in := resourcetest.New(t, db)
+	return &fixture{TB: t, Registry: in.Kinds, db: db, catalog: in.Catalog, people: in.People, tokens: in.Tokens, access: in.Access}
 }
 
 func (f *fixture) kind(model string) *resource.Kind {
@@ -334,7 +314,7 @@ func TestToken(t *testing.T) {
 		ada := f.create(userModel, data{"username": "ada", "name": ""})
 		ci := f.create(tokenModel, data{"identifier": "ci", "intent": "api", "user": ada.Key, "key": "a-key-of-enough-bytes"})
 		stored, err := f.tokens.ByKey(t.Context(), "a-key-of-enough-bytes", token.API)
-		if err != nil || stored.Expires == nil || !stored.Expires.Equal(noon.Add(24*time.Hour)) {
+		if err != nil || stored.Expires == nil || !stored.Expires.Equal(resourcetest.Noon.Add(24*time.Hour)) {
 			t.Errorf("stored %+v, %v", stored, err)
 		}
 		for _, step := range []struct {
