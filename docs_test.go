@@ -1,0 +1,44 @@
+package weir
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The diff that shows how a kind is added is that of one that is there: each
+// line that it adds stands in the file.
+func TestTheDiffInTheArchitectureIsReal(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```diff\n")
+	diff, _, closed := strings.Cut(rest, "```\n")
+	if !found || !closed {
+		t.Fatal("docs/architecture.md shows no diff")
+	}
+	var lines []string
+	name, checked := "", 0
+	for line := range strings.SplitSeq(diff, "\n") {
+		if path, ok := strings.CutPrefix(line, "+++ b/"); ok {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, lines = path, strings.Split(string(text), "\n")
+			continue
+		}
+		added, ok := strings.CutPrefix(line, "+")
+		if !ok {
+			continue
+		}
+		if checked++; !slices.Contains(lines, added) {
+			t.Errorf("%s does not have the line %q", name, added)
+		}
+	}
+	if checked < 50 {
+		t.Errorf("the diff adds only %d lines", checked)
+	}
+}
