@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 	"text/template/parse"
 
 	"golang.org/x/text/language"
@@ -19,10 +20,17 @@ import (
 var templateFiles embed.FS
 
 // renderer is the one place where pages become HTML. Each page has a template
-// set of its own for each language, parsed and escaped at start.
+// set of its own for each language: a template keeps its functions, and so its
+// language, once it was executed.
 type renderer struct {
-	pages map[language.Tag]map[string]*template.Template
+	// pages are parsed and escaped at start for English, which proves them for
+	// all, and for another language when somebody first reads it: a language
+	// costs about 1.5 MB of memory.
+	pages map[language.Tag]func() (pages, error)
 }
+
+// pages are the template sets of one language by the name of the page.
+type pages map[string]*template.Template
 
 // newRenderer parses the built-in pages and those of the stage types.
 func newRenderer(c *catalog, icons string, stages []fs.FS) (*renderer, error) {
@@ -36,23 +44,28 @@ func newRenderer(c *catalog, icons string, stages []fs.FS) (*renderer, error) {
 			return nil, err
 		}
 	}
-	r := &renderer{pages: map[language.Tag]map[string]*template.Template{}}
+	r := &renderer{pages: map[language.Tag]func() (pages, error){}}
 	for _, tag := range c.tags {
-		texts := c.texts[tag]
-		base, err := template.New("base").Funcs(texts.funcs(icons)).ParseFS(templateFiles, "templates/*.html")
-		if err != nil {
-			return nil, fmt.Errorf("parse layout: %w", err)
-		}
-		r.pages[tag] = map[string]*template.Template{}
-		for name, text := range files {
-			t, err := parsePage(base, name, text, texts)
-			if err != nil {
-				return nil, err
-			}
-			r.pages[tag][name] = t
-		}
+		r.pages[tag] = sync.OnceValues(func() (pages, error) { return parsePages(files, icons, c.texts[tag]) })
+	}
+	if _, err := r.pages[language.English](); err != nil {
+		return nil, err
 	}
 	return r, nil
+}
+
+func parsePages(files map[string]string, icons string, texts *texts) (pages, error) {
+	base, err := template.New("base").Funcs(texts.funcs(icons)).ParseFS(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse layout: %w", err)
+	}
+	all := pages{}
+	for name, text := range files {
+		if all[name], err = parsePage(base, name, text, texts); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // readPages collects "<name>.html" of one file system.
@@ -154,11 +167,18 @@ func usedTexts(n parse.Node, found map[string]bool) map[string]bool {
 }
 
 // has tells whether a page of that name exists.
-func (r *renderer) has(name string) bool { return r.pages[language.English][name] != nil }
+func (r *renderer) has(name string) bool {
+	english, err := r.pages[language.English]()
+	return err == nil && english[name] != nil
+}
 
 // render returns the whole page, so that a failure never leaves half of one.
 func (r *renderer) render(tag language.Tag, texts *texts, name string, p *Page) ([]byte, error) {
-	t := r.pages[tag][name]
+	all, err := r.pages[tag]()
+	if err != nil {
+		return nil, err
+	}
+	t := all[name]
 	if t == nil {
 		return nil, fmt.Errorf("no page %q", name)
 	}
