@@ -99,7 +99,10 @@ func TestAccountWaitsLongerAndLonger(t *testing.T) {
 		g := newGate(t, db)
 		// Someone with a network of their own guesses from ever new addresses.
 		addr := home
-		guess := func() time.Duration { addr = addr.Next(); return g.guess(guard.Guess{Account: "Ann", Client: addr}, ann()) }
+		guess := func() time.Duration {
+			addr = addr.Next()
+			return g.guess(guard.Guess{Account: "Ann", Client: addr}, ann())
+		}
 		for i := range 10 {
 			if wait := guess(); wait != 0 {
 				t.Fatalf("guess %d has to wait %s", i+1, wait)
@@ -252,7 +255,9 @@ func TestNewPasswordEndsTheWait(t *testing.T) {
 				g.guess(guard.Guess{Account: name, Client: home}, ann())
 			}
 		}
-		err := db.Write(t.Context(), func(ctx context.Context, tx store.Tx) error { return g.guard().Forget(ctx, tx, "ANN", "ann@example.com", "") })
+		err := db.Write(t.Context(), func(ctx context.Context, tx store.Tx) error {
+			return g.guard().Forget(ctx, tx, "ANN", "ann@example.com", "")
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
