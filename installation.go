@@ -114,7 +114,8 @@ func (in *Installation) open(ctx context.Context) error {
 	in.installID = installID
 	hashing := in.config.Hashing
 	queue := password.NewQueue(password.QueueConfig{Workers: hashing.Workers, MaxWaiting: hashing.Queue,
-		Hashed: func(d time.Duration) { in.metrics.Hash.Observe(d.Seconds()) }})
+		Hashed: func(d time.Duration) { in.metrics.Hash.Observe(d.Seconds()) },
+		Refused: func() { in.metrics.Refused(telemetry.RefusedHash) }})
 	telemetry.WatchHashQueue(in.registry, queue.Waiting)
 	in.hasher, err = password.NewHasher(password.Params{MemoryKiB: hashing.MemoryKiB, Passes: hashing.Time, Lanes: hashing.Threads}, queue)
 	if err != nil {

@@ -78,6 +78,12 @@ func Settings() []Setting {
 		{"hash_queue", "passwords that may wait to be hashed", false, func(c *Config, v string) error {
 			return number(&c.Hashing.Queue, v, 1, 65536)
 		}},
+		{"max_requests", "requests answered at once", false, func(c *Config, v string) error {
+			return number(&c.Limits.Requests, v, 8, 65536)
+		}},
+		{"max_client_requests", "requests answered at once for one address", false, func(c *Config, v string) error {
+			return number(&c.Limits.ClientRequests, v, 8, 65536)
+		}},
 		{"max_body", "largest request body, in bytes", false, func(c *Config, v string) error {
 			return number(&c.Limits.BodyBytes, v, 1024, 1<<30)
 		}},
