@@ -61,6 +61,7 @@ type Installation struct {
 	metrics    *telemetry.Metrics
 	db         store.DB
 	installID  string
+	hashing    *password.Queue
 	hasher     *password.Hasher
 	people     *directory.Directory
 	access     *access.Access
@@ -113,11 +114,11 @@ func (in *Installation) open(ctx context.Context) error {
 	}
 	in.installID = installID
 	hashing := in.config.Hashing
-	queue := password.NewQueue(password.QueueConfig{Workers: hashing.Workers, MaxWaiting: hashing.Queue,
-		Hashed: func(d time.Duration) { in.metrics.Hash.Observe(d.Seconds()) },
+	in.hashing = password.NewQueue(password.QueueConfig{Workers: hashing.Workers, MaxWaiting: hashing.Queue,
+		Hashed:  func(d time.Duration) { in.metrics.Hash.Observe(d.Seconds()) },
 		Refused: func() { in.metrics.Refused(telemetry.RefusedHash) }})
-	telemetry.WatchHashQueue(in.registry, queue.Waiting)
-	in.hasher, err = password.NewHasher(password.Params{MemoryKiB: hashing.MemoryKiB, Passes: hashing.Time, Lanes: hashing.Threads}, queue)
+	telemetry.WatchHashQueue(in.registry, in.hashing.Waiting)
+	in.hasher, err = password.NewHasher(password.Params{MemoryKiB: hashing.MemoryKiB, Passes: hashing.Time, Lanes: hashing.Threads}, in.hashing)
 	if err != nil {
 		return err
 	}
