@@ -103,62 +103,69 @@ func TestLimitsOfTheRequestLineAndHeader(t *testing.T) {
 	}
 }
 
+// TestSlowClientsAreCutOff gives each case one short limit; the others are far
+// away.
 func TestSlowClientsAreCutOff(t *testing.T) {
-	limits := config.New().Limits
-	limits.HeaderTimeout, limits.ReadTimeout = 100*time.Millisecond, 200*time.Millisecond
-	limits.WriteTimeout, limits.IdleTimeout = time.Second, 100*time.Millisecond
-	bodies, answers := make(chan error, 8), make(chan error, 8)
-	h := handler(t, io.Discard, nil, site, func(mux *http.ServeMux) {
+	const short = 200 * time.Millisecond
+	wrote := make(chan error, 1)
+	noise := make([]byte, 1<<20)
+	_, _ = rand.Read(noise)
+	routes := func(mux *http.ServeMux) {
 		mux.HandleFunc("/body", func(w http.ResponseWriter, r *http.Request) {
-			_, err := io.ReadAll(r.Body)
-			bodies <- err
-			w.WriteHeader(http.StatusRequestTimeout)
+			if _, err := io.ReadAll(r.Body); err != nil {
+				w.WriteHeader(http.StatusRequestTimeout)
+			}
 		})
-		noise := make([]byte, 1<<20)
-		_, _ = rand.Read(noise)
 		mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) {
 			for range 64 { // more than the buffers on the way hold
 				if _, err := w.Write(noise); err != nil {
-					answers <- err
+					wrote <- err
 					return
 				}
 			}
-			answers <- nil
+			wrote <- nil
 		})
-	})
-	addr := listen(t, h, limits)
-
-	t.Run("a connection without a request", func(t *testing.T) {
-		cut(t, dialAndSend(t, addr, ""))
-	})
-	t.Run("a header that does not end", func(t *testing.T) {
-		cut(t, dialAndSend(t, addr, "GET /page HTTP/1.1\r\nHost: x\r\nX-Slow: "))
-	})
-	t.Run("a body that does not end", func(t *testing.T) {
-		for _, head := range []string{"Content-Length: 100\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
-			got := cut(t, dialAndSend(t, addr, "POST /body HTTP/1.1\r\nHost: x\r\n"+head))
-			if err := <-bodies; err == nil || !strings.HasPrefix(got, "HTTP/1.1 408 ") {
-				t.Errorf("%q: read error %v, answer %.40q", head, err, got)
+	}
+	const get = "GET /page HTTP/1.1\r\nHost: x\r\n"
+	rows := []struct {
+		name, sent, want string
+		limit            func(*config.Limits)
+	}{
+		{"a connection without a request", "", "", func(l *config.Limits) { l.HeaderTimeout = short }},
+		{"a header that does not end", get + "X-Slow: ", "", func(l *config.Limits) { l.HeaderTimeout = short }},
+		{"a body that does not end", "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc", "HTTP/1.1 408 ", func(l *config.Limits) { l.ReadTimeout = short }},
+		{"a body in pieces that does not end", "POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "HTTP/1.1 408 ",
+			func(l *config.Limits) { l.ReadTimeout = short }},
+		{"an answer that is not read", "GET /large HTTP/1.1\r\nHost: x\r\n\r\n", "", func(l *config.Limits) { l.WriteTimeout = short }},
+		{"a connection that is kept for nothing", get + "\r\n", "HTTP/1.1 200 ", func(l *config.Limits) { l.IdleTimeout = short }},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			limits := config.New().Limits
+			limits.HeaderTimeout, limits.ReadTimeout, limits.WriteTimeout, limits.IdleTimeout = time.Hour, time.Hour, time.Hour, time.Hour
+			row.limit(&limits)
+			h := handler(t, io.Discard, nil, site, routes)
+			addr := listen(t, h, limits)
+			conn := dialAndSend(t, addr, row.sent)
+			if limits.WriteTimeout == short {
+				select {
+				case err := <-wrote:
+					if err == nil {
+						t.Error("the whole answer was written although nobody reads")
+					}
+				case <-time.After(patience):
+					t.Error("the answer is still being written")
+				}
+			} else if got := cut(t, conn); !strings.HasPrefix(got, row.want) || row.want == "" && got != "" {
+				t.Errorf("got %.40q, want %q", got, row.want)
 			}
-		}
-	})
-	t.Run("an answer that is not read", func(t *testing.T) {
-		dialAndSend(t, addr, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-		if err := <-answers; err == nil {
-			t.Error("the whole answer was written although nobody reads")
-		}
-		until(t, func() bool { return h.requests.held() == 0 })
-	})
-	t.Run("a connection that is kept for nothing", func(t *testing.T) {
-		if got := cut(t, dialAndSend(t, addr, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n")); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
-			t.Errorf("got %.40q", got)
-		}
-	})
-	t.Run("others are served", func(t *testing.T) {
-		if got := exchange(t, addr, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
-			t.Errorf("got %.40q", got)
-		}
-	})
+			until(t, func() bool { return h.requests.held() == 0 })
+			if got := exchange(t, addr, get+"\r\n"); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
+				t.Errorf("another one got %.40q", got)
+			}
+		})
+	}
 }
 
 // TestThereIsNoHTTP2 keeps the limits above complete: streams and their
