@@ -61,10 +61,10 @@ func (g *gate) leave(from netip.Prefix) {
 // bits that an IPv6 client has to itself. Unknown addresses are one client.
 func client(addr netip.Addr) netip.Prefix {
 	bits := 32
-	if addr = addr.Unmap(); addr.Is6() {
+	if addr.Is6() {
 		bits = 64
 	}
-	p, _ := addr.WithZone("").Prefix(bits) // fails for the unknown address alone
+	p, _ := addr.Prefix(bits) // fails for the unknown address alone
 	return p
 }
 

@@ -35,8 +35,8 @@ func newCrowd(t *testing.T, places, share int) *crowd {
 		config.Scrape = http.HandlerFunc(c.wait)
 	}, site, func(mux *http.ServeMux) {
 		mux.HandleFunc("/wait", c.wait)
-		mux.HandleFunc("/static/", c.wait)
-		mux.HandleFunc("/media/", c.wait)
+		mux.HandleFunc("GET /static/", c.wait)
+		mux.HandleFunc("GET /media/", c.wait)
 	})
 	return c
 }
@@ -53,13 +53,15 @@ func (c *crowd) from(client, method, path string) *http.Response {
 
 // fill begins n requests of a client and returns when all are being answered.
 func (c *crowd) fill(n int, client, path string) {
+	c.t.Helper()
 	for range n {
-		c.group.Go(func() {
-			if res := c.from(client, "GET", path); res.StatusCode != http.StatusOK {
-				c.t.Errorf("%s got %d", path, res.StatusCode)
-			}
-		})
-		<-c.arrived
+		refused := make(chan int, 1)
+		c.group.Go(func() { refused <- c.from(client, "GET", path).StatusCode })
+		select {
+		case <-c.arrived:
+		case status := <-refused:
+			c.t.Errorf("%s got %d", path, status)
+		}
 	}
 }
 
