@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/weir-id/weir/internal/config"
 )
 
 // The diff that shows how a kind is added is that of one that is there: each
@@ -40,5 +42,20 @@ func TestTheDiffInTheArchitectureIsReal(t *testing.T) {
 	}
 	if checked < 50 {
 		t.Errorf("the diff adds only %d lines", checked)
+	}
+}
+
+// TestTheLimitsAreWrittenDown finds every setting that limits something in
+// docs/limits.md.
+func TestTheLimitsAreWrittenDown(t *testing.T) {
+	text, err := os.ReadFile("docs/limits.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range config.Settings() {
+		limits := strings.HasPrefix(s.Key, "max_") || strings.HasSuffix(s.Key, "_timeout") || strings.HasPrefix(s.Key, "guess_") || s.Key == "hash_workers" || s.Key == "hash_queue"
+		if limits && !strings.Contains(string(text), "| `"+s.Key+"` |") {
+			t.Errorf("the setting %s is not in the tables", s.Key)
+		}
 	}
 }

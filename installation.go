@@ -62,6 +62,7 @@ type Installation struct {
 	metrics    *telemetry.Metrics
 	db         store.DB
 	installID  string
+	hashing    *password.Queue
 	hasher     *password.Hasher
 	people     *directory.Directory
 	access     *access.Access
@@ -114,17 +115,18 @@ func (in *Installation) open(ctx context.Context) error {
 	}
 	in.installID = installID
 	hashing := in.config.Hashing
-	queue := password.NewQueue(password.QueueConfig{Workers: hashing.Workers, MaxWaiting: hashing.Queue,
-		Hashed: func(d time.Duration) { in.metrics.Hash.Observe(d.Seconds()) }})
-	telemetry.WatchHashQueue(in.registry, queue.Waiting)
-	in.hasher, err = password.NewHasher(password.Params{MemoryKiB: hashing.MemoryKiB, Passes: hashing.Time, Lanes: hashing.Threads}, queue)
+	in.hashing = password.NewQueue(password.QueueConfig{Workers: hashing.Workers, MaxWaiting: hashing.Queue,
+		Hashed:  func(d time.Duration) { in.metrics.Hash.Observe(d.Seconds()) },
+		Refused: func() { in.metrics.Refused(telemetry.RefusedHash) }})
+	telemetry.WatchHashQueue(in.registry, in.hashing.Waiting)
+	in.hasher, err = password.NewHasher(password.Params{MemoryKiB: hashing.MemoryKiB, Passes: hashing.Time, Lanes: hashing.Threads}, in.hashing)
 	if err != nil {
 		return err
 	}
 	in.tokens = token.New(in.db, keys.Box("token"), in.now)
 	devices := keys.Box("device cookie")
 	limits := guard.New(guard.Config{DB: in.db, Limits: guard.Limits(in.config.Guesses), Key: directory.UsernameKey, Devices: devices, Now: in.now,
-		Refused: func(k guard.Kind) { in.metrics.Refused.WithLabelValues(string(k)).Inc() }})
+		Refused: func(k guard.Kind) { in.metrics.GuessesRefused.WithLabelValues(string(k)).Inc() }})
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
 	in.access = access.New(in.db, resource.Owners())
 	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() }}

@@ -12,7 +12,6 @@ import (
 	"mime"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/weir-id/weir/field"
@@ -163,12 +162,19 @@ type syntaxError struct{ err error }
 
 func (e *syntaxError) Error() string { return "the body is not JSON: " + e.err.Error() }
 
+// unreadError is a body that did not arrive whole: it was too large or too slow,
+// or the client left.
+type unreadError struct{ err error }
+
+func (e *unreadError) Error() string { return "read the body: " + e.err.Error() }
+func (e *unreadError) Unwrap() error { return e.err }
+
 // readBody reads a JSON object. An empty body of whatever type is an empty
 // object; one that is JSON but no object is a field error.
 func readBody(r *http.Request) (map[string]any, error) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, err
+		return nil, &unreadError{err}
 	}
 	if len(raw) == 0 {
 		return map[string]any{}, nil
@@ -205,13 +211,11 @@ func (c *call) decode(into any) error {
 	return nil
 }
 
-// retryAfter is when an overloaded server asks to be called again, in seconds.
-const retryAfter = 5
-
 // fail turns an error into an answer: the one table of codes and statuses.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var tooLarge *http.MaxBytesError
 	var problems field.Errors
+	var unread *unreadError
 	var syntax *syntaxError
 	var forbidden *resource.ForbiddenError
 	var match *resource.MatchError
@@ -219,6 +223,8 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case err == nil:
 	case errors.As(err, &tooLarge):
 		refuse(w, http.StatusRequestEntityTooLarge, "The request body is too large.")
+	case errors.As(err, &unread):
+		refuse(w, http.StatusRequestTimeout, "The request body did not arrive in time.")
 	case errors.As(err, &problems):
 		invalid(w, problems)
 	case errors.As(err, &syntax):
@@ -245,7 +251,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		refuse(w, http.StatusNotFound, "There is no such flow.")
 	case errors.Is(err, flow.ErrOverloaded), errors.Is(err, context.DeadlineExceeded):
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+		request.AskLater(w.Header())
 		refuse(w, http.StatusServiceUnavailable, "The server is too busy. Try again in a few seconds.")
 	case r.Context().Err() != nil:
 		// Nobody is waiting for an answer.

@@ -31,8 +31,8 @@ func executorGet(c *call) error {
 func executorPost(c *call) error {
 	step := executorCall(c.r)
 	step.Answer = true
-	var tooLarge *http.MaxBytesError
-	if step.Body, step.BodyErr = readBody(c.r); errors.As(step.BodyErr, &tooLarge) {
+	var unread *unreadError
+	if step.Body, step.BodyErr = readBody(c.r); errors.As(step.BodyErr, &unread) {
 		return step.BodyErr
 	}
 	return c.step(step)

@@ -91,6 +91,13 @@ type Guesses struct {
 
 // Limits bounds what a client may send and how long it may take.
 type Limits struct {
+	// Requests is how many requests are answered at once; who comes after that
+	// is told to try again. Probes, static and media files do not count.
+	// Default 512.
+	Requests int
+	// ClientRequests is how many of them one address may have, so that a slow
+	// client cannot take all places. Default 128.
+	ClientRequests int
 	// BodyBytes is the largest request body. Default 1 MiB.
 	BodyBytes int64
 	// HeaderBytes is the largest request header. Default 64 KiB.
@@ -120,6 +127,7 @@ func New() Config {
 		},
 		Guesses: Guesses{Account: 10, FirstDelay: 5 * time.Second, MaxDelay: 5 * time.Minute, Address: 100, Window: 10 * time.Minute},
 		Limits: Limits{
+			Requests: 512, ClientRequests: 128,
 			BodyBytes: 1 << 20, HeaderBytes: 64 << 10,
 			HeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
 			WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,

@@ -93,6 +93,12 @@ func Settings() []Setting {
 		{"guess_window", "the window for wrong guesses from one network address", false, func(c *Config, v string) error {
 			return duration(&c.Guesses.Window, v, time.Second)
 		}},
+		{"max_requests", "requests answered at once", false, func(c *Config, v string) error {
+			return number(&c.Limits.Requests, v, 8, 65536)
+		}},
+		{"max_client_requests", "requests answered at once for one address", false, func(c *Config, v string) error {
+			return number(&c.Limits.ClientRequests, v, 8, 65536)
+		}},
 		{"max_body", "largest request body, in bytes", false, func(c *Config, v string) error {
 			return number(&c.Limits.BodyBytes, v, 1024, 1<<30)
 		}},

@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+
+	"github.com/weir-id/weir/internal/request"
+	"github.com/weir-id/weir/internal/telemetry"
 )
 
 // recover turns a panic into an answer with the request's id, which the log
@@ -24,6 +27,16 @@ func (h *Handler) recover(out *answer, r *http.Request) {
 		return // too late for another answer
 	}
 	h.problem(out, r, http.StatusInternalServerError, "Something went wrong on our side. The X-authentik-id header of this answer finds it in the log.")
+}
+
+// busy answers a request that got no place. What it carries is not read.
+func (h *Handler) busy(out *answer, r *http.Request, reason telemetry.Refusal) {
+	h.Metrics.Refused(reason)
+	if r.ContentLength != 0 {
+		out.Header().Set("Connection", "close")
+	}
+	request.AskLater(out.Header())
+	h.problem(out, r, http.StatusServiceUnavailable, "The server is too busy. Try again in a few seconds.")
 }
 
 // problem answers programs with JSON and people with a page.

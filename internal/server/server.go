@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -40,17 +41,28 @@ type Config struct {
 // Handler serves the whole site.
 type Handler struct {
 	Config
-	mux     *http.ServeMux
-	next    http.Handler
-	stopped atomic.Bool
+	mux      *http.ServeMux
+	next     http.Handler
+	requests *gate
+	probes   *gate
+	stopped  atomic.Bool
 }
+
+// The addresses that tell how the program is.
+const (
+	livePath    = "/-/health/live/"
+	readyPath   = "/-/health/ready/"
+	metricsPath = "/-/metrics/"
+)
 
 // New returns a handler without routes of the site; mount adds them to the mux.
 func New(c Config, mount ...func(*http.ServeMux)) (*Handler, error) {
-	h := &Handler{Config: c, mux: http.NewServeMux()}
-	h.mux.HandleFunc("/-/health/live/", h.live)
-	h.mux.HandleFunc("/-/health/ready/", h.ready)
-	h.mux.Handle("/-/metrics/", c.Scrape)
+	h := &Handler{Config: c, mux: http.NewServeMux(),
+		requests: &gate{places: c.Limits.Requests, share: c.Limits.ClientRequests, full: telemetry.RefusedRequests, clients: map[netip.Prefix]int{}},
+		probes:   &gate{places: probePlaces, full: telemetry.RefusedProbes}}
+	h.mux.HandleFunc(livePath, h.live)
+	h.mux.HandleFunc(readyPath, h.ready)
+	h.mux.Handle(metricsPath, c.Scrape)
 	for _, m := range mount {
 		m(h.mux)
 	}
@@ -75,7 +87,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	info := &request.Info{ID: request.NewID(), Origin: h.Proxies.Origin(r)}
 	r = r.WithContext(request.With(r.Context(), info))
-	h.Proxies.Outpost(r, info, h.Outpost)
 
 	head := w.Header()
 	head.Set("X-authentik-id", info.ID)
@@ -89,6 +100,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.record(r, out, time.Since(begin))
 	}()
 	defer h.recover(out, r)
+	if g := h.gateOf(r); g != nil {
+		from := client(info.Client)
+		if reason, ok := g.enter(from); !ok {
+			h.busy(out, r, reason)
+			return
+		}
+		defer g.leave(from)
+	}
+	// Behind the gate, since it may ask the database.
+	h.Proxies.Outpost(r, info, h.Outpost)
 	h.next.ServeHTTP(out, r)
 }
 
@@ -102,10 +123,25 @@ func (h *Handler) record(r *http.Request, out *answer, d time.Duration) {
 		slog.Int("status", out.status()), slog.Int64("bytes", out.bytes), slog.Duration("duration", d))
 }
 
-// limit bounds what is read of a body. Reading further fails with
-// *http.MaxBytesError, which handlers answer with 413.
+// Limits on addresses. Sign-in requests of other protocols travel in queries
+// and take some thousand bytes.
+const (
+	maxURLBytes    = 16 << 10
+	maxQueryFields = 1000
+)
+
+// limit bounds the address and what is read of a body. Reading further fails
+// with *http.MaxBytesError, which handlers answer with 413.
 func (h *Handler) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case len(r.RequestURI) > maxURLBytes:
+			h.problem(w, r, http.StatusRequestURITooLong, "The address is too long.")
+			return
+		case strings.Count(r.URL.RawQuery, "&") >= maxQueryFields:
+			h.problem(w, r, http.StatusBadRequest, "The query has too many parameters.")
+			return
+		}
 		if r.ContentLength > h.Limits.BodyBytes {
 			w.Header().Set("Connection", "close")
 			h.problem(w, r, http.StatusRequestEntityTooLarge, "The request body is too large.")

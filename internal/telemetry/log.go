@@ -3,7 +3,9 @@
 package telemetry
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 
@@ -17,10 +19,36 @@ func NewLogger(w io.Writer, level slog.Leveler, json bool) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	var h slog.Handler = slog.NewTextHandler(w, opts)
 	if json {
-		h = slog.NewJSONHandler(w, opts)
+		h = slog.NewJSONHandler(escaper{w}, opts)
 	}
 	return slog.New(requestHandler{h})
 }
+
+// escaper writes JSON whose control characters are all escaped. JSON asks for
+// that below U+0020 only, but terminals obey some from U+007F to U+009F, and one
+// of them ends a line. They stand nowhere but in strings.
+type escaper struct{ io.Writer }
+
+// Write implements io.Writer.
+func (e escaper) Write(line []byte) (int, error) {
+	if !bytes.ContainsFunc(line, escaped) {
+		return e.Writer.Write(line)
+	}
+	var out bytes.Buffer
+	for _, r := range string(line) {
+		if escaped(r) {
+			fmt.Fprintf(&out, `\u%04x`, r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	if _, err := e.Writer.Write(out.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
+
+func escaped(r rune) bool { return r >= 0x7f && r <= 0x9f }
 
 // requestHandler adds what the context knows about the request.
 type requestHandler struct{ slog.Handler }

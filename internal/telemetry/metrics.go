@@ -15,6 +15,8 @@ type Metrics struct {
 	Requests *prometheus.HistogramVec
 	// InFlight is the number of requests being answered.
 	InFlight prometheus.Gauge
+	// refused counts requests that were told to try again, by reason.
+	refused *prometheus.CounterVec
 	// Plan times the planning of flows.
 	Plan prometheus.Histogram
 	// Stage times the execution of stages by stage_type and method.
@@ -24,10 +26,28 @@ type Metrics struct {
 	// Repeats counts submits that were answered with the result of an
 	// identical one.
 	Repeats prometheus.Counter
-	// Refused counts guesses that were refused unseen, by what had too many:
+	// GuessesRefused counts guesses that were refused unseen, by what had too many:
 	// account, address or device.
-	Refused *prometheus.CounterVec
+	GuessesRefused *prometheus.CounterVec
 }
+
+// Refusal is why a request was told to try again.
+type Refusal string
+
+// The places that can be full.
+const (
+	// RefusedRequests: as many requests are being answered as may be.
+	RefusedRequests Refusal = "requests"
+	// RefusedClient: one address has as many of them as it may.
+	RefusedClient Refusal = "client"
+	// RefusedProbes: too many probes and scrapes at once.
+	RefusedProbes Refusal = "probes"
+	// RefusedHash: a password could not be hashed in time.
+	RefusedHash Refusal = "hash"
+)
+
+// Refused counts a request that was told to try again.
+func (m *Metrics) Refused(reason Refusal) { m.refused.WithLabelValues(string(reason)).Inc() }
 
 // NewMetrics registers the metrics.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
@@ -52,11 +72,17 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Repeats: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "weir_flow_repeated_submits_total", Help: "Submits answered with the result of an identical one.",
 		}),
-		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+		GuessesRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weir_guesses_refused_total", Help: "Guesses of secrets refused after too many wrong ones.",
 		}, []string{"kind"}),
 	}
-	reg.MustRegister(m.Requests, m.InFlight, m.Plan, m.Stage, m.Hash, m.Repeats, m.Refused)
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "weir_refused_total", Help: "Requests told to try again because the server was too busy, by what was full.",
+	}, []string{"reason"})
+	for _, reason := range []Refusal{RefusedRequests, RefusedClient, RefusedProbes, RefusedHash} {
+		m.refused.WithLabelValues(string(reason))
+	}
+	reg.MustRegister(m.Requests, m.InFlight, m.refused, m.Plan, m.Stage, m.Hash, m.Repeats, m.GuessesRefused)
 	return m
 }
 

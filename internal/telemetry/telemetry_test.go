@@ -3,12 +3,14 @@ package telemetry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -35,9 +37,19 @@ func TestLogLinesCarryTheRequest(t *testing.T) {
 func TestRule48LogLinesCannotBeForged(t *testing.T) {
 	for _, asJSON := range []bool{true, false} {
 		var out strings.Builder
-		NewLogger(&out, slog.LevelInfo, asJSON).Info("typed", "username", "x\r\nlevel=ERROR msg=forged")
-		if n := strings.Count(out.String(), "\n"); n != 1 || strings.Contains(out.String(), "\r") {
+		const typed = "x\r\nlevel=ERROR msg=forged\x00\x1b\x7f\u0085\u009b\u2028 é"
+		log := NewLogger(&out, slog.LevelInfo, asJSON)
+		log.With(typed, typed).Info(typed, "username", typed, typed, errors.New(typed))
+		line, more := strings.CutSuffix(out.String(), "\n")
+		if !more || strings.ContainsFunc(line, func(r rune) bool { return unicode.IsControl(r) || r == 0x2028 }) {
 			t.Errorf("json %v: one line became %q", asJSON, out.String())
+		}
+		if !asJSON {
+			continue
+		}
+		var read map[string]string
+		if err := json.Unmarshal([]byte(line), &read); err != nil || read["username"] != typed || read["msg"] != typed {
+			t.Errorf("the line reads as %q: %v", read, err)
 		}
 	}
 }
@@ -49,12 +61,16 @@ func TestRule48LabelsComeFromFixedSets(t *testing.T) {
 		m.ObserveRequest("", fmt.Sprintf("METHOD%d", i), 200+i%4*100, time.Millisecond)
 		m.ObservePlan(fmt.Sprintf("slug-%d", i), time.Millisecond)
 	}
+	reasons := []Refusal{RefusedRequests, RefusedClient, RefusedProbes, RefusedHash}
+	for _, reason := range reasons {
+		m.Refused(reason)
+	}
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range families {
-		if len(f.GetMetric()) > 4 {
+		if len(f.GetMetric()) > len(reasons) {
 			t.Errorf("%s has %d series after made-up requests", f.GetName(), len(f.GetMetric()))
 		}
 	}

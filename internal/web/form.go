@@ -44,7 +44,11 @@ func readForm(w http.ResponseWriter, r *http.Request) (*form, error) {
 	if err := r.ParseForm(); err != nil {
 		return nil, err
 	}
-	if len(r.PostForm) > maxFormFields {
+	fields := 0
+	for _, sent := range r.PostForm {
+		fields += len(sent)
+	}
+	if fields > maxFormFields {
 		return nil, errFormFields
 	}
 	f := &form{body: map[string]any{}, values: Values{}}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/request"
 )
 
 // Problem is what an error page says.
@@ -21,16 +22,15 @@ type Problem struct {
 	RetrySeconds int
 }
 
-// retrySeconds is how long an overloaded server asks people to wait.
-const retrySeconds = 5
-
-// Problem writes the error page of a status (400, 403, 404, 405, 413, 415,
+// Problem writes the error page of a status (400, 403, 404, 405, 413, 414, 415,
 // 429, 500, 503; any other one looks like 500). id is shown when it is not
 // empty. A Retry-After header in seconds, set before, is repeated in words.
 func (s *Site) Problem(w http.ResponseWriter, r *http.Request, status int, id string) {
 	key := status
 	switch status {
 	case 400, 403, 404, 405, 413, 415, 429, 500, 503:
+	case http.StatusRequestURITooLong:
+		key = http.StatusRequestEntityTooLarge
 	default:
 		key = http.StatusInternalServerError
 	}
@@ -60,7 +60,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, flow.ErrNoFlow):
 		s.notFound(w, r)
 	case errors.Is(err, flow.ErrOverloaded), errors.Is(err, context.DeadlineExceeded):
-		w.Header().Set("Retry-After", strconv.Itoa(retrySeconds))
+		request.AskLater(w.Header())
 		s.Problem(w, r, http.StatusServiceUnavailable, "")
 	case r.Context().Err() != nil:
 		// Nobody is waiting for an answer.

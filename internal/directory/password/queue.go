@@ -24,6 +24,9 @@ type QueueConfig struct {
 	// Hashed is told how long each piece of work took, waiting aside. Nil
 	// tells nobody.
 	Hashed func(took time.Duration)
+	// Refused is told of each piece of work that overload kept from being done.
+	// Nil tells nobody.
+	Refused func()
 }
 
 // Queue runs work on a bounded number of cores. It is safe for concurrent use.
@@ -55,6 +58,9 @@ func (q *Queue) Waiting() int { return int(q.waiting.Load()) }
 // flow.ErrOverloaded and the work is not run; a cancelled ctx gives its cause.
 func (q *Queue) Do(ctx context.Context, work func()) error {
 	if err := q.enter(ctx); err != nil {
+		if q.config.Refused != nil && errors.Is(err, flow.ErrOverloaded) {
+			q.config.Refused()
+		}
 		return err
 	}
 	defer func() { <-q.slots }()
