@@ -16,8 +16,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long one tab may be used.
-const patience = 90 * time.Second
+// patience is how long one tab may be used, on a machine that is busy.
+const patience = 5 * time.Minute
 
 var (
 	start = sync.OnceValues(launch)
