@@ -157,6 +157,19 @@ func (in *Installation) pages() []fs.FS {
 	return out
 }
 
+// customPages opens the folder with the administrator's own files for pages,
+// nil for none; nothing in it leads out of it. They are read while it is open.
+func (in *Installation) customPages() (fs.FS, func(), error) {
+	if in.config.Pages == "" {
+		return nil, func() {}, nil
+	}
+	root, err := os.OpenRoot(in.config.Pages)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open folder of own pages: %w", err)
+	}
+	return root.FS(), func() { _ = root.Close() }, nil
+}
+
 // baseURL is where people reach the site; empty where that is not configured.
 func (in *Installation) baseURL() string {
 	if in.config.BaseURL == nil {

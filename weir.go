@@ -97,8 +97,13 @@ func (s *Server) assemble() error {
 	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog}
 	applications := &application.Access{Catalog: s.catalog, Engine: &policy.Engine{Now: s.now}, Record: s.recordPolicyEvents, Log: s.log.With("component", "application")}
 	origin := s.baseURL() // which has no path
+	custom, closeCustom, err := s.customPages()
+	if err != nil {
+		return err
+	}
+	defer closeCustom()
 	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Applications: applications, Brand: runner.Brand, Footer: s.footer,
-		Pages: s.pages(), Log: s.log.With("component", "web")})
+		Pages: s.pages(), Custom: custom, Log: s.log.With("component", "web")})
 	if err != nil {
 		return fmt.Errorf("make pages: %w", err)
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,29 +12,9 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
-)
 
-// chromium is one browser for all tests of the process; every test gets a
-// profile of its own in it.
-var chromium = sync.OnceValues(func() (context.Context, error) {
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "weir-e2e-chromium")
-	if err != nil {
-		return nil, err
-	}
-	browser, stop := chromedp.NewContext(context.Background(), chromedp.WithAllocatorOptions(chromedp.ExecPath(path), chromedp.UserDataDir(dir),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.WSURLReadTimeout(60*time.Second)))
-	if err := chromedp.Do(browser); err != nil {
-		stop()
-		return nil, err
-	}
-	cleanups = append(cleanups, func() { stop(); _ = os.RemoveAll(dir) })
-	return browser, nil
-})
+	"github.com/weir-id/weir/internal/chromium"
+)
 
 // cleanups run after the last test, the newest first.
 var cleanups []func()
@@ -46,6 +24,7 @@ func TestMain(m *testing.M) {
 	if code != 0 {
 		_, _ = os.Stderr.Write(logFile.data)
 	}
+	chromium.Stop()
 	for i := len(cleanups) - 1; i >= 0; i-- {
 		cleanups[i]()
 	}
@@ -57,48 +36,26 @@ type tab struct {
 	t    *testing.T
 	ctx  context.Context
 	base string
-	mu   sync.Mutex
-	// console holds what the page complained about: CSP reports, script errors.
-	console []string
 }
 
 // newTab opens a tab in a fresh profile; script off when js is false.
 func newTab(t *testing.T, base string, js bool) *tab {
 	t.Helper()
-	browser, err := chromium()
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("start chromium: %v", err)
-		}
-		t.Skipf("no chromium to click with: %v", err)
-	}
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
-	t.Cleanup(cancel)
-	return prepare(t, ctx, base, js)
+	return prepare(t, chromium.Open(t), base, js)
 }
 
 // sibling opens another tab of the same profile.
 func (b *tab) sibling(js bool) *tab {
 	b.t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx)
-	b.t.Cleanup(cancel)
-	return prepare(b.t, ctx, b.base, js)
+	return prepare(b.t, chromium.Sibling(b.t, b.ctx), b.base, js)
 }
 
 func prepare(t *testing.T, ctx context.Context, base string, js bool) *tab {
 	t.Helper()
-	if err := chromedp.Do(ctx); err != nil { // without a deadline, which would end the browser
-		t.Fatalf("open tab: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
-	t.Cleanup(cancel)
-	b := &tab{t: t, ctx: ctx, base: base}
-	b.run()
-	b.watchConsole()
 	if _, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !js}); err != nil {
 		t.Fatalf("browser: %v", err)
 	}
-	return b
+	return &tab{t: t, ctx: ctx, base: base}
 }
 
 func (b *tab) run(actions ...chromedp.Action[chromedp.Void]) {

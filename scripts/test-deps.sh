@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks: a PostgreSQL server,
-# Chromium, and the npm packages of the official API client. For Debian; does
+# Chromium, and the npm packages of the tests: the official API client and axe,
+# which checks accessibility. For Debian; does
 # nothing where all of it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."

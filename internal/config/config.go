@@ -36,6 +36,9 @@ type Config struct {
 	// Blueprints is a folder whose files are applied at start and whenever
 	// they change; empty for none.
 	Blueprints string
+	// Pages is a folder with own templates, texts, style and pictures of the
+	// pages, read at start; empty for none. See docs/pages.md.
+	Pages string
 	// Bootstrap is used at the first start only.
 	Bootstrap Bootstrap
 	Log       Log

@@ -40,6 +40,10 @@ func Settings() []Setting {
 			c.Blueprints = v
 			return nil
 		}},
+		{"pages", "folder of own templates, texts, style and pictures of the pages", false, func(c *Config, v string) error {
+			c.Pages = v
+			return nil
+		}},
 		{"bootstrap_password", "first start: password of akadmin", true, func(c *Config, v string) error {
 			c.Bootstrap.Password = Secret(v)
 			return nil

@@ -31,7 +31,9 @@ type texts struct {
 	localizer *i18n.Localizer
 }
 
-func loadCatalog(files fs.FS) (*catalog, error) {
+// loadCatalog reads the built-in texts, then those of an administrator over
+// them: files "locales/<language>.yaml" by name.
+func loadCatalog(files fs.FS, own map[string][]byte) (*catalog, error) {
 	names, err := fs.Glob(files, "locales/*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("list texts: %w", err)
@@ -39,7 +41,7 @@ func loadCatalog(files fs.FS) (*catalog, error) {
 	bundle := i18n.NewBundle(language.English)
 	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
 	c := &catalog{tags: []language.Tag{language.English}, texts: map[language.Tag]*texts{}}
-	ids := map[string]bool{}
+	english := map[string]string{}
 	for _, name := range names {
 		data, err := fs.ReadFile(files, name)
 		if err != nil {
@@ -54,9 +56,16 @@ func loadCatalog(files fs.FS) (*catalog, error) {
 		}
 		if file.Tag == language.English {
 			for _, m := range file.Messages {
-				ids[m.ID] = true
+				english[m.ID] = m.One + m.Other
 			}
 		}
+	}
+	if err := c.addOwn(bundle, own, english); err != nil {
+		return nil, err
+	}
+	ids := make(map[string]bool, len(english))
+	for id := range english {
+		ids[id] = true
 	}
 	for _, tag := range c.tags {
 		// English fills in what another language lacks.

@@ -18,7 +18,7 @@ func TestLanguageOfThePage(t *testing.T) {
 		"locales/de.yaml": {Data: []byte("a.b: Hallo\n")},
 		"locales/ar.yaml": {Data: []byte("a.b: مرحبا\n")},
 	}
-	c, err := loadCatalog(files)
+	c, err := loadCatalog(files, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestLanguageOfThePage(t *testing.T) {
 }
 
 func TestTemplatesThatCannotBeUsedStopTheStart(t *testing.T) {
-	c, err := loadCatalog(locales)
+	c, err := loadCatalog(locales, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,14 +58,14 @@ func TestTemplatesThatCannotBeUsedStopTheStart(t *testing.T) {
 		"a partial that does not exist":    `{{define "content"}}{{template "no-such" .}}{{end}}`,
 		"markup that cannot be made safe":  `{{define "content"}}<a href="{{if .Stale}}"{{end}}>{{end}}`,
 	} {
-		if _, err := newRenderer(c, "/icons.svg", nil); err != nil {
+		if _, err := newRenderer(c, "/icons.svg", nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := newRenderer(c, "/icons.svg", []fs.FS{fstest.MapFS{"x.html": {Data: []byte(text)}}}); err == nil {
+		if _, err := newRenderer(c, "/icons.svg", []fs.FS{fstest.MapFS{"x.html": {Data: []byte(text)}}}, nil); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
 	}
-	if _, err := newRenderer(c, "/icons.svg", []fs.FS{fstest.MapFS{"problem.html": {Data: nil}}}); err == nil {
+	if _, err := newRenderer(c, "/icons.svg", []fs.FS{fstest.MapFS{"problem.html": {Data: nil}}}, nil); err == nil {
 		t.Error("two pages of one name were accepted")
 	}
 }

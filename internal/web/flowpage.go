@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"reflect"
 
+	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/flowhttp"
 )
@@ -101,9 +102,28 @@ func (s *Site) showResult(w http.ResponseWriter, r *http.Request, result *flow.R
 	status := http.StatusOK
 	if result.Rejected {
 		status = http.StatusUnprocessableEntity
-		p.Errors, p.Values = c.Errors, values
+		p.Errors, p.Values = atFields(c.Errors), values
 	}
 	s.show(w, r, status, c.Component, p)
+}
+
+// aboutField names the field that a problem of the whole form speaks of: clients
+// of the API find it there, people at the field.
+var aboutField = map[string]string{"identification.error.empty": "uid_field", "identification.error.empty_email": "uid_field"}
+
+// atFields moves problems to the fields that they speak of.
+func atFields(errs field.Errors) field.Errors {
+	out := field.Errors{}
+	for name, list := range errs {
+		for _, e := range list {
+			at := name
+			if of := aboutField[e.Message]; of != "" && name == field.NonField {
+				at = of
+			}
+			out[at] = append(out[at], e)
+		}
+	}
+	return out
 }
 
 // Redirect is a page that sends a browser on.

@@ -28,8 +28,9 @@ const themePlace = "%(theme)s"
 // newLook reads a brand. Beside the fields of the brand it takes from the
 // attributes: settings.theme.base ("light" or "dark"), and from the object
 // "weir" accent and accent_dark (#rrggbb), and footer_links (a list of objects
-// with name and href). Values that cannot be used are left out.
-func newLook(b *flow.Brand) *Look {
+// with name and href). Values that cannot be used are left out. own are the
+// administrator's rules for all brands.
+func newLook(b *flow.Brand, own string) *Look {
 	builtin := flow.NewBrand()
 	l := &Look{Title: b.Title}
 	if l.Title == "" {
@@ -52,7 +53,7 @@ func newLook(b *flow.Brand) *Look {
 	}
 	accent, _ := attribute(b.Attributes, "weir", "accent").(string)
 	dark, _ := attribute(b.Attributes, "weir", "accent_dark").(string)
-	l.stylesheet = newStylesheet(l.Theme, accent, dark, b.CustomCSS)
+	l.stylesheet = newStylesheet(l.Theme, accent, dark, own, b.CustomCSS)
 	return l
 }
 

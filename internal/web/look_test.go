@@ -85,26 +85,26 @@ func TestAccentOfABrandStaysReadable(t *testing.T) {
 }
 
 func TestStylesheetOfABrand(t *testing.T) {
-	plain := newStylesheet("", "", "", "")
+	plain := newStylesheet("", "", "", "", "")
 	if strings.Contains(plain.text, "@layer brand {") || !strings.Contains(plain.text, "prefers-color-scheme: dark") {
 		t.Error("the plain stylesheet has a brand or lacks the dark theme")
 	}
 	for _, bad := range []string{"red;}body{display:none", "#12", "#gggggg", "url(x)", "#123456;"} {
-		if s := newStylesheet("", bad, bad, ""); s.text != plain.text {
+		if s := newStylesheet("", bad, bad, "", ""); s.text != plain.text {
 			t.Errorf("accent %q was pasted", bad)
 		}
 	}
-	branded := newStylesheet("", "#7f0000", "#ffcc00", ".panel { border-radius: 0; }")
+	branded := newStylesheet("", "#7f0000", "#ffcc00", "", ".panel { border-radius: 0; }")
 	if branded.path == plain.path || !strings.HasSuffix(branded.text, ".panel { border-radius: 0; }") || !strings.Contains(branded.text, "--w-accent:#7f0000") {
 		t.Error("the brand has no effect")
 	}
-	if s := newStylesheet("", "", "", strings.Repeat("a", maxCustomCSS+1)); s.text != plain.text {
+	if s := newStylesheet("", "", "", "", strings.Repeat("a", maxCustomCSS+1)); s.text != plain.text {
 		t.Error("custom CSS beyond the limit was kept")
 	}
-	if s := newStylesheet("dark", "", "", ""); strings.Contains(s.text, "#eef1f5") || !strings.Contains(s.text, "#0f1419") {
+	if s := newStylesheet("dark", "", "", "", ""); strings.Contains(s.text, "#eef1f5") || !strings.Contains(s.text, "#0f1419") {
 		t.Error("a forced dark theme keeps light colours")
 	}
-	if s := newStylesheet("light", "", "#ffcc00", ""); strings.Contains(s.text, "#0f1419") || strings.Contains(s.text, "#ffcc00") {
+	if s := newStylesheet("light", "", "#ffcc00", "", ""); strings.Contains(s.text, "#0f1419") || strings.Contains(s.text, "#ffcc00") {
 		t.Error("a forced light theme keeps dark colours")
 	}
 }
@@ -125,7 +125,7 @@ func TestBrandPictures(t *testing.T) {
 	b := flow.NewBrand()
 	b.Logo, b.Favicon = "https://cdn.example.com/logo-%(theme)s.svg", "javascript:alert(1)"
 	b.Attributes = map[string]any{"settings": map[string]any{"theme": map[string]any{"base": "automatic"}}}
-	l := newLook(&b)
+	l := newLook(&b, "")
 	if l.Logo != "https://cdn.example.com/logo-light.svg" || l.LogoDark != "https://cdn.example.com/logo-dark.svg" || l.Theme != "" {
 		t.Errorf("look %+v", l)
 	}
@@ -164,7 +164,7 @@ func TestSizesOfFiles(t *testing.T) {
 		data     []byte
 		raw, zip int
 	}{
-		"stylesheet": {[]byte(newStylesheet("", "#7f0000", "#ffcc00", "").text), 18 << 10, 5 << 10},
+		"stylesheet": {[]byte(newStylesheet("", "#7f0000", "#ffcc00", "", "").text), 18 << 10, 5 << 10},
 		"module":     {s.ours["flow.js"].plain, 8 << 10, 3 << 10},
 		"icons":      {s.ours["icons.svg"].plain, 6 << 10, 6 << 10},
 		"favicon":    {s.published["/static/dist/assets/icons/icon.svg"].plain, 2 << 10, 2 << 10},

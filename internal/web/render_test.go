@@ -37,8 +37,10 @@ func fill(v reflect.Value, text string) {
 	}
 }
 
-func TestRule12MarkupInChallengesShowsAsText(t *testing.T) {
-	hostile := []string{
+// hostile are texts that would become more than text on a page with a hole, and
+// harmful is what it would look like.
+var (
+	hostile = []string{
 		`"><script>alert(1)</script>`,
 		`'><img src=x onerror=alert(1)>`,
 		`</title></textarea></style><svg onload=alert(1)>`,
@@ -46,7 +48,10 @@ func TestRule12MarkupInChallengesShowsAsText(t *testing.T) {
 		`data:text/html,<script>alert(1)</script>`,
 		"{{.Brand}}`${alert(1)}`",
 	}
-	harmful := regexp.MustCompile(`(?i)<script>|<img src=x|<svg onload|(?:href|src|action)\s*=\s*["']?\s*(?:javascript|data):|url=(?:javascript|data):`)
+	harmful = regexp.MustCompile(`(?i)<script>|<img src=x|<svg onload|(?:href|src|action)\s*=\s*["']?\s*(?:javascript|data):|url=(?:javascript|data):`)
+)
+
+func TestRule12MarkupInChallengesShowsAsText(t *testing.T) {
 	for _, text := range hostile {
 		brand := flow.NewBrand()
 		brand.Title, brand.Logo, brand.Favicon, brand.DefaultBackground = text, text, text, text
@@ -159,6 +164,8 @@ func TestErrorsAreShownAtTheFieldAndInTheSummary(t *testing.T) {
 			"password-refused", []string{`aria-invalid="true"`, `aria-describedby="password-e"`, `data-msg="password.error.empty"`, "Enter your password</span>", "<title>Error: "}, []string{"There is a problem"}},
 		"two fields have a summary with links, which gets the cursor": {
 			"identification-two", []string{"There is a problem", `href="#uid_field"`, `href="#password"`, `tabindex="-1" autofocus`}, nil},
+		"an error of the whole form that speaks of a field is shown there": {
+			"identification-empty", []string{`aria-invalid="true"`, `aria-describedby="uid_field-e"`, `data-msg="identification.error.empty"`}, []string{"There is a problem"}},
 		"an error of the whole form has a summary in the words of the catalog": {
 			"identification-refused", []string{"There is a problem", "The user name or password is not right."}, []string{"Failed to authenticate."}},
 	}

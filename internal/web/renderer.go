@@ -8,7 +8,9 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"text/template/parse"
@@ -27,13 +29,18 @@ type renderer struct {
 	// all, and for another language when somebody first reads it: a language
 	// costs about 1.5 MB of memory.
 	pages map[language.Tag]func() (pages, error)
+	// builtin are the pages without the administrator's own templates, for
+	// when one of those fails with a value that it met; nil without own ones.
+	builtin map[language.Tag]func() (pages, error)
 }
 
 // pages are the template sets of one language by the name of the page.
 type pages map[string]*template.Template
 
-// newRenderer parses the built-in pages and those of the stage types.
-func newRenderer(c *catalog, icons string, stages []fs.FS) (*renderer, error) {
+// newRenderer parses the built-in pages and those of the stage types. A template
+// of own, by the name of a page, replaces the blocks that it defines; the one
+// called "layout" does so for all pages.
+func newRenderer(c *catalog, icons string, stages []fs.FS, own map[string]string) (*renderer, error) {
 	files := map[string]string{}
 	builtin, err := fs.Sub(templateFiles, "templates/pages")
 	if err != nil {
@@ -46,7 +53,13 @@ func newRenderer(c *catalog, icons string, stages []fs.FS) (*renderer, error) {
 	}
 	r := &renderer{pages: map[language.Tag]func() (pages, error){}}
 	for _, tag := range c.tags {
-		r.pages[tag] = sync.OnceValues(func() (pages, error) { return parsePages(files, icons, c.texts[tag]) })
+		r.pages[tag] = sync.OnceValues(func() (pages, error) { return parsePages(files, own, icons, c.texts[tag]) })
+	}
+	if len(own) > 0 {
+		r.builtin = map[language.Tag]func() (pages, error){}
+		for _, tag := range c.tags {
+			r.builtin[tag] = sync.OnceValues(func() (pages, error) { return parsePages(files, nil, icons, c.texts[tag]) })
+		}
 	}
 	if _, err := r.pages[language.English](); err != nil {
 		return nil, err
@@ -54,18 +67,47 @@ func newRenderer(c *catalog, icons string, stages []fs.FS) (*renderer, error) {
 	return r, nil
 }
 
-func parsePages(files map[string]string, icons string, texts *texts) (pages, error) {
+func parsePages(files, own map[string]string, icons string, texts *texts) (pages, error) {
 	base, err := template.New("base").Funcs(texts.funcs(icons)).ParseFS(templateFiles, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse layout: %w", err)
 	}
-	all := pages{}
-	for name, text := range files {
-		if all[name], err = parsePage(base, name, text, texts); err != nil {
-			return nil, err
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		if name == layoutName {
+			problems = append(problems, parseOwn(base, name, own[name]))
+		} else if _, known := files[name]; !known {
+			problems = append(problems, fmt.Errorf("%s: there is no such page; there are: %s", ownFile(name), strings.Join(slices.Sorted(maps.Keys(files)), ", ")))
 		}
 	}
-	return all, nil
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	all := pages{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if all[name], err = parsePage(base, name, files[name], own[name], texts); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return all, errors.Join(problems...)
+}
+
+// layoutName is the own template with what all pages share.
+const layoutName = "layout"
+
+// ownFile is how an administrator knows a template.
+func ownFile(name string) string { return "templates/" + name + ".html" }
+
+// parseOwn parses an administrator's template over what t has.
+func parseOwn(t *template.Template, name, text string) error {
+	part, err := t.New(ownFile(name)).Parse(text)
+	if err != nil {
+		return fmt.Errorf("own template: %w", err) // names file and line
+	}
+	if part.Tree != nil && !parse.IsEmptyTree(part.Tree.Root) {
+		return fmt.Errorf("%s: text outside of {{define}} is not shown anywhere", ownFile(name))
+	}
+	return nil
 }
 
 // readPages collects "<name>.html" of one file system.
@@ -91,7 +133,7 @@ func readPages(from fs.FS, files map[string]string) error {
 	return nil
 }
 
-func parsePage(base *template.Template, name, text string, texts *texts) (*template.Template, error) {
+func parsePage(base *template.Template, name, text, own string, texts *texts) (*template.Template, error) {
 	t, err := base.Clone()
 	if err != nil {
 		return nil, fmt.Errorf("page %q: %w", name, err)
@@ -99,13 +141,19 @@ func parsePage(base *template.Template, name, text string, texts *texts) (*templ
 	if t, err = t.Parse(text); err != nil {
 		return nil, fmt.Errorf("page %q: %w", name, err)
 	}
+	if own != "" {
+		if err := parseOwn(t, name, own); err != nil {
+			return nil, err
+		}
+	}
 	for _, part := range t.Templates() {
 		if part.Tree == nil {
 			continue
 		}
-		for id := range usedTexts(part.Tree.Root, nil) {
+		for id, node := range usedTexts(part.Tree.Root, nil) {
 			if !texts.has(id) {
-				return nil, fmt.Errorf("page %q uses text %q, which does not exist", name, id)
+				place, _ := part.Tree.ErrorContext(node)
+				return nil, fmt.Errorf("page %q uses text %q, which does not exist, at %s", name, id, place)
 			}
 		}
 	}
@@ -113,15 +161,18 @@ func parsePage(base *template.Template, name, text string, texts *texts) (*templ
 	// an error of the template; that a page without content fails is not.
 	var unsafe *template.Error
 	if err := t.ExecuteTemplate(io.Discard, "page", nil); errors.As(err, &unsafe) {
+		if own != "" {
+			return nil, fmt.Errorf("%s: %w", ownFile(name), unsafe) // which names the line
+		}
 		return nil, fmt.Errorf("page %q: %w", name, err)
 	}
 	return t, nil
 }
 
-// usedTexts collects the constant ids that a template hands to t.
-func usedTexts(n parse.Node, found map[string]bool) map[string]bool {
+// usedTexts collects the constant ids that a template hands to t, and where.
+func usedTexts(n parse.Node, found map[string]parse.Node) map[string]parse.Node {
 	if found == nil {
-		found = map[string]bool{}
+		found = map[string]parse.Node{}
 	}
 	branch := func(b *parse.BranchNode) {
 		usedTexts(b.Pipe, found)
@@ -156,7 +207,7 @@ func usedTexts(n parse.Node, found map[string]bool) map[string]bool {
 			name, isName := n.Args[0].(*parse.IdentifierNode)
 			id, isText := n.Args[1].(*parse.StringNode)
 			if isName && isText && name.Ident == "t" {
-				found[id.Text] = true
+				found[id.Text] = id
 			}
 		}
 		for _, arg := range n.Args {
@@ -172,9 +223,22 @@ func (r *renderer) has(name string) bool {
 	return err == nil && english[name] != nil
 }
 
-// render returns the whole page, so that a failure never leaves half of one.
+// render returns the whole page, so that a failure never leaves half of one. A
+// page together with an error is the built-in one, after an own template failed:
+// nobody is kept from signing in by that.
 func (r *renderer) render(tag language.Tag, texts *texts, name string, p *Page) ([]byte, error) {
-	all, err := r.pages[tag]()
+	p.Lang, p.Dir = tag.String(), direction(tag)
+	page, err := execute(r.pages[tag], texts, name, p)
+	if err == nil || r.builtin == nil {
+		return page, err
+	}
+	p.summary, p.fields, p.focused = nil, nil, false
+	page, also := execute(r.builtin[tag], texts, name, p)
+	return page, errors.Join(err, also)
+}
+
+func execute(load func() (pages, error), texts *texts, name string, p *Page) ([]byte, error) {
+	all, err := load()
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +246,6 @@ func (r *renderer) render(tag language.Tag, texts *texts, name string, p *Page) 
 	if t == nil {
 		return nil, fmt.Errorf("no page %q", name)
 	}
-	p.Lang, p.Dir = tag.String(), direction(tag)
 	if len(p.Errors) > 0 {
 		// The summary stands above the fields that it lists.
 		if err := t.ExecuteTemplate(io.Discard, "content", p); err != nil {

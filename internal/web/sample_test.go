@@ -201,12 +201,14 @@ func samples() map[string]*flow.Result {
 	choice := &authenticatorvalidate.Challenge{UserInfo: max(), ConfigurationStages: []authenticatorvalidate.SelectableStage{
 		{PK: uuid.New(), Name: "Authenticator app"}, {PK: uuid.New(), Name: "Passkey"}}}
 	wrong := field.Errors{field.NonField: {{String: "Failed to authenticate.", Code: "invalid", Message: "identification.error.invalid"}}}
+	nameless := field.Errors{field.NonField: {{String: "Enter your user name", Code: "invalid", Message: "identification.error.empty"}}}
 	empty := field.Errors{"password": {{String: "This field may not be blank.", Code: "blank", Message: "password.error.empty"}}}
 	stale := show(&dummy.Challenge{Name: "Read this"})
 	stale.Stale = true
 	return map[string]*flow.Result{
 		"identification":         show(who),
 		"identification-refused": refused(who, wrong),
+		"identification-empty":   refused(who, nameless),
 		"identification-all":     show(whoAll),
 		"identification-two":     refused(whoAll, field.Errors{"uid_field": {{String: "Enter your user name", Code: "blank"}}, "password": empty["password"]}),
 		"identification-none":    show(&identification.Challenge{PrimaryAction: "Continue"}),

@@ -87,6 +87,9 @@ type Config struct {
 	Footer func() []Link
 	// Pages are the templates of the stage types, StageType.Pages.
 	Pages []fs.FS
+	// Custom is a folder of the administrator's own templates, texts, rules and
+	// pictures, which New reads; nil for none. See docs/pages.md.
+	Custom fs.FS
 	// Log receives what people are not told; slog.Default when nil.
 	Log *slog.Logger
 }
@@ -94,6 +97,7 @@ type Config struct {
 // Site serves the pages.
 type Site struct {
 	Config
+	custom   *custom
 	catalog  *catalog
 	renderer *renderer
 	static   *static
@@ -108,21 +112,25 @@ type cachedLook struct {
 	look  *Look
 }
 
-// New parses all templates and texts. An error is a broken build of the
-// program: a template that cannot be made safe, or a text that is missing.
+// New parses all templates and texts. An error is a template that cannot be
+// made safe or a text that is missing: a broken build of the program, or a file
+// of the administrator, which the error names.
 func New(c Config) (*Site, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
 	s := &Site{Config: c, looks: map[uuid.UUID]cachedLook{}}
 	var err error
-	if s.catalog, err = loadCatalog(locales); err != nil {
+	if s.custom, err = readCustom(c.Custom); err != nil {
+		return nil, err
+	}
+	if s.catalog, err = loadCatalog(locales, s.custom.texts); err != nil {
 		return nil, err
 	}
 	if s.static, err = loadStatic(staticFiles); err != nil {
 		return nil, err
 	}
-	if s.renderer, err = newRenderer(s.catalog, s.static.address("icons.svg"), c.Pages); err != nil {
+	if s.renderer, err = newRenderer(s.catalog, s.static.address("icons.svg"), c.Pages, s.custom.templates); err != nil {
 		return nil, err
 	}
 	s.handler, err = s.protected(s.routes(), c.Origin)
@@ -216,7 +224,7 @@ func (s *Site) look(b *flow.Brand) *Look {
 	if c, ok := s.looks[b.ID]; ok && (c.brand == b || reflect.DeepEqual(c.brand, b)) {
 		return c.look
 	}
-	l := newLook(b)
+	l := newLook(b, s.custom.style)
 	s.looks[b.ID] = cachedLook{b, l}
 	return l
 }
@@ -236,6 +244,10 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, name str
 	p.Background = look.background(p.Info, brand.DefaultBackground)
 	tag := s.catalog.pick(r)
 	body, err := s.renderer.render(tag, s.catalog.texts[tag], name, p)
+	if body != nil && err != nil {
+		s.Log.ErrorContext(r.Context(), "own template failed, the built-in one was shown", slog.String("page", name), slog.Any("error", err))
+		err = nil
+	}
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "page not rendered", slog.String("page", name), slog.Any("error", err))
 		http.Error(w, "Something went wrong.", http.StatusInternalServerError)

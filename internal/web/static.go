@@ -32,7 +32,7 @@ type asset struct {
 func newAsset(kind string, data []byte) asset {
 	sum := sha256.Sum256(data)
 	a := asset{kind: kind, plain: data, contentHash: hex.EncodeToString(sum[:8])}
-	if kind != "image/jpeg" {
+	if !strings.HasPrefix(kind, "image/") || kind == "image/svg+xml" {
 		var b bytes.Buffer
 		w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level exists
 		_, _ = w.Write(data)                                  // a buffer takes all
@@ -63,6 +63,7 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request, cache string) {
 const (
 	forever = "public, max-age=31536000, immutable"
 	aDay    = "public, max-age=86400"
+	anHour  = "public, max-age=3600"
 	// current is for an address with an old hash: a page of an older version
 	// gets today's file, and keeps it no longer than the page.
 	current = "no-cache"
@@ -113,6 +114,10 @@ func (s *static) address(name string) string {
 func (s *Site) serveStatic(w http.ResponseWriter, r *http.Request) {
 	if a, ok := s.static.published[r.URL.Path]; ok {
 		a.serve(w, r, aDay)
+		return
+	}
+	if a, ok := s.custom.pictures[r.URL.Path]; ok {
+		a.serve(w, r, anHour)
 		return
 	}
 	name, ok := strings.CutPrefix(r.URL.Path, "/static/weir/")

@@ -26,15 +26,18 @@ type stylesheet struct {
 	file asset
 }
 
-// newStylesheet puts the colours of the theme, the rules, the brand's accents
-// and its custom CSS together. An accent that is no #rrggbb is left out, never
+// newStylesheet puts the colours of the theme, the rules, those of the
+// administrator's own file, the brand's accents and its custom CSS together. An accent that is no #rrggbb is left out, never
 // pasted. Custom CSS comes last and stays in this file; it cannot load
 // anything from elsewhere, since the policy of the pages forbids it.
-func newStylesheet(theme, accent, accentDark, custom string) stylesheet {
+func newStylesheet(theme, accent, accentDark, own, custom string) stylesheet {
 	var b strings.Builder
-	b.WriteString("@layer guard, base, brand;\n@layer base {\n")
+	b.WriteString("@layer guard, base, own, brand;\n@layer base {\n")
 	byTheme(&b, theme, lightTokens, darkTokens)
 	b.WriteString("}\n" + baseStyle)
+	if own != "" {
+		b.WriteString("@layer own {\n" + own + "\n}\n")
+	}
 	light, dark := "", ""
 	if c, ok := parseColor(accent); ok {
 		light = accentTokens(c, tokens(lightTokens), black)

@@ -1,0 +1,184 @@
+package web_test
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/api/openapi"
+	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/password"
+)
+
+// states is a server that shows each state of each page at an address of its
+// own, /state/<language>/<name>: the samples of flow pages and what else there
+// is. names lists them in order.
+func states(t *testing.T) (base string, names []string) {
+	t.Helper()
+	frame := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("<!doctype html><title>Frame</title><body>Elsewhere"))
+	}))
+	t.Cleanup(frame.Close)
+	page := func(r *flow.Result) http.HandlerFunc {
+		return at("/if/flow/x/", newSite(t, nil, &engine{results: []*flow.Result{r}}, nil))
+	}
+	all := map[string]http.HandlerFunc{}
+	for name, result := range samples() {
+		all[name] = page(result)
+	}
+	for name, who := range map[string]string{"name-long": strings.Repeat("unbroken", 8), "name-address": strings.Repeat("somebody.", 8) + "@example.com", "name-arabic": "كاتب الرسائل"} {
+		all[name] = page(show(&password.Challenge{UserInfo: flow.UserInfo{PendingUser: who}, AllowShowPassword: true}))
+	}
+	for _, layout := range flow.Layout("").Choices() {
+		r := samples()["identification-all"]
+		r.Challenge.Info.Layout, r.Challenge.Info.Background = flow.Layout(layout), "/static/dist/assets/images/flow_background.jpg?of=flow"
+		if strings.HasSuffix(layout, "_frame_background") {
+			r.Challenge.Info.Background = frame.URL + "/"
+		}
+		all["layout-"+strings.ReplaceAll(layout, "_", "-")] = page(r)
+	}
+	for name, p := range map[string]func(*visits){"home-empty": func(*visits) {}, "home-applications": withApplications} {
+		v := homeVisits()
+		p(v)
+		all[name] = at("/if/user/", newSite(t, footerBrand(), &engine{}, v))
+	}
+	ended := newSite(t, footerBrand(), &engine{}, homeVisits())
+	all["home-ended"] = func(w http.ResponseWriter, r *http.Request) {
+		sent := post("/if/user/", url.Values{"session": {uuid.NewString()}})
+		sent.Header.Set("Accept-Language", r.Header.Get("Accept-Language"))
+		ended.ServeHTTP(w, sent)
+	}
+	plain := newSite(t, footerBrand(), &engine{results: []*flow.Result{show(askWho())}}, nil)
+	all["footer"] = at("/if/flow/x/", plain)
+	all["cancel"] = func(w http.ResponseWriter, r *http.Request) {
+		r = r.Clone(r.Context())
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		at("/flows/-/cancel/?next=%2F", plain)(w, r)
+	}
+	for _, status := range []int{400, 403, 404, 405, 413, 415, 429, 500, 503} {
+		all[fmt.Sprint("problem-", status)] = func(w http.ResponseWriter, r *http.Request) {
+			id := ""
+			switch status {
+			case 500:
+				id = "k3f9-20a1-77b2"
+			case 429, 503:
+				w.Header().Set("Retry-After", "5")
+			}
+			plain.Problem(w, r, status, id)
+		}
+	}
+	all["reference"] = func(w http.ResponseWriter, r *http.Request) { plain.Reference(w, r, smallAPI()) }
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("/state/{language}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		show, known := all[r.PathValue("name")]
+		if !known {
+			http.NotFound(w, r)
+			return
+		}
+		r.Header.Set("Accept-Language", r.PathValue("language"))
+		// Nothing may lead the browser away before it has looked.
+		got := httptest.NewRecorder()
+		show(got, r)
+		maps.Copy(w.Header(), got.Header())
+		w.WriteHeader(got.Code)
+		_, _ = w.Write(refresh.ReplaceAll(got.Body.Bytes(), nil))
+	})
+	mux.Handle("/static/", plain)
+	mux.Handle("/avatar/", plain)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("/state/en/faulty", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "testdata/faulty.html") })
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server.URL, slices.Sorted(maps.Keys(all))
+}
+
+var refresh = regexp.MustCompile(`<meta http-equiv="refresh"[^>]*>`)
+
+// at answers with what a site has at an address.
+func at(target string, s http.Handler) http.HandlerFunc {
+	to, err := url.Parse(target)
+	if err != nil {
+		panic(err)
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		r = r.Clone(r.Context())
+		r.Method, r.URL.Path, r.URL.RawQuery, r.RequestURI = http.MethodGet, to.Path, to.RawQuery, target
+		s.ServeHTTP(w, r)
+	}
+}
+
+// footerBrand is a brand with links below its pages.
+func footerBrand() *flow.Brand {
+	b := flow.NewBrand()
+	b.Attributes = map[string]any{"weir": map[string]any{"footer_links": []any{
+		map[string]any{"name": "Help", "href": "https://help.example.com/"}, map[string]any{"name": "Imprint", "href": "/imprint"}}}}
+	return &b
+}
+
+func withApplications(v *visits) {
+	v.sessions[0].UserAgent = strings.Repeat("LongAgentWithoutBlank", 5)
+	for i, name := range []string{"Wiki", "Payroll", strings.Repeat("Application", 6), "كتاب"} {
+		v.apps = append(v.apps, &flow.Application{Name: name, Slug: fmt.Sprint("app", i), Group: []string{"", "", "Finance", "Finance"}[i],
+			LaunchURL: "https://app.example.com/", Description: "Where everybody writes down what they know", Publisher: "Acme", OpenInNewTab: i == 1})
+	}
+}
+
+// smallAPI has one of each thing that the page about the API shows.
+func smallAPI() *openapi.Document {
+	d := openapi.New(openapi.Info{Title: "Weir", Version: "1"}, "/api/v3")
+	zero, many := int64(0), int64(240)
+	object := &openapi.Schema{Type: "object", Required: []string{"pk"}, Properties: openapi.Properties{
+		{Name: "pk", Schema: &openapi.Schema{Type: "string", Format: "uuid", ReadOnly: true}},
+		{Name: "name", Schema: &openapi.Schema{Type: "string", MaxLength: &many, Pattern: "^[-a-zA-Z0-9_]+$"}},
+		{Name: "order", Schema: &openapi.Schema{Type: "integer", Minimum: &zero, Nullable: true}},
+		{Name: "layout", Schema: openapi.RefTo("LayoutEnum")}}}
+	d.Components.Schemas["Flow"] = object
+	d.Components.Schemas["LayoutEnum"] = &openapi.Schema{Type: "string", Enum: []string{"stacked", "sidebar_left_frame_background"}}
+	parameters := append(openapi.ListParameters(), &openapi.Parameter{In: "path", Name: "slug", Schema: &openapi.Schema{Type: "string"}, Required: true})
+	d.Paths["/flows/instances/{slug}/"] = openapi.PathItem{
+		"get": {ID: "flows_instances_retrieve", Summary: "Read a flow.", Tags: []string{"flows"}, Parameters: parameters, Responses: openapi.Answers("200", openapi.AsJSON(openapi.RefTo("Flow"))),
+			Access: openapi.Access{Who: "permission", Permission: "authentik_flows.view_flow", Objects: "one"}},
+		"put": {ID: "flows_instances_update", Tags: []string{"flows"}, Body: &openapi.Body{Content: openapi.AsJSON(openapi.RefTo("Flow"))}, Responses: openapi.Answers("204", nil),
+			Access: openapi.Access{Who: "signed_in"}},
+	}
+	return d
+}
+
+func TestEveryPageHasAState(t *testing.T) {
+	shown := map[string]bool{"cancel": true, "confirm": true, "home": true, "problem": true, "reference": true}
+	for _, result := range samples() {
+		if result.Challenge != nil {
+			shown[result.Challenge.Component] = true
+		}
+	}
+	folders := []fs.FS{os.DirFS("templates/pages")}
+	for _, kind := range stages.All(stages.Env{}) {
+		folders = append(folders, kind.Pages)
+	}
+	for _, folder := range folders {
+		if folder == nil {
+			continue
+		}
+		files, err := fs.Glob(folder, "*.html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if name := strings.TrimSuffix(file, ".html"); !shown[name] {
+				t.Errorf("no sample shows the page %q", name)
+			}
+		}
+	}
+}
