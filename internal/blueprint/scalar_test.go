@@ -1,6 +1,7 @@
 package blueprint
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,11 @@ func FuzzLoad(f *testing.F) {
 			errs, ok := asErrors(err)
 			if !ok || len(errs) == 0 || errs[0].Message == "" {
 				t.Errorf("error without a problem: %v", err)
+			}
+			for _, e := range errs {
+				if lines := bytes.Count(data, []byte("\n")) + bytes.Count(data, []byte("\r")) + 1; e.Line < 1 || e.Line > lines {
+					t.Errorf("%q: a problem at line %d of %d: %v", data, e.Line, lines, e)
+				}
 			}
 			return
 		}
