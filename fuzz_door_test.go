@@ -127,3 +127,45 @@ func FuzzLists(f *testing.F) {
 		}
 	})
 }
+
+// FuzzAnswer sends any body to the password stage of the default login, as an
+// answer of a program: it never signs in, and the question stays.
+func FuzzAnswer(f *testing.F) {
+	d := newDoor(f)
+	for _, s := range []string{"", "{}", "[]", "null", `{"password":"wrong"}`, `{"password":["correct horse"]}`, `{"password":{"$ne":""}}`, `{"password":"x"}{"password":"y"}`, "\xff", strings.Repeat(`{"a":`, 300),
+		`{"password":"correct horse "}`, `{"component":"ak-stage-user-login","remember_me":true}`, `{"uid_field":"akadmin","passkey":{"id":"x"}}`, `{"pending_user":"akadmin","password":null}`} {
+		f.Add(s, "application/json")
+	}
+	f.Add(`{"password":"x"}`, "application/json; charset=utf-7")
+	f.Add("password=x", "application/x-www-form-urlencoded")
+	f.Fuzz(func(t *testing.T, body, kind string) {
+		var sent map[string]any
+		if json.Unmarshal([]byte(body), &sent) == nil && sent["password"] == "correct horse" {
+			return
+		}
+		cookie := ""
+		post := func(body, kind string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest("POST", loginFlow, strings.NewReader(body))
+			r.Header.Set("Content-Type", kind)
+			r.Header.Set("Cookie", cookie)
+			w := d.knock(t, r)
+			for _, c := range w.Result().Cookies() {
+				if c.Name == "authentik_session" {
+					cookie = c.Name + "=" + c.Value
+				}
+			}
+			return w
+		}
+		if w := post(`{"uid_field":"akadmin"}`, "application/json"); w.Code != http.StatusFound {
+			t.Fatalf("naming somebody answers %d %s", w.Code, w.Body)
+		}
+		if w := post(body, kind); w.Code == http.StatusFound || strings.Contains(w.Body.String(), "xak-flow-redirect") {
+			t.Errorf("%q of type %q goes on: %d %s", body, kind, w.Code, w.Body)
+		}
+		r := httptest.NewRequest("GET", loginFlow, nil)
+		r.Header.Set("Cookie", cookie)
+		if w := d.knock(t, r); !strings.Contains(w.Body.String(), `"ak-stage-password"`) {
+			t.Errorf("after %q of type %q: %s", body, kind, w.Body)
+		}
+	})
+}
