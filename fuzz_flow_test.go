@@ -44,7 +44,7 @@ func chance(seed uint64) []byte {
 func TestFlowsAreReallyWalked(t *testing.T) {
 	m := newMaze(t)
 	var sum tally
-	for seed := range 800 {
+	for seed := range 600 {
 		got := m.walk(t, chance(uint64(seed)))
 		sum.logins += got.logins
 		sum.behind += got.behind
@@ -56,7 +56,7 @@ func TestFlowsAreReallyWalked(t *testing.T) {
 		}
 	}
 	t.Logf("%+v", sum)
-	if sum.logins < 80 || sum.proved < 60 || sum.behind < 5 || sum.denials < 800 {
+	if sum.logins < 60 || sum.proved < 50 || sum.behind < 4 || sum.denials < 600 {
 		t.Errorf("%+v is too little to say anything", sum)
 	}
 }
@@ -128,8 +128,12 @@ func (w *walk) note(s *sent) {
 	if v.proved[s.slug] == nil {
 		v.proved[s.slug] = map[string]bool{}
 	}
+	typed, _ := s.body["password"].(string)
+	if s.body["uid_field"] != nil {
+		typed = strings.TrimSpace(typed) // the page that asks for both takes it so
+	}
 	for user, password := range passwords {
-		if s.body["password"] == password && v.named[user] {
+		if typed == password && v.named[user] {
 			v.proved[s.slug][user] = true
 		}
 	}
