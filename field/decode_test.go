@@ -287,6 +287,7 @@ func TestDuration(t *testing.T) {
 		{"commas", "hours=1,minutes=2", 0, true},
 		{"nothing", "", 0, true},
 		{"too long is cut", "weeks=99999999999", 1<<63 - 1, false},
+		{"endless and back", "weeks=1e308;weeks=-1e308", 0, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var d Duration

@@ -59,7 +59,7 @@ func parseDuration(s string) (time.Duration, bool) {
 		}
 	}
 	switch {
-	case !found:
+	case !found, math.IsNaN(total): // endless lengths of both signs
 		return 0, false
 	case total >= math.MaxInt64:
 		return math.MaxInt64, true

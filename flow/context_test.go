@@ -59,14 +59,14 @@ func TestOldPlansLoad(t *testing.T) {
 		"binding_version":3,"stage":"5d2c5c4a-6a35-4a3e-9d0c-6d0c5d2c5c4c","stage_version":4,"reevaluate":true},
 		{"inline":{"type":"redirect","name":"r","config":{"mode":"static"}}}],
 		"context":{"pending_user":{"$weir":"person","id":4,"backend":"b","username":"","email":""}},
-		"proofs":[{"fact":"password","user":4,"channel":"b","at":"2026-11-23T12:00:00Z"}],"tokens":{"itoken":"ab"},"started":"2026-11-23T11:00:00Z","finished":2}`
+		"proofs":[{"fact":"password","user":4,"channel":"b","at":"2026-11-23T12:00:00Z"}],"tokens":{"itoken":"ab"},"started":"2026-11-23T11:00:00Z","finished":2,"answered":1}`
 	var p Plan
 	if err := json.Unmarshal([]byte(old), &p); err != nil {
 		t.Fatal(err)
 	}
 	ref, _ := KeyPendingUser.Get(p.Context)
 	if len(p.Entries) != 2 || p.Entries[0].StageVersion != 4 || p.Entries[1].Inline.Type != "redirect" || ref == nil || ref.ID != 4 ||
-		!p.Has(FactPassword, 4) || p.Tokens["itoken"] != "ab" || p.Finished != 2 {
+		!p.Has(FactPassword, 4) || p.Tokens["itoken"] != "ab" || p.Answered != 1 {
 		t.Errorf("read %+v", p)
 	}
 }

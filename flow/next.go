@@ -12,7 +12,7 @@ const maxNext = 2048
 // to be sent. Only a path that begins with one slash passes; the address is
 // parsed and resolved as a browser would, never matched by prefix (rule 36).
 func SafeNext(next string) (string, bool) {
-	if len(next) > maxNext || !strings.HasPrefix(next, "/") || hasUnsafe(next) {
+	if len(next) > maxNext || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || hasUnsafe(next) {
 		return "", false
 	}
 	u, err := url.Parse(next)

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -75,15 +76,29 @@ func TestRule36TargetsOfConfiguration(t *testing.T) {
 	}
 }
 
+// FuzzSafeNext looks for addresses that lead away (rule 36), and for
+// configured ones that a browser would run.
 func FuzzSafeNext(f *testing.F) {
 	for _, s := range hostile()[:50] {
 		f.Add(s)
 	}
+	for _, s := range []string{"/", "/a?b=//c#d", "/%2e%2e//x", "https://app.example", "app:x", "JAVASCRIPT:x", "http:x", "/:80", "/a;b@c"} {
+		f.Add(s)
+	}
 	base, _ := url.Parse("https://weir.test/")
 	f.Fuzz(func(t *testing.T, next string) {
+		if target, ok := SafeTarget(next); ok {
+			u, err := base.Parse(target)
+			if err != nil || slices.Contains([]string{"", "javascript", "data", "vbscript", "blob", "file"}, u.Scheme) || strings.ContainsAny(target, "\r\n\t\x00\\") {
+				t.Fatalf("%q is sent as %q", next, target)
+			}
+		}
 		to, ok := SafeNext(next)
 		if !ok {
 			return
+		}
+		if again, ok := SafeNext(to); !ok || again != to {
+			t.Fatalf("%q is sent as %q, which would be %q, %v", next, to, again, ok)
 		}
 		u, err := base.Parse(to)
 		if err != nil || u.Host != "weir.test" || u.Scheme != "https" {

@@ -109,7 +109,9 @@ func (r *run) reject(ctx context.Context, c *current, errs field.Errors) (*Resul
 // advance drops the finished stage, and goes on or finishes.
 func (r *run) advance(ctx context.Context, out Outcome) (*Result, error) {
 	r.plan.Entries = r.plan.Entries[1:]
-	r.plan.Finished++
+	if r.req.Answer {
+		r.plan.Answered++
+	}
 	r.plan.Proofs = append(r.plan.Proofs, out.Proofs...)
 	if len(r.plan.Entries) == 0 {
 		return r.finish(ctx, out)
@@ -157,9 +159,10 @@ func (r *run) finish(ctx context.Context, out Outcome) (*Result, error) {
 
 // invalid ends the flow with access denied, or restarts it where the binding
 // says so. A flow that is denied before anybody answered anything would be
-// denied again at once, so there a restart denies too.
+// denied again at once, also behind stages that ask nothing, so there a restart
+// denies too.
 func (r *run) invalid(ctx context.Context, c *current, out Outcome) (*Result, error) {
-	if c.action() != Retry && (r.req.Answer || r.plan.Finished > 0) {
+	if c.action() != Retry && (r.req.Answer || r.plan.Answered > 0) {
 		r.events = append(r.events, out.Events...)
 		return r.restart(ctx, c)
 	}

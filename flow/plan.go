@@ -26,8 +26,8 @@ type Plan struct {
 	Tokens map[string]string `json:"tokens,omitempty"`
 	// Started is when the plan was made; it ends 24 h later.
 	Started time.Time `json:"started"`
-	// Finished counts the stages that are done or skipped.
-	Finished int `json:"finished,omitempty"`
+	// Answered counts the stages that were done or skipped by an answer.
+	Answered int `json:"answered,omitempty"`
 }
 
 // Entry is one stage of a plan: a pinned binding, or a stage put in at run

@@ -138,6 +138,10 @@ func TestSituations(t *testing.T) {
 			_, b := stages(w, "f", "deny")
 			b[0].InvalidResponseAction = flow.Restart
 		}, calls: []call{{want: "denied: no entry"}}},
+		{row: "73c", name: "also behind a stage that asks nothing", setup: func(_ *testing.T, w *flowtest.World, _ *flowtest.Browser) {
+			_, b := stages(w, "f", "logout", "deny")
+			b[1].InvalidResponseAction = flow.Restart
+		}, calls: []call{{want: "next", hop: true}, {want: "denied: no entry"}}},
 		{row: "74", name: "next of an earlier request is forgotten", setup: func(_ *testing.T, w *flowtest.World, _ *flowtest.Browser) { stages(w, "f", "ask", "ask") },
 			calls: []call{{post: empty, query: "next=%2Fx", want: "next", hop: true}, {post: empty, want: "redirect / final"}}},
 		{row: "45", name: "policies that are never to be asked do not count", setup: func(_ *testing.T, w *flowtest.World, _ *flowtest.Browser) {

@@ -59,8 +59,8 @@ func TestStartingAgainBeginsAnew(t *testing.T) {
 	if err := begin(t, b, "f", max); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.Request("f", "").Execution; len(got.Plan.Entries) != 2 || got.Plan.Finished != 0 {
-		t.Errorf("%d stages are left and %d finished, want 2 and 0", len(got.Plan.Entries), got.Plan.Finished)
+	if got := b.Request("f", "").Execution; len(got.Plan.Entries) != 2 || got.Plan.Answered != 0 {
+		t.Errorf("%d stages are left and %d answered, want 2 and 0", len(got.Plan.Entries), got.Plan.Answered)
 	}
 }
 

@@ -1,6 +1,7 @@
 package blueprint
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,8 @@ func TestPlainScalarsAreYAML11(t *testing.T) {
 func TestLoadProblemsHaveTheirPlace(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"a syntax error", "version: 1\nentries: [\n", "f.yaml:2: this is not valid YAML: did not find expected node content"},
+		{"a syntax error in the first line", `"`, "f.yaml:1: this is not valid YAML: found unexpected end of stream"},
+		{"a character that no text has", "version: 1\ncontext: {a: b\x01}\n", "f.yaml:2: this is not valid YAML: control characters are not allowed"},
 		{"a key given twice", "entries:\n- model: a.b\n  attrs:\n    name: x\n    name: y\n",
 			`f.yaml:5:5: entry 1 (a.b): the key "name" is given twice; first in line 4`},
 		{"an unknown tag", "entries:\n- model: a.b\n  attrs: {x: !Later [1]}\n", "f.yaml:3:14: entry 1 (a.b): the tag !Later is not known"},
@@ -153,6 +156,11 @@ func FuzzLoad(f *testing.F) {
 			errs, ok := asErrors(err)
 			if !ok || len(errs) == 0 || errs[0].Message == "" {
 				t.Errorf("error without a problem: %v", err)
+			}
+			for _, e := range errs {
+				if lines := bytes.Count(data, []byte("\n")) + bytes.Count(data, []byte("\r")) + 1; e.Line < 1 || e.Line > lines {
+					t.Errorf("%q: a problem at line %d of %d: %v", data, e.Line, lines, e)
+				}
 			}
 			return
 		}

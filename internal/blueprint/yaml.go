@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -94,13 +95,30 @@ func (r *reader) parse(data []byte) *yaml.Node {
 		}
 	}
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	var at position
+	at := position{line: firstUnreadable(data)}
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		at.line, _ = strconv.Atoi(m[1])
 		message = strings.TrimPrefix(message, m[0]+": ")
 	}
 	r.fail(at, "this is not valid YAML: %s", message)
 	return nil
+}
+
+// firstUnreadable is the line of the first character that no text has, which
+// the library refuses without a line; else 1, the line that it leaves out.
+func firstUnreadable(data []byte) int {
+	line := 1
+	for rest := data; len(rest) > 0; {
+		c, size := utf8.DecodeRune(rest)
+		switch {
+		case c == '\n':
+			line++
+		case c == utf8.RuneError && size == 1, c < ' ' && c != '\t' && c != '\r', c == 0x7f:
+			return line
+		}
+		rest = rest[size:]
+	}
+	return 1
 }
 
 func at(n *yaml.Node) position { return position{n.Line, n.Column} }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 // The hashes of "correct horse". PBKDF2 and scrypt were computed with Python's
@@ -167,14 +169,40 @@ func TestWeakParametersAreRefused(t *testing.T) {
 	}
 }
 
+// FuzzParse reads stored hashes. What is taken asks for work within bounds
+// (rule 44), of every format, and what is refused says why.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{phcArgon2id, djangoPBKDF2, djangoBcrypt, djangoScrypt, "!", "$"} {
+	for _, s := range []string{phcArgon2id, phcArgon2i, "argon2" + phcArgon2id, djangoPBKDF2, djangoPBKDF2SHA1, djangoBcrypt, djangoScrypt, "!", "$", "scrypt$$$$$",
+		"$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", strings.Replace(djangoScrypt, "4096", "0", 1)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		h, err := parse(s)
-		if (h == nil) == (err == nil) {
-			t.Errorf("parse %q: got %v and %v", s, h, err)
+		if err != nil {
+			if !errors.Is(err, ErrFormat) && !errors.Is(err, ErrCost) {
+				t.Errorf("%q: %v", s, err)
+			}
+			if len(s) > 8 && strings.Contains(err.Error(), s) {
+				t.Errorf("the error repeats %q", s)
+			}
+			return
+		}
+		ok := false
+		switch h := h.(type) {
+		case argon2Hash:
+			p := h.params
+			ok = p.Lanes >= 1 && p.Lanes <= 16 && p.Passes >= 1 && p.MemoryKiB >= 8*uint32(p.Lanes) && p.MemoryKiB <= 256<<10 &&
+				uint64(p.MemoryKiB)*uint64(p.Passes) <= 1<<20 && len(h.salt) >= 8 && len(h.key) >= 16 && len(h.key) <= 64
+		case pbkdf2Hash:
+			ok = h.rounds >= 1 && h.rounds <= 5_000_000 && len(h.salt) > 0 && len(h.key) >= 20
+		case bcryptHash:
+			cost, err := bcrypt.Cost(h)
+			ok = err == nil && cost >= 4 && cost <= 14
+		case scryptHash:
+			ok = h.n >= 2 && h.r >= 1 && h.p >= 1 && h.p <= 16 && h.n <= 1<<21 && h.n*h.r <= 1<<21 && h.n*h.r*h.p <= 1<<23 && len(h.key) >= 32
+		}
+		if !ok {
+			t.Errorf("%q is out of bounds: %+v", s, h)
 		}
 	})
 }
