@@ -75,11 +75,7 @@ func (s *Server) start(ctx context.Context) error {
 	if s.stopJobs, err = jobs.Start(background, s.db, s.log, s.now); err != nil {
 		return err
 	}
-	s.background.Go(func() {
-		if err := s.catalog.Watch(background, catalogPoll); err != nil {
-			s.log.ErrorContext(background, "the configuration is no longer watched", "error", err)
-		}
-	})
+	s.background.Go(func() { s.catalog.Watch(background, catalogPoll) })
 	if s.config.Blueprints != "" {
 		return s.watchBlueprints(background)
 	}

@@ -114,9 +114,9 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 
 // Watch keeps the snapshot current until ctx ends: it hears announcements, and
 // looks by itself every poll in case one was lost.
-func (c *Catalog) Watch(ctx context.Context, poll time.Duration) error {
+func (c *Catalog) Watch(ctx context.Context, poll time.Duration) {
 	wake := make(chan struct{}, 1)
-	err := c.DB.Listen(ctx, channel, func(payload string) {
+	heard := func(payload string) {
 		if revision, err := strconv.ParseInt(payload, 10, 64); err == nil && revision <= c.Snapshot().revision {
 			return
 		}
@@ -124,21 +124,26 @@ func (c *Catalog) Watch(ctx context.Context, poll time.Duration) error {
 		case wake <- struct{}{}:
 		default:
 		}
-	})
-	if err != nil {
-		return fmt.Errorf("listen for revisions: %w", err)
 	}
+	listening := false
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-wake:
-		case <-tick.C:
+		if !listening {
+			err := c.DB.Listen(ctx, channel, heard)
+			if listening = err == nil; err != nil && ctx.Err() == nil {
+				c.log.WarnContext(ctx, "announcements of revisions are not heard", slog.Any("error", err))
+			}
 		}
+		// What was written before listening began is looked up as well.
 		if err := c.Refresh(ctx); err != nil && ctx.Err() == nil {
 			c.log.ErrorContext(ctx, "catch up with the configuration", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-tick.C:
 		}
 	}
 }
