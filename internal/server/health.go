@@ -10,6 +10,9 @@ import (
 // probeTimeout bounds the check behind the readiness probe.
 const probeTimeout = 5 * time.Second
 
+// retryAfter is when a site that cannot work may be asked again, in seconds.
+const retryAfter = "5"
+
 // live answers 200 while the program runs.
 func (h *Handler) live(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
@@ -28,6 +31,7 @@ func (h *Handler) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := h.Ready(ctx); err != nil {
 		h.Log.WarnContext(r.Context(), "not ready", slog.Any("error", err))
+		w.Header().Set("Retry-After", retryAfter)
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
