@@ -66,6 +66,10 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.setUp(ctx); err != nil {
 		return err
 	}
+	// Another node may have set it up since the configuration was loaded.
+	if err := s.catalog.Refresh(ctx); err != nil {
+		return err
+	}
 	if err := s.assemble(); err != nil {
 		return err
 	}
