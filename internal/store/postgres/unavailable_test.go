@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,14 +13,6 @@ import (
 	"github.com/weir-id/weir/internal/store/postgres"
 	"github.com/weir-id/weir/internal/store/storetest"
 )
-
-// with adds a parameter to the URL of a database.
-func with(url, parameter string) string {
-	if strings.Contains(url, "?") {
-		return url + "&" + parameter
-	}
-	return url + "?" + parameter
-}
 
 func openURL(t *testing.T, url string) *postgres.DB {
 	t.Helper()
@@ -37,7 +28,7 @@ func openURL(t *testing.T, url string) *postgres.DB {
 // statement, and from a caller who gave up.
 func TestAnUnavailableDatabaseIsToldApart(t *testing.T) {
 	url := storetest.Postgres(t)
-	db, slow := openURL(t, url), openURL(t, with(url, "statement_timeout=100ms"))
+	db, slow := openURL(t, url), openURL(t, storetest.With(url, "statement_timeout", "100ms"))
 	const hangUp = "select pg_terminate_backend(pg_backend_pid())"
 	exec := func(db *postgres.DB, sql string) func(context.Context) error {
 		return func(ctx context.Context) error { _, err := db.Exec(ctx, sql); return err }
@@ -132,7 +123,7 @@ func TestConnectionsToAServerThatOnlyReadsAreGivenUp(t *testing.T) {
 func TestTheStatementTimeoutOfTheURL(t *testing.T) {
 	url := storetest.Postgres(t)
 	for _, text := range []string{"soon", "0", "-1s"} {
-		db, err := postgres.Open(t.Context(), with(url, "statement_timeout="+text), slog.New(slog.DiscardHandler))
+		db, err := postgres.Open(t.Context(), storetest.With(url, "statement_timeout", text), slog.New(slog.DiscardHandler))
 		if err == nil {
 			_ = db.Close()
 			t.Errorf("statement_timeout=%s is taken", text)
@@ -157,7 +148,7 @@ func (l lost) Write(line []byte) (int, error) {
 func TestAListenerNoticesThatTheLineIsDead(t *testing.T) {
 	line := storetest.NewLine(t, storetest.Postgres(t))
 	noticed := make(lost, 1)
-	db, err := postgres.Open(t.Context(), with(line.URL, "statement_timeout=200ms"), slog.New(slog.NewTextHandler(noticed, nil)))
+	db, err := postgres.Open(t.Context(), storetest.With(line.URL, "statement_timeout", "200ms"), slog.New(slog.NewTextHandler(noticed, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -154,4 +155,13 @@ func (l *Line) hold(conn net.Conn) func() {
 		delete(l.conns, conn)
 		_ = conn.Close()
 	}
+}
+
+// With adds a parameter to the URL of a database.
+func With(base, name, value string) string {
+	join := "?"
+	if strings.Contains(base, "?") {
+		join = "&"
+	}
+	return base + join + name + "=" + url.QueryEscape(value)
 }
