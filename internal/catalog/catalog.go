@@ -112,6 +112,9 @@ func (c *Catalog) Refresh(ctx context.Context) error {
 	return nil
 }
 
+// retryPause is how long Watch waits after it could not catch up.
+const retryPause = time.Second
+
 // Watch keeps the snapshot current until ctx ends: it hears announcements, and
 // looks by itself every poll in case one was lost.
 func (c *Catalog) Watch(ctx context.Context, poll time.Duration) {
@@ -136,14 +139,17 @@ func (c *Catalog) Watch(ctx context.Context, poll time.Duration) {
 			}
 		}
 		// What was written before listening began is looked up as well.
+		var again <-chan time.Time
 		if err := c.Refresh(ctx); err != nil && ctx.Err() == nil {
 			c.log.ErrorContext(ctx, "catch up with the configuration", slog.Any("error", err))
+			again = time.After(retryPause)
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-wake:
 		case <-tick.C:
+		case <-again:
 		}
 	}
 }

@@ -55,3 +55,48 @@ func TestANodeThatCannotListenLooksAndTriesAgain(t *testing.T) {
 		t.Errorf("listened %d times, want %d", n, hears)
 	}
 }
+
+// away is a database that cannot be read for a while.
+type away struct {
+	store.DB
+	failures atomic.Int32
+}
+
+type noRow struct{}
+
+func (noRow) Scan(...any) error { return store.ErrUnavailable }
+
+func (a *away) QueryRow(ctx context.Context, sql string, args ...any) store.Row {
+	if a.failures.Add(-1) >= 0 {
+		return noRow{}
+	}
+	return a.DB.QueryRow(ctx, sql, args...)
+}
+
+// An announcement that could not be followed up is not forgotten until the next
+// look.
+func TestANodeThatCannotCatchUpTriesAgainSoon(t *testing.T) {
+	db := &away{DB: storetest.SQLite(t)}
+	writer, reader := open(t, db.DB, nil), open(t, db, nil)
+	update(t, writer, func(tx *catalog.Tx) error {
+		_, err := create(tx, catalog.KindFlow, "", flowData("seen"))
+		return err
+	})
+	db.failures.Store(1)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); reader.Watch(ctx, time.Hour) }()
+	deadline := time.After(30 * time.Second)
+	for {
+		if _, ok := reader.Snapshot().FlowBySlug("seen"); ok {
+			break
+		}
+		select {
+		case <-deadline:
+			t.Fatal("not seen")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	stop()
+	<-done
+}
