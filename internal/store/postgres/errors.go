@@ -27,16 +27,35 @@ func (db *DB) translate(ctx context.Context, err error) error {
 		return &store.ConstraintError{Kind: store.ErrReferenced, Table: e.TableName, Columns: columns(e.Detail)}
 	case ctx.Err() != nil || !away(err):
 		return err
-	case answered && e.Code == readOnly:
-		// The connections lead to a server that does not take writes any more,
-		// if it ever did. New ones look for the one that does.
+	case gone(err):
 		db.pool.Reset()
 	}
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
 
-// readOnly is read_only_sql_transaction, what a standby says to a write.
-const readOnly = "25006"
+const (
+	readOnly      = "25006" // read_only_sql_transaction, what a standby says to a write
+	adminShutdown = "57P01"
+	crashShutdown = "57P02"
+)
+
+// gone reports whether the server behind a connection has left it, or does not
+// take writes any more, if it ever did. The other connections lead to the same
+// server; new ones look for the one that takes writes.
+func gone(err error) bool {
+	var connect *pgconn.ConnectError
+	var e *pgconn.PgError
+	var network net.Error
+	switch {
+	case errors.As(err, &connect): // there is no connection yet
+		return false
+	case errors.As(err, &e):
+		return e.Code == readOnly || e.Code == adminShutdown || e.Code == crashShutdown
+	case errors.As(err, &network):
+		return !network.Timeout()
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
 
 // away reports whether the database could not be asked, went away or sent us
 // away, as opposed to having found fault with a statement.
@@ -49,11 +68,9 @@ func away(err error) bool {
 		return true
 	case errors.As(err, &e):
 		switch e.Code {
-		case readOnly,
+		case readOnly, adminShutdown, crashShutdown,
 			"25P03", // idle_in_transaction_session_timeout
 			"57014", // query_canceled
-			"57P01", // admin_shutdown
-			"57P02", // crash_shutdown
 			"57P03", // cannot_connect_now
 			"57P04", // database_dropped
 			"57P05": // idle_session_timeout
