@@ -25,6 +25,8 @@ func TestANodeThatIsCutOffSaysSoAndRecovers(t *testing.T) {
 	half.call(t, 200, "GET", executor+login+"/", nil)
 	half.call(t, 302, "POST", executor+login+"/", object{"component": "ak-stage-identification", "uid_field": a.name})
 
+	proxied := administrator(cut)
+	proxied.header = http.Header{"X-Forwarded-For": {"192.0.2.1"}}
 	requests := []struct {
 		name   string
 		caller *caller
@@ -42,6 +44,7 @@ func TestANodeThatIsCutOffSaysSoAndRecovers(t *testing.T) {
 		{"a list", administrator(cut), "GET", "/api/v3/core/users/", nil, `"detail"`},
 		{"a write", administrator(cut), "POST", "/api/v3/core/groups/", object{"name": "lost"}, `"detail"`},
 		{"a write to the catalog", administrator(cut), "PATCH", "/api/v3/flows/instances/" + login + "/", object{"title": "Lost"}, `"detail"`},
+		{"metrics behind a proxy", proxied, "GET", "/-/metrics/", nil, "Try again"},
 		{"the version", administrator(cut), "GET", "/api/v3/admin/version/", nil, `"detail"`},
 	}
 	for _, way := range []struct {
@@ -59,7 +62,7 @@ func TestANodeThatIsCutOffSaysSoAndRecovers(t *testing.T) {
 			way.cut()
 			for _, q := range requests {
 				all.Go(func() {
-					c := &caller{nodes: q.caller.nodes, token: q.caller.token, cookies: q.caller.cookies}
+					c := q.caller.at(cut)
 					r, err := c.try(t.Context(), q.method, q.path, q.body)
 					if err != nil {
 						t.Errorf("%s: %v", q.name, err)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -151,6 +152,8 @@ type caller struct {
 	// token is an API token, cookies those of a browser; either may be empty.
 	token   string
 	cookies map[string]string
+	// header is sent with every request.
+	header http.Header
 }
 
 // administrator returns a caller with all permissions.
@@ -161,7 +164,7 @@ func browser(nodes ...*node) *caller { return &caller{nodes: nodes, cookies: map
 
 // at returns a copy of the caller that speaks to one node only.
 func (c *caller) at(n *node) *caller {
-	return &caller{nodes: []*node{n}, token: c.token, cookies: c.cookies}
+	return &caller{nodes: []*node{n}, token: c.token, cookies: c.cookies, header: c.header}
 }
 
 // try sends one request to the next node. A string is a form, another body JSON.
@@ -185,6 +188,7 @@ func (c *caller) try(ctx context.Context, method, path string, body any) (*reply
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(req.Header, c.header)
 	if body != nil {
 		req.Header.Set("Content-Type", kind)
 	}
