@@ -90,8 +90,8 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 		params["application_name"] = "weir"
 	}
 	// A node that is cut off in a transaction must not lock the others out for
-	// longer than they wait. Nothing slow happens inside of one.
-	params["idle_in_transaction_session_timeout"] = "10s"
+	// longer than they wait. Nothing slow happens between its statements.
+	params["idle_in_transaction_session_timeout"] = strconv.FormatInt(max(timeout.Milliseconds(), 1), 10)
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		readAsUTC(conn.TypeMap())
 		return nil

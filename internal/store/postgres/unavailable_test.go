@@ -131,6 +131,28 @@ func TestTheStatementTimeoutOfTheURL(t *testing.T) {
 	}
 }
 
+// A node that is cut off in a transaction keeps its locks for a while only.
+func TestANodeThatIsCutOffDoesNotLockOthersOut(t *testing.T) {
+	url := storetest.Postgres(t)
+	line := storetest.NewLine(t, url)
+	cut, other := openURL(t, storetest.With(line.URL, "statement_timeout", "300ms")), openURL(t, url)
+	const lock = "update catalog_head set revision = revision"
+	err := cut.Write(t.Context(), func(ctx context.Context, tx store.Tx) error {
+		if _, err := tx.Exec(ctx, lock); err != nil {
+			return err
+		}
+		line.Silence()
+		if _, err := other.Exec(t.Context(), lock); err != nil {
+			t.Errorf("the other node cannot write: %v", err)
+		}
+		return nil
+	})
+	line.Mend() // closing says good-bye to the server
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("the commit of the node that is cut off: %v", err)
+	}
+}
+
 // lost hears the log of a listener that lost its connection.
 type lost chan struct{}
 
