@@ -75,6 +75,7 @@ func TestANodeThatIsCutOffSaysSoAndRecovers(t *testing.T) {
 			}
 			all.Wait()
 			browser(cut).call(t, 200, "GET", "/-/health/live/", nil)
+			browser(cut).call(t, 200, "GET", "/if/flow/"+login+"/", nil) // the first page needs no more than the configuration
 			slug := "meanwhile-" + way.name
 			newFlow(t, admin, slug)
 

@@ -39,10 +39,7 @@ var program = sync.OnceValues(func() (string, error) {
 })
 
 // node is one process of `weir serve`.
-type node struct {
-	URL string
-	log *logBuffer
-}
+type node struct{ URL string }
 
 // startNodes starts processes over a database for each URL, all at once, as
 // they would on several machines. They end with the test, or with the last one.
@@ -57,8 +54,8 @@ func startNodes(t *testing.T, cleanup func(func()), urls ...string) []*node {
 	var wg sync.WaitGroup
 	for i, url := range urls {
 		cmd := exec.Command(path, "serve")
-		nodes[i] = &node{log: &logBuffer{}}
-		cmd.Stderr = nodes[i].log
+		nodes[i] = &node{}
+		cmd.Stderr = &logFile
 		for _, v := range os.Environ() {
 			if !strings.HasPrefix(v, "WEIR_") {
 				cmd.Env = append(cmd.Env, v)
@@ -91,9 +88,9 @@ func startNodes(t *testing.T, cleanup func(func()), urls ...string) []*node {
 		})
 	}
 	wg.Wait()
-	for i, err := range errs {
+	for _, err := range errs {
 		if err != nil {
-			t.Fatalf("%v\n%s", err, nodes[i].log.data)
+			t.Fatal(err)
 		}
 	}
 	return nodes
