@@ -55,23 +55,8 @@ func TestRevisionsThatTheDatabaseLostAreForgotten(t *testing.T) {
 		"by writing": func(t *testing.T, node, _ *catalog.Catalog, _ *told) { createFlow(t, node, "written") },
 		"by a lost connection, when the number has been used again": func(t *testing.T, node, other *catalog.Catalog, db *told) {
 			createFlow(t, other, "in-its-place")
-			ctx, stop := context.WithCancel(t.Context())
-			done := make(chan struct{})
-			go func() { defer close(done); node.Watch(ctx, time.Hour) }()
-			(<-db.heard)("")
-			deadline := time.After(30 * time.Second)
-			for {
-				if _, ok := node.Snapshot().FlowBySlug("in-its-place"); ok {
-					break
-				}
-				select {
-				case <-deadline:
-					t.Fatal("not noticed")
-				case <-time.After(time.Millisecond):
-				}
-			}
-			stop()
-			<-done
+			go func() { (<-db.heard)("") }()
+			watchUntil(t, node, time.Hour, func() bool { _, ok := node.Snapshot().FlowBySlug("in-its-place"); return ok })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

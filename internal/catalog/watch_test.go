@@ -28,29 +28,31 @@ func (d *deaf) Listen(ctx context.Context, channel string, heard func(string)) e
 	return d.DB.Listen(ctx, channel, heard)
 }
 
-func TestANodeThatCannotListenLooksAndTriesAgain(t *testing.T) {
-	db := &deaf{DB: storetest.SQLite(t)}
-	writer, reader := open(t, db.DB, nil), open(t, db, nil)
+// watchUntil watches until a condition holds.
+func watchUntil(t *testing.T, c *catalog.Catalog, poll time.Duration, holds func() bool) {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); reader.Watch(ctx, 10*time.Millisecond) }()
-	update(t, writer, func(tx *catalog.Tx) error {
-		_, err := create(tx, catalog.KindFlow, "", flowData("seen"))
-		return err
-	})
+	go func() { defer close(done); c.Watch(ctx, poll) }()
+	defer func() { stop(); <-done }()
 	deadline := time.After(30 * time.Second)
-	for {
-		if _, ok := reader.Snapshot().FlowBySlug("seen"); ok && db.tries.Load() >= hears {
-			break
-		}
+	for !holds() {
 		select {
 		case <-deadline:
-			t.Fatalf("not seen after %d attempts to listen", db.tries.Load())
+			t.Fatal("not noticed")
 		case <-time.After(time.Millisecond):
 		}
 	}
-	stop()
-	<-done
+}
+
+func TestANodeThatCannotListenLooksAndTriesAgain(t *testing.T) {
+	db := &deaf{DB: storetest.SQLite(t)}
+	writer, reader := open(t, db.DB, nil), open(t, db, nil)
+	createFlow(t, writer, "seen")
+	watchUntil(t, reader, 10*time.Millisecond, func() bool {
+		_, ok := reader.Snapshot().FlowBySlug("seen")
+		return ok && db.tries.Load() >= hears
+	})
 	if n := db.tries.Load(); n != hears {
 		t.Errorf("listened %d times, want %d", n, hears)
 	}
@@ -78,25 +80,7 @@ func (a *away) QueryRow(ctx context.Context, sql string, args ...any) store.Row 
 func TestANodeThatCannotCatchUpTriesAgainSoon(t *testing.T) {
 	db := &away{DB: storetest.SQLite(t)}
 	writer, reader := open(t, db.DB, nil), open(t, db, nil)
-	update(t, writer, func(tx *catalog.Tx) error {
-		_, err := create(tx, catalog.KindFlow, "", flowData("seen"))
-		return err
-	})
+	createFlow(t, writer, "seen")
 	db.failures.Store(1)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); reader.Watch(ctx, time.Hour) }()
-	deadline := time.After(30 * time.Second)
-	for {
-		if _, ok := reader.Snapshot().FlowBySlug("seen"); ok {
-			break
-		}
-		select {
-		case <-deadline:
-			t.Fatal("not seen")
-		case <-time.After(time.Millisecond):
-		}
-	}
-	stop()
-	<-done
+	watchUntil(t, reader, time.Hour, func() bool { _, ok := reader.Snapshot().FlowBySlug("seen"); return ok })
 }
