@@ -59,15 +59,15 @@ func (o *office) metric(name string) (n int) {
 	return n
 }
 
-// door tries a password and returns the component of the answer and its errors.
-type door func(c *client, name, password string) (component, errors string)
+// entrance tries a password and returns the component of the answer and its errors.
+type entrance func(c *client, name, password string) (component, errors string)
 
-func doors() map[string]door {
+func entrances() map[string]entrance {
 	outcome := func(r reply) (string, string) {
 		errs, _ := json.Marshal(r.body["response_errors"])
 		return r.component(), string(errs)
 	}
-	return map[string]door{
+	return map[string]entrance{
 		"a page for the name, a page for the password": func(c *client, name, password string) (string, string) {
 			return outcome(c.signIn(name, password))
 		},
@@ -85,7 +85,7 @@ func doors() map[string]door {
 	}
 }
 
-// TestRule31EveryDoorHasTheSameLimit: what is guessed at one door counts at all,
+// TestRule31EveryDoorHasTheSameLimit: what is guessed at one entrance counts at all,
 // for names that nobody has as well, and survives a restart (rule 23).
 func TestRule31EveryDoorHasTheSameLimit(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
@@ -101,9 +101,9 @@ func TestRule31EveryDoorHasTheSameLimit(t *testing.T) {
 
 		// A new browser for each guess: no session counts them.
 		for range 5 {
-			for name, door := range doors() {
-				_, ada := door(visit(t, o.site), "ada", "wrong")
-				_, nobody := door(visit(t, o.site), "nobody", "wrong")
+			for name, entrance := range entrances() {
+				_, ada := entrance(visit(t, o.site), "ada", "wrong")
+				_, nobody := entrance(visit(t, o.site), "nobody", "wrong")
 				if ada != nobody || strings.Contains(ada, "throttled") || !strings.Contains(ada, "invalid") {
 					t.Errorf("%s: ada gets %s, nobody %s", name, ada, nobody)
 				}
@@ -111,9 +111,9 @@ func TestRule31EveryDoorHasTheSameLimit(t *testing.T) {
 		}
 		check := func(site *Server) {
 			t.Helper()
-			for name, door := range doors() {
-				component, ada := door(visit(t, site), "ADA", "the right one")
-				_, nobody := door(visit(t, site), "nobody", "wrong")
+			for name, entrance := range entrances() {
+				component, ada := entrance(visit(t, site), "ADA", "the right one")
+				_, nobody := entrance(visit(t, site), "nobody", "wrong")
 				if !strings.Contains(ada, `"throttled"`) || ada != nobody || component == "xak-flow-redirect" {
 					t.Errorf("%s: after ten guesses ada gets %s %s, nobody %s", name, component, ada, nobody)
 				}

@@ -59,8 +59,8 @@ entries:
 `, o.stage, o.slug, o.action))
 }
 
-// walk is a browser that wanders through a login.
-type walk struct {
+// wanderer is a browser that wanders through a login.
+type wanderer struct {
 	*client
 	obligation
 	// pages are the forms that were shown, as they are found in the history.
@@ -74,7 +74,7 @@ var (
 	choices = regexp.MustCompile(`name="selected_stage" value="([^"]+)"`)
 )
 
-func (w *walk) send(method, path string, form url.Values, header ...string) {
+func (w *wanderer) send(method, path string, form url.Values, header ...string) {
 	w.t.Helper()
 	header = append([]string{"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin"}, header...)
 	r := w.do(method, path, form.Encode(), header...)
@@ -97,11 +97,11 @@ func (w *walk) send(method, path string, form url.Values, header ...string) {
 // asksNothing is the text of a stage that any answer finishes.
 const asksNothing = "This step asks nothing."
 
-func (w *walk) page() string { return "/if/flow/" + w.slug + "/" }
+func (w *wanderer) page() string { return "/if/flow/" + w.slug + "/" }
 
 // answer sends a form with the handle of a page of the history; 0 is the
 // newest one.
-func (w *walk) answer(back int, name, value string) {
+func (w *wanderer) answer(back int, name, value string) {
 	form := url.Values{name: {value}}
 	if n := len(w.pages) - 1 - back; n >= 0 {
 		form["weir.execution"], form["weir.step"] = w.pages[n]["weir.execution"], w.pages[n]["weir.step"]
@@ -110,7 +110,7 @@ func (w *walk) answer(back int, name, value string) {
 }
 
 // arrive answers with name and password, as far as the flow asks.
-func (w *walk) arrive() {
+func (w *wanderer) arrive() {
 	if w.send("GET", w.page(), nil); strings.Contains(w.body, asksNothing) {
 		w.send("POST", "/flows/-/cancel/?next="+url.QueryEscape(w.page()), nil)
 	}
@@ -120,7 +120,7 @@ func (w *walk) arrive() {
 
 // moves are what a person, or somebody with bad intentions, can do besides
 // meeting the obligation.
-func (w *walk) moves(r *rand.Rand) map[string]func() {
+func (w *wanderer) moves(r *rand.Rand) map[string]func() {
 	executor := "/api/v3/flows/executor/" + w.slug + "/"
 	moves := map[string]func(){
 		"reload":                   func() { w.send("GET", w.page(), nil) },
@@ -175,7 +175,7 @@ func TestRule04NothingDropsAnOutstandingObligation(t *testing.T) {
 	site := start(t, s)
 	for i, o := range obligations {
 		dutiful(t, site, o)
-		w := &walk{client: visit(t, site), obligation: o}
+		w := &wanderer{client: visit(t, site), obligation: o}
 		w.arrive()
 		if !strings.Contains(w.body, o.shows) {
 			t.Fatalf("%s: the walk does not arrive:\n%s", o.slug, w.body)

@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/flowhttp"
 )
 
@@ -16,7 +18,16 @@ import (
 func scrape(reg *prometheus.Registry, runner *flowhttp.Runner) http.Handler {
 	metrics := promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !local(r) && !superuserToken(runner, w, r) {
+		ok := local(r)
+		if !ok {
+			var err error
+			if ok, err = superuserToken(runner, w, r); errors.Is(err, flow.ErrOverloaded) {
+				w.Header().Set("Retry-After", "5")
+				http.Error(w, "This cannot be decided just now. Try again in a few seconds.", http.StatusServiceUnavailable)
+				return
+			}
+		}
+		if !ok {
 			http.Error(w, "Send the API token of a superuser.", http.StatusForbidden)
 			return
 		}
@@ -36,14 +47,13 @@ func local(r *http.Request) bool {
 	return err == nil && peer.Addr().Unmap().IsLoopback()
 }
 
-func superuserToken(runner *flowhttp.Runner, w http.ResponseWriter, r *http.Request) bool {
+func superuserToken(runner *flowhttp.Runner, w http.ResponseWriter, r *http.Request) (bool, error) {
 	if r.Header.Get("Authorization") == "" {
-		return false
+		return false, nil
 	}
 	v, err := runner.Visit(w, r, uuid.Nil, true)
 	if err != nil || !v.Token {
-		return false
+		return false, err
 	}
-	super, err := v.User.Superuser(r.Context())
-	return err == nil && super
+	return v.User.Superuser(r.Context())
 }

@@ -66,6 +66,10 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.setUp(ctx); err != nil {
 		return err
 	}
+	// Another node may have set it up since the configuration was loaded.
+	if err := s.catalog.Refresh(ctx); err != nil {
+		return err
+	}
 	if err := s.assemble(); err != nil {
 		return err
 	}
@@ -75,11 +79,7 @@ func (s *Server) start(ctx context.Context) error {
 	if s.stopJobs, err = jobs.Start(background, s.db, s.log, s.now); err != nil {
 		return err
 	}
-	s.background.Go(func() {
-		if err := s.catalog.Watch(background, catalogPoll); err != nil {
-			s.log.ErrorContext(background, "the configuration is no longer watched", "error", err)
-		}
-	})
+	s.background.Go(func() { s.catalog.Watch(background, catalogPoll) })
 	if s.config.Blueprints != "" {
 		return s.watchBlueprints(background)
 	}

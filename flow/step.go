@@ -19,8 +19,9 @@ var (
 	ErrNoFlow = errors.New("no such flow")
 	// ErrStale means that another request took the step first.
 	ErrStale = errors.New("the execution has moved on")
-	// ErrOverloaded means that the machine is too busy to take the step, such
-	// as hashing a password; the person may try again.
+	// ErrOverloaded means that the step cannot be taken just now, because the
+	// machine is too busy, such as hashing passwords, or because the database
+	// is out of reach; the person may try again.
 	ErrOverloaded = errors.New("overloaded")
 )
 

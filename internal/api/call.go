@@ -251,8 +251,11 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		refuse(w, http.StatusNotFound, "There is no such flow.")
 	case errors.Is(err, flow.ErrOverloaded), errors.Is(err, context.DeadlineExceeded):
+		if errors.Is(err, store.ErrUnavailable) {
+			a.Log.WarnContext(r.Context(), "api call not possible", slog.String("path", r.URL.Path), slog.Any("error", err))
+		}
 		request.AskLater(w.Header())
-		refuse(w, http.StatusServiceUnavailable, "The server is too busy. Try again in a few seconds.")
+		refuse(w, http.StatusServiceUnavailable, "The server cannot do this just now. Try again in a few seconds.")
 	case r.Context().Err() != nil:
 		// Nobody is waiting for an answer.
 	default:

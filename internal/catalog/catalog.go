@@ -96,59 +96,114 @@ func (c *Catalog) Snapshot() *Snapshot { return c.current.Load() }
 
 // Refresh catches up with what other nodes have written.
 func (c *Catalog) Refresh(ctx context.Context) error {
+	base := c.Snapshot() // before the head, which is never behind it then
 	head, err := headRevision(ctx, c.DB, "")
 	if err != nil {
 		return err
 	}
-	base := c.Snapshot()
-	if base.revision >= head {
-		return nil
-	}
-	next, err := c.catchUp(ctx, c.DB, base, head)
+	next, err := c.follow(ctx, c.DB, base, head)
 	if err != nil {
 		return err
 	}
-	c.publish(next)
+	c.publish(base, next)
 	return nil
 }
 
+// reload reads the whole configuration anew.
+func (c *Catalog) reload(ctx context.Context) error {
+	for {
+		base := c.Snapshot()
+		head, err := headRevision(ctx, c.DB, "")
+		if err != nil {
+			return err
+		}
+		next, err := c.catchUp(ctx, c.DB, &Snapshot{catalog: c}, head)
+		if err != nil {
+			return err
+		}
+		if c.publish(base, next) {
+			return nil
+		}
+	}
+}
+
+// follow returns the configuration at revision head or newer. A base that is
+// ahead of the head holds what never happened: the database went on from an
+// older state, such as that of a standby which did not have everything.
+func (c *Catalog) follow(ctx context.Context, q store.Querier, base *Snapshot, head int64) (*Snapshot, error) {
+	switch {
+	case base.revision == head:
+		return base, nil
+	case base.revision > head:
+		base = &Snapshot{catalog: c}
+	}
+	return c.catchUp(ctx, q, base, head)
+}
+
+// retryPause is how long Watch waits after it could not catch up.
+const retryPause = time.Second
+
 // Watch keeps the snapshot current until ctx ends: it hears announcements, and
 // looks by itself every poll in case one was lost.
-func (c *Catalog) Watch(ctx context.Context, poll time.Duration) error {
+func (c *Catalog) Watch(ctx context.Context, poll time.Duration) {
 	wake := make(chan struct{}, 1)
-	err := c.DB.Listen(ctx, channel, func(payload string) {
-		if revision, err := strconv.ParseInt(payload, 10, 64); err == nil && revision <= c.Snapshot().revision {
+	// A connection is lost also when another server takes over, whose revisions
+	// may be others under the numbers that are known here.
+	var lost atomic.Bool
+	heard := func(payload string) {
+		if payload == "" {
+			lost.Store(true)
+		} else if payload == strconv.FormatInt(c.Snapshot().revision, 10) {
 			return
 		}
 		select {
 		case wake <- struct{}{}:
 		default:
 		}
-	})
-	if err != nil {
-		return fmt.Errorf("listen for revisions: %w", err)
 	}
+	listening := false
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for {
+		if !listening {
+			err := c.DB.Listen(ctx, channel, heard)
+			if listening = err == nil; err != nil && ctx.Err() == nil {
+				c.log.WarnContext(ctx, "announcements of revisions are not heard", slog.Any("error", err))
+			}
+		}
+		// What was written before listening began is looked up as well.
+		var again <-chan time.Time
+		catchUp, all := c.Refresh, lost.Swap(false)
+		if all {
+			catchUp = c.reload
+		}
+		if err := catchUp(ctx); err != nil && ctx.Err() == nil {
+			if all {
+				lost.Store(true)
+			}
+			c.log.ErrorContext(ctx, "catch up with the configuration", slog.Any("error", err))
+			again = time.After(retryPause)
+		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-wake:
 		case <-tick.C:
-		}
-		if err := c.Refresh(ctx); err != nil && ctx.Err() == nil {
-			c.log.ErrorContext(ctx, "catch up with the configuration", slog.Any("error", err))
+		case <-again:
 		}
 	}
 }
 
-// publish swaps the snapshot unless a newer one is there.
-func (c *Catalog) publish(next *Snapshot) {
+// publish swaps the snapshot, unless base has been replaced meanwhile by one as
+// new as next.
+func (c *Catalog) publish(base, next *Snapshot) bool {
 	for {
 		old := c.current.Load()
-		if old.revision >= next.revision || c.current.CompareAndSwap(old, next) {
-			return
+		if old != base && old.revision >= next.revision {
+			return false
+		}
+		if c.current.CompareAndSwap(old, next) {
+			return true
 		}
 	}
 }

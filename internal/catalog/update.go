@@ -73,11 +73,10 @@ func (c *Catalog) Update(ctx context.Context, meta Meta, fn func(ctx context.Con
 		if err != nil {
 			return err
 		}
-		base := c.Snapshot()
-		if base.revision < head {
-			if base, err = c.catchUp(ctx, stx, base, head); err != nil {
-				return err
-			}
+		known := c.Snapshot() // nobody makes a newer one while the head is locked
+		base, err := c.follow(ctx, stx, known, head)
+		if err != nil {
+			return err
 		}
 		tx := &Tx{ctx: ctx, catalog: c, base: base, staged: base, store: stx, now: c.Now().UTC().Truncate(time.Microsecond),
 			revision: head + 1, touched: map[uuid.UUID]bool{}}
@@ -97,7 +96,7 @@ func (c *Catalog) Update(ctx context.Context, meta Meta, fn func(ctx context.Con
 		}
 		staged := *tx.staged
 		staged.revision = tx.revision
-		stx.AfterCommit(func() { c.publish(&staged) })
+		stx.AfterCommit(func() { c.publish(known, &staged) })
 		return nil
 	})
 	if errors.Is(err, errDryRun) {

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/weir-id/weir/internal/request"
 )
 
 // probeTimeout bounds the check behind the readiness probe.
@@ -28,6 +30,7 @@ func (h *Handler) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := h.Ready(ctx); err != nil {
 		h.Log.WarnContext(r.Context(), "not ready", slog.Any("error", err))
+		request.AskLater(w.Header())
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}

@@ -141,6 +141,9 @@ func TestReadiness(t *testing.T) {
 		if body, _ := io.ReadAll(res.Body); res.StatusCode != row.want || len(body) > 0 {
 			t.Errorf("%s: status %d body %q, want %d and none", row.name, res.StatusCode, body, row.want)
 		}
+		if again := res.Header.Get("Retry-After") != ""; again != (broken != nil) {
+			t.Errorf("%s: Retry-After is %q", row.name, res.Header.Get("Retry-After"))
+		}
 	}
 }
 

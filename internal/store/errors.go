@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/weir-id/weir/flow"
 )
 
 // The errors that callers tell apart. Compare with errors.Is.
@@ -23,6 +25,11 @@ var (
 	// ErrTxFailed says that a statement was sent to a transaction in which an
 	// earlier one had failed, or that such a transaction was to be committed.
 	ErrTxFailed = errors.New("transaction already failed")
+	// ErrUnavailable says that the database could not be reached, did not
+	// answer in time, or takes no writes at the moment. Reading may be tried
+	// again at once; of a write it is not known whether it was committed. It is
+	// a flow.ErrOverloaded, which asks people and programs to try again.
+	ErrUnavailable = fmt.Errorf("database not available: %w", flow.ErrOverloaded)
 )
 
 // ConstraintError says which rule of the schema a statement broke. It leaves

@@ -71,7 +71,7 @@ func TestTemplatesThatCannotBeUsedStopTheStart(t *testing.T) {
 }
 
 func TestProblemsSpeakOfTheirCount(t *testing.T) {
-	c, err := loadCatalog(locales)
+	c, err := loadCatalog(locales, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

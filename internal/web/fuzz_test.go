@@ -45,7 +45,7 @@ func FuzzForm(f *testing.F) {
 
 // FuzzLanguage chooses a language for any header, always one that exists.
 func FuzzLanguage(f *testing.F) {
-	c, err := loadCatalog(locales)
+	c, err := loadCatalog(locales, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

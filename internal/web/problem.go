@@ -60,6 +60,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, flow.ErrNoFlow):
 		s.notFound(w, r)
 	case errors.Is(err, flow.ErrOverloaded), errors.Is(err, context.DeadlineExceeded):
+		s.Log.WarnContext(r.Context(), "page not possible", slog.String("path", r.URL.Path), slog.Any("error", err))
 		request.AskLater(w.Header())
 		s.Problem(w, r, http.StatusServiceUnavailable, "")
 	case r.Context().Err() != nil:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/weir-id/weir/internal/store"
 )
@@ -44,27 +45,31 @@ func (db *DB) Listen(ctx context.Context, channel string, heard func(payload str
 func (db *DB) listen(ctx context.Context, channel string) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, db.pool.Config().ConnConfig)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", channel, err)
+		return nil, fmt.Errorf("listen on %s: %w", channel, db.translate(ctx, err))
 	}
-	if _, err := conn.Exec(ctx, "listen "+pgx.Identifier{channel}.Sanitize()); err != nil {
+	bounded, cancel := db.bound(ctx)
+	defer cancel()
+	if _, err := conn.Exec(bounded, "listen "+pgx.Identifier{channel}.Sanitize()); err != nil {
 		hangUp(conn)
-		return nil, fmt.Errorf("listen on %s: %w", channel, err)
+		return nil, fmt.Errorf("listen on %s: %w", channel, db.translate(ctx, err))
 	}
 	return conn, nil
 }
 
 const (
 	firstPause = 100 * time.Millisecond
-	longPause  = 10 * time.Second
+	longPause  = 5 * time.Second
 )
 
 // hear calls heard until ctx ends, and connects again whenever the connection
 // is lost.
 func (db *DB) hear(ctx context.Context, conn *pgx.Conn, channel string, heard func(string)) {
 	for {
-		n, err := conn.WaitForNotification(ctx)
+		n, err := db.next(ctx, conn)
 		if err == nil {
-			heard(n.Payload)
+			if n != nil {
+				heard(n.Payload)
+			}
 			continue
 		}
 		hangUp(conn)
@@ -86,6 +91,21 @@ func (db *DB) hear(ctx context.Context, conn *pgx.Conn, channel string, heard fu
 		}
 		heard("")
 	}
+}
+
+// next waits for a notification. When it was silent for as long as a statement
+// may take, it returns nil if the server still answers: a line that was cut
+// without a word would be listened to for ever.
+func (db *DB) next(ctx context.Context, conn *pgx.Conn) (*pgconn.Notification, error) {
+	waiting, cancel := db.bound(ctx)
+	defer cancel()
+	n, err := conn.WaitForNotification(waiting)
+	if err == nil || ctx.Err() != nil || waiting.Err() == nil {
+		return n, err
+	}
+	asking, cancel := db.bound(ctx)
+	defer cancel()
+	return nil, conn.Ping(asking)
 }
 
 // hangUp closes a connection that may already be dead.

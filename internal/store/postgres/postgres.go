@@ -9,12 +9,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -37,6 +38,7 @@ func Migrations() fs.FS {
 // DB is an open PostgreSQL database.
 type DB struct {
 	pool      *pgxpool.Pool
+	timeout   time.Duration // of one statement
 	log       *slog.Logger
 	closing   context.Context
 	close     context.CancelFunc
@@ -46,13 +48,22 @@ type DB struct {
 var _ store.DB = (*DB)(nil)
 
 const (
-	connectTimeout = 10 * time.Second
+	// connectTimeout bounds the attempt to reach one host unless the URL says
+	// connect_timeout. A node that has several hosts tries them in turn.
+	connectTimeout = 3 * time.Second
+	// statementTimeout bounds a statement and the wait for a connection
+	// unless the URL says statement_timeout. The node keeps it, not the server:
+	// it has to hold when the line between them is dead.
+	statementTimeout = 10 * time.Second
+	// pingTimeout bounds the question whether an idle connection is alive.
+	pingTimeout = 2 * time.Second
 	// maxConns is the size of the pool unless the URL says pool_max_conns.
 	maxConns = 16
 )
 
 // Open connects to the database at url and migrates it. Beyond what libpq knows,
-// the URL may say pool_max_conns (default 16) and the like.
+// the URL may say statement_timeout (default 10s), pool_max_conns (default 16)
+// and the like.
 func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -61,16 +72,26 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 	if !strings.Contains(url, "pool_max_conns=") {
 		cfg.MaxConns = maxConns
 	}
+	if cfg.PingTimeout == 0 {
+		cfg.PingTimeout = pingTimeout
+	}
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = connectTimeout
 	}
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	cfg.ConnConfig.DialFunc = dialer.DialContext
 	params := cfg.ConnConfig.RuntimeParams
+	timeout, err := takeTimeout(params)
+	if err != nil {
+		return nil, fmt.Errorf("open postgres: %w", err)
+	}
 	params["timezone"] = "UTC"
 	if params["application_name"] == "" {
 		params["application_name"] = "weir"
 	}
-	// A node that hangs in a transaction must not lock the others out for ever.
-	params["idle_in_transaction_session_timeout"] = "60s"
+	// A node that is cut off in a transaction must not lock the others out for
+	// longer than they wait. Nothing slow happens between its statements.
+	params["idle_in_transaction_session_timeout"] = strconv.FormatInt(max(timeout.Milliseconds(), 1), 10)
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		readAsUTC(conn.TypeMap())
 		return nil
@@ -83,9 +104,32 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open postgres: %w", err)
 	}
-	db := &DB{pool: pool, log: log}
+	db := &DB{pool: pool, timeout: timeout, log: log}
 	db.closing, db.close = context.WithCancel(context.Background())
 	return db, nil
+}
+
+// takeTimeout takes the statement timeout out of the server's parameters.
+// Migrations are free of it. As for the server, a plain number means milliseconds.
+func takeTimeout(params map[string]string) (time.Duration, error) {
+	text, given := params["statement_timeout"]
+	if !given {
+		return statementTimeout, nil
+	}
+	delete(params, "statement_timeout")
+	if _, err := strconv.Atoi(text); err == nil {
+		text += "ms"
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, errors.New("statement_timeout must be a time such as 10s")
+	}
+	return d, nil
+}
+
+// bound limits the time of one statement.
+func (db *DB) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, db.timeout)
 }
 
 // readAsUTC makes scanned times UTC; pgx gives them the zone of the machine.
@@ -106,7 +150,7 @@ func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error
 	}
 	var n int64
 	err := txn.Retry(ctx, transient, func() (err error) {
-		n, err = exec(ctx, db.pool, query, args)
+		n, err = db.exec(ctx, db.pool, query, args)
 		return err
 	})
 	return n, err
@@ -117,7 +161,7 @@ func (db *DB) Query(ctx context.Context, query string, args ...any) (store.Rows,
 	if err := txn.Check(ctx, db); err != nil {
 		return nil, err
 	}
-	r, err := run(ctx, db.pool, query, args)
+	r, err := db.run(ctx, db.pool, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +173,7 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) store.Row
 	if err := txn.Check(ctx, db); err != nil {
 		return row{err: err}
 	}
-	r, err := run(ctx, db.pool, query, args)
+	r, err := db.run(ctx, db.pool, query, args)
 	return row{rows: r, err: err}
 }
 
@@ -138,8 +182,10 @@ func (db *DB) Ping(ctx context.Context) error {
 	if err := txn.Check(ctx, db); err != nil {
 		return err
 	}
-	if err := db.pool.Ping(ctx); err != nil {
-		return fmt.Errorf("ping postgres: %w", err)
+	bounded, cancel := db.bound(ctx)
+	defer cancel()
+	if err := db.pool.Ping(bounded); err != nil {
+		return fmt.Errorf("ping postgres: %w", db.translate(ctx, err))
 	}
 	return nil
 }
@@ -154,43 +200,4 @@ func (db *DB) Close() error {
 	db.listeners.Wait()
 	db.pool.Close()
 	return nil
-}
-
-// translate turns the driver's error into the store's.
-func translate(err error) error {
-	var e *pgconn.PgError
-	if !errors.As(err, &e) {
-		return err
-	}
-	kind := error(nil)
-	switch e.Code {
-	case "23505": // unique_violation
-		kind = store.ErrConflict
-	case "23503": // foreign_key_violation
-		kind = store.ErrReferenced
-	default:
-		return err
-	}
-	return &store.ConstraintError{Kind: kind, Table: e.TableName, Columns: columns(e.Detail)}
-}
-
-// columns reads the names in "Key (a, b)=(1, 2) already exists." The words
-// around them follow the server's language, the parentheses do not.
-func columns(detail string) []string {
-	_, rest, ok := strings.Cut(detail, "(")
-	if !ok {
-		return nil
-	}
-	names, _, ok := strings.Cut(rest, ")=(")
-	if !ok {
-		return nil
-	}
-	return strings.Split(names, ", ")
-}
-
-// transient reports whether the server gave a transaction up because of others
-// and certainly committed nothing: serialization_failure, deadlock_detected.
-func transient(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
 }

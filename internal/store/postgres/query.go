@@ -15,34 +15,40 @@ type handle interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-func exec(ctx context.Context, h handle, query string, args []any) (int64, error) {
+func (db *DB) exec(ctx context.Context, h handle, query string, args []any) (int64, error) {
 	bound, err := store.Bind(args)
 	if err != nil {
 		return 0, err
 	}
-	tag, err := h.Exec(ctx, query, bound...)
+	bounded, cancel := db.bound(ctx)
+	defer cancel()
+	tag, err := h.Exec(bounded, query, bound...)
 	if err != nil {
-		return 0, translate(err)
+		return 0, db.translate(ctx, err)
 	}
 	return tag.RowsAffected(), nil
 }
 
-func run(ctx context.Context, h handle, query string, args []any) (*rows, error) {
+func (db *DB) run(ctx context.Context, h handle, query string, args []any) (*rows, error) {
 	bound, err := store.Bind(args)
 	if err != nil {
 		return nil, err
 	}
-	r, err := h.Query(ctx, query, bound...)
+	bounded, cancel := db.bound(ctx)
+	r, err := h.Query(bounded, query, bound...)
 	if err != nil {
-		return nil, translate(err)
+		cancel()
+		return nil, db.translate(ctx, err)
 	}
-	return &rows{pgx: r}, nil
+	return &rows{pgx: r, cancel: cancel, translate: func(err error) error { return db.translate(ctx, err) }}, nil
 }
 
 type rows struct {
-	pgx     pgx.Rows
-	tx      *tx // nil outside of a transaction
-	scanErr error
+	pgx       pgx.Rows
+	cancel    context.CancelFunc // of the statement's time
+	translate func(error) error
+	tx        *tx // nil outside of a transaction
+	scanErr   error
 }
 
 func (r *rows) Next() bool { return r.pgx.Next() }
@@ -55,10 +61,11 @@ func (r *rows) Scan(dest ...any) error {
 	return err
 }
 
-func (r *rows) Err() error { return translate(r.pgx.Err()) }
+func (r *rows) Err() error { return r.translate(r.pgx.Err()) }
 
 func (r *rows) Close() {
 	r.pgx.Close()
+	r.cancel()
 	// A wrong destination is the caller's mistake and did not end the
 	// transaction; everything else did.
 	if err := r.Err(); err != nil && r.tx != nil && r.scanErr == nil {

@@ -13,6 +13,7 @@ import (
 
 type tx struct {
 	txn.State
+	db  *DB
 	pgx pgx.Tx
 }
 
@@ -29,27 +30,35 @@ func (db *DB) Write(ctx context.Context, fn func(ctx context.Context, tx store.T
 const rollbackTimeout = 5 * time.Second
 
 func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx store.Tx) error) error {
-	p, err := db.pool.Begin(ctx)
+	p, err := db.begin(ctx)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("begin: %w", db.translate(ctx, err))
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 		defer cancel()
 		_ = p.Rollback(ctx) // after a commit it does nothing
 	}()
-	t := &tx{pgx: p}
+	t := &tx{db: db, pgx: p}
 	if err := fn(txn.Inside(ctx, db), t); err != nil {
 		return err
 	}
 	if err := t.Err(); err != nil {
 		return err
 	}
-	if err := p.Commit(ctx); err != nil {
-		return translate(err)
+	bounded, cancel := db.bound(ctx)
+	defer cancel()
+	if err := p.Commit(bounded); err != nil {
+		return db.translate(ctx, err)
 	}
 	t.Committed()
 	return nil
+}
+
+func (db *DB) begin(ctx context.Context) (pgx.Tx, error) {
+	bounded, cancel := db.bound(ctx)
+	defer cancel()
+	return db.pool.Begin(bounded)
 }
 
 // FlowTx marks the type as what package flow calls a transaction.
@@ -61,7 +70,7 @@ func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error)
 	if err := t.Err(); err != nil {
 		return 0, err
 	}
-	n, err := exec(ctx, t.pgx, query, args)
+	n, err := t.db.exec(ctx, t.pgx, query, args)
 	if err != nil {
 		t.Fail(err)
 	}
@@ -85,7 +94,7 @@ func (t *tx) run(ctx context.Context, query string, args []any) (*rows, error) {
 	if err := t.Err(); err != nil {
 		return nil, err
 	}
-	r, err := run(ctx, t.pgx, query, args)
+	r, err := t.db.run(ctx, t.pgx, query, args)
 	if err != nil {
 		t.Fail(err)
 		return nil, err

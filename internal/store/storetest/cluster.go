@@ -139,9 +139,9 @@ func (c *cluster) lock(name string, how int, fn func() error) error {
 	return fn()
 }
 
-func (c *cluster) url() string {
-	return "postgres://weir@/postgres?host=" + url.QueryEscape(filepath.Join(c.dir, "sock"))
-}
+func (c *cluster) sock() string { return filepath.Join(c.dir, "sock") }
+
+func (c *cluster) url() string { return "postgres://weir@/postgres?host=" + url.QueryEscape(c.sock()) }
 
 func (c *cluster) answers() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -156,11 +156,26 @@ func (c *cluster) answers() bool {
 // start makes a new server. What a stopped one left is not used again: it ran
 // without fsync, and may hold the databases of tests that were killed.
 func (c *cluster) start() error {
-	data, sock := filepath.Join(c.dir, "data"), filepath.Join(c.dir, "sock")
-	if _, err := os.Stat(filepath.Join(data, "postmaster.pid")); err == nil {
-		_ = c.run("pg_ctl", "stop", "-D", data, "-m", "immediate") // it may be dead already
+	if _, err := os.Stat(filepath.Join(c.dir, "data", "postmaster.pid")); err == nil {
+		_ = c.run("pg_ctl", "stop", "-D", "data", "-m", "immediate") // it may be dead already
 	}
-	for _, dir := range []string{data, sock} {
+	if err := c.makeFolders(); err != nil {
+		return err
+	}
+	err := c.makeData("max_connections = 400\nsynchronous_commit = off\nwal_level = minimal\nmax_wal_senders = 0\n")
+	if err != nil {
+		return err
+	}
+	if err := c.boot(); err != nil {
+		return err
+	}
+	return c.watch()
+}
+
+// makeFolders makes empty folders for the data and the socket.
+func (c *cluster) makeFolders() error {
+	for _, name := range []string{"data", "sock"} {
+		dir := filepath.Join(c.dir, name)
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
@@ -174,25 +189,32 @@ func (c *cluster) start() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// makeData makes the data of a server with these settings.
+func (c *cluster) makeData(settings string) error {
 	// A linguistic default order, so that a column that misses collate "C" shows.
-	if err := c.run("initdb", "-D", data, "-U", "weir", "-A", "trust", "-E", "UTF8", "--no-sync",
+	if err := c.run("initdb", "-D", "data", "-U", "weir", "-A", "trust", "-E", "UTF8", "--no-sync",
 		"--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"); err != nil {
 		return err
 	}
-	conf, err := os.OpenFile(filepath.Join(data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	return c.configure("listen_addresses = ''\nfsync = off\nfull_page_writes = off\ntimezone = 'America/New_York'\n" + settings)
+}
+
+// configure adds settings, of which the last one of a name counts.
+func (c *cluster) configure(settings string) error {
+	conf, err := os.OpenFile(filepath.Join(c.dir, "data", "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(conf, "\nlisten_addresses = ''\nunix_socket_directories = '%s'\nmax_connections = 400\n"+
-		"fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nwal_level = minimal\nmax_wal_senders = 0\n"+
-		"timezone = 'America/New_York'\n", sock)
-	if err := errors.Join(err, conf.Close()); err != nil {
-		return err
-	}
-	if err := c.run("pg_ctl", "start", "-w", "-s", "-D", data, "-l", filepath.Join(data, "log")); err != nil {
-		return err
-	}
-	return c.watch()
+	_, err = fmt.Fprintf(conf, "\nunix_socket_directories = '%s'\n%s", c.sock(), settings)
+	return errors.Join(err, conf.Close())
+}
+
+// boot starts the server over its data.
+func (c *cluster) boot() error {
+	return c.run("pg_ctl", "start", "-w", "-s", "-D", "data", "-l", filepath.Join("data", "log"))
 }
 
 func (c *cluster) command(name string, args ...string) *exec.Cmd {

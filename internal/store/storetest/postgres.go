@@ -47,14 +47,8 @@ func PostgresFor(t testing.TB, cleanup func(func())) string {
 	t.Helper()
 	ctx := context.Background()
 	base, err := admin()
-	if errors.Is(err, errNoPostgres) {
-		if os.Getenv("CI") == "true" || os.Getenv("WEIR_TEST_REQUIRE_POSTGRES") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
 	if err != nil {
-		t.Fatal(err)
+		missing(t, err)
 	}
 	source, err := template()
 	if err != nil {
@@ -74,6 +68,15 @@ func PostgresFor(t testing.TB, cleanup func(func())) string {
 		t.Fatal(err)
 	}
 	return u
+}
+
+// missing ends a test for which there is no server.
+func missing(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, errNoPostgres) && os.Getenv("CI") != "true" && os.Getenv("WEIR_TEST_REQUIRE_POSTGRES") != "1" {
+		t.Skip(err)
+	}
+	t.Fatal(err)
 }
 
 // makeTemplate makes the template unless another process has. Its name follows
