@@ -17,7 +17,7 @@ import (
 )
 
 // settings are those of a test: hashing costs as little as it may.
-func settings(t *testing.T) Settings {
+func settings(t testing.TB) Settings {
 	s := DefaultSettings()
 	s.Data = t.TempDir()
 	s.Hashing.MemoryKiB, s.Hashing.Time = 7168, 1

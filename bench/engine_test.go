@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/weir-id/weir/bench/measure"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/flow/flowtest"
 	runtime "github.com/weir-id/weir/internal/expression"
@@ -75,7 +76,7 @@ func BenchmarkPlan(b *testing.B) {
 				}
 			}
 			req := w.NewBrowser().Request("f", "login_hint=Anna@example.org")
-			measure(b, func() {
+			measure.CPU(b, func() {
 				if _, err := w.Executor.Step(b.Context(), req); err != nil {
 					b.Fatal(err)
 				}
