@@ -17,38 +17,6 @@ import (
 	"github.com/weir-id/weir/internal/store/storetest"
 )
 
-const benchPassword = "correct horse"
-
-// loginRequests are the requests of a client that signs in.
-var loginRequests = []struct{ method, body string }{
-	{"GET", ""}, {"POST", `{"uid_field":"akadmin"}`}, {"GET", ""}, {"POST", `{"password":"` + benchPassword + `"}`}, {"GET", ""}, {"GET", ""},
-}
-
-// login walks through the default login with a fresh browser; context makes
-// the context of each request.
-func login(b testing.TB, site http.Handler, request func(i int) context.Context) (bodies [][]byte) {
-	cookies := map[string]string{}
-	for i, step := range loginRequests {
-		r := httptest.NewRequestWithContext(request(i), step.method, loginFlow, strings.NewReader(step.body))
-		for name, value := range cookies {
-			r.AddCookie(&http.Cookie{Name: name, Value: value})
-		}
-		if step.body != "" {
-			r.Header.Set("Content-Type", "application/json")
-		}
-		w := httptest.NewRecorder()
-		site.ServeHTTP(w, r)
-		for _, c := range w.Result().Cookies() {
-			cookies[c.Name] = c.Value
-		}
-		bodies = append(bodies, w.Body.Bytes())
-	}
-	if last := string(bodies[len(bodies)-1]); !strings.Contains(last, "xak-flow-redirect") {
-		b.Fatalf("the login ends with %s", last)
-	}
-	return bodies
-}
-
 // bare is a handler that does what a login did to the database, in the same
 // transactions, and writes the same answers: what net/http and the database
 // cost without an engine.
@@ -180,11 +148,18 @@ func BenchmarkLogin(b *testing.B) {
 				site := assembled(b, s)
 				ctx := b.Context()
 				did := make([]effort, len(loginRequests))
-				bodies := login(b, site, func(i int) context.Context { return did[i].in(ctx) })
+				bodies, err := login(site, func(i int) context.Context { return did[i].in(ctx) })
+				if err != nil {
+					b.Fatal(err)
+				}
 				hash := hashTime(b, site)
 				var engine time.Duration
 				b.Run("engine", func(b *testing.B) {
-					each := measure.CPU(b, func() { login(b, site, func(int) context.Context { return ctx }) })
+					each := measure.CPU(b, func() {
+						if _, err := login(site, func(int) context.Context { return ctx }); err != nil {
+							b.Fatal(err)
+						}
+					})
 					b.ReportMetric(measure.Microseconds(hash), "hash-cpu-us/op")
 					b.ReportMetric(100*float64(hash)/float64(each), "%hashing")
 					engine = each - hash

@@ -1,0 +1,105 @@
+package weir
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/weir-id/weir/bench/measure"
+)
+
+const benchPassword = "correct horse"
+
+// loginRequests are the requests of a client that signs in.
+var loginRequests = []struct{ method, body string }{
+	{"GET", ""}, {"POST", `{"uid_field":"akadmin"}`}, {"GET", ""}, {"POST", `{"password":"` + benchPassword + `"}`}, {"GET", ""}, {"GET", ""},
+}
+
+// login walks through the default login with a fresh browser; context makes
+// the context of each request.
+func login(site http.Handler, request func(i int) context.Context) (bodies [][]byte, err error) {
+	cookies := map[string]string{}
+	for i, step := range loginRequests {
+		r := httptest.NewRequestWithContext(request(i), step.method, loginFlow, strings.NewReader(step.body))
+		for name, value := range cookies {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		if step.body != "" {
+			r.Header.Set("Content-Type", "application/json")
+		}
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, r)
+		for _, c := range w.Result().Cookies() {
+			cookies[c.Name] = c.Value
+		}
+		bodies = append(bodies, w.Body.Bytes())
+	}
+	if last := string(bodies[len(bodies)-1]); !strings.Contains(last, "xak-flow-redirect") {
+		return nil, fmt.Errorf("the login ends with %s", last)
+	}
+	return bodies, nil
+}
+
+// loginsAtOnce has n browsers sign in at the same time and waits for all.
+func loginsAtOnce(t testing.TB, site *Server, n int) {
+	t.Helper()
+	var all sync.WaitGroup
+	failed := make(chan error, n)
+	for range n {
+		all.Go(func() {
+			if _, err := login(site, func(int) context.Context { return t.Context() }); err != nil {
+				failed <- err
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		// Far more than it takes: readers and the writer wait for each other.
+		t.Fatalf("%d logins at once do not come to an end", n)
+	}
+	close(failed)
+	for err := range failed {
+		t.Error(err)
+	}
+}
+
+// TestManyLoginsAtOnce has up to 32 browsers sign in together: none of them
+// sees an error, none waits for ever, and each has a session in the end.
+func TestManyLoginsAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		s.Bootstrap.Password = benchPassword
+		site := start(t, s)
+		sessions := 0
+		for _, n := range []int{1, 8, 32} {
+			loginsAtOnce(t, site, n)
+			sessions += n
+			if got, err := site.CountSessions(t.Context(), 1); err != nil || got != sessions {
+				t.Errorf("%d sessions after %d logins at once (%v), want %d", got, n, err, sessions)
+			}
+		}
+	})
+}
+
+// BenchmarkLoginsAtOnce measures the throughput of logins with the hashing of
+// new installations, which is bounded to one hash for each core.
+func BenchmarkLoginsAtOnce(b *testing.B) {
+	for _, n := range []int{1, 8, 32} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := settings(b)
+			s.Bootstrap.Password, s.Hashing = benchPassword, DefaultSettings().Hashing
+			site := assembled(b, s)
+			begin := time.Now()
+			each := measure.CPU(b, func() { loginsAtOnce(b, site, n) })
+			b.ReportMetric(measure.Microseconds(each)/float64(n), "cpu-us/login")
+			b.ReportMetric(float64(n*b.N)/time.Since(begin).Seconds(), "logins/s")
+		})
+	}
+}
