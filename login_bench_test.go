@@ -111,7 +111,7 @@ func (h *bare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // hashTime is the processor time of one verification alone.
 func hashTime(b *testing.B, site *Server) time.Duration {
-	stored, err := site.people.HashPassword(b.Context(), benchPassword)
+	stored, err := site.people.HashPassword(b.Context(), measure.Password)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func hashTime(b *testing.B, site *Server) time.Duration {
 		const n = 20
 		begin := measure.CPUTime(b)
 		for range n {
-			if ok, err := site.hasher.Verify(b.Context(), stored, benchPassword); !ok || err != nil {
+			if ok, err := site.hasher.Verify(b.Context(), stored, measure.Password); !ok || err != nil {
 				b.Fatal(ok, err)
 			}
 		}
@@ -144,11 +144,11 @@ func BenchmarkLogin(b *testing.B) {
 				if database == "postgres" {
 					s.DatabaseURL, s.SecretKey = Secret(storetest.Postgres(b)), Secret(strings.Repeat("k", 32))
 				}
-				s.Bootstrap.Password = benchPassword
+				s.Bootstrap.Password = measure.Password
 				site := assembled(b, s)
 				ctx := b.Context()
-				did := make([]effort, len(loginRequests))
-				bodies, err := login(site, func(i int) context.Context { return did[i].in(ctx) })
+				did := make([]effort, len(measure.LoginRequests))
+				bodies, err := measure.Login(site, func(i int) context.Context { return did[i].in(ctx) })
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -156,7 +156,7 @@ func BenchmarkLogin(b *testing.B) {
 				var engine time.Duration
 				b.Run("engine", func(b *testing.B) {
 					each := measure.CPU(b, func() {
-						if _, err := login(site, func(int) context.Context { return ctx }); err != nil {
+						if _, err := measure.Login(site, func(int) context.Context { return ctx }); err != nil {
 							b.Fatal(err)
 						}
 					})
@@ -170,9 +170,9 @@ func BenchmarkLogin(b *testing.B) {
 					mux.Handle("/bare/{i}", h)
 					each := measure.CPU(b, func() {
 						h.begin()
-						for i, step := range loginRequests {
+						for i, step := range measure.LoginRequests {
 							w := httptest.NewRecorder()
-							mux.ServeHTTP(w, httptest.NewRequestWithContext(ctx, step.method, fmt.Sprintf("/bare/%d", i), strings.NewReader(step.body)))
+							mux.ServeHTTP(w, httptest.NewRequestWithContext(ctx, step.Method, fmt.Sprintf("/bare/%d", i), strings.NewReader(step.Body)))
 							if w.Code != http.StatusOK {
 								b.Fatalf("request %d: %s", i, w.Body)
 							}

@@ -3,47 +3,12 @@ package weir
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/weir-id/weir/bench/measure"
 )
-
-const benchPassword = "correct horse"
-
-// loginRequests are the requests of a client that signs in.
-var loginRequests = []struct{ method, body string }{
-	{"GET", ""}, {"POST", `{"uid_field":"akadmin"}`}, {"GET", ""}, {"POST", `{"password":"` + benchPassword + `"}`}, {"GET", ""}, {"GET", ""},
-}
-
-// login walks through the default login with a fresh browser; context makes
-// the context of each request.
-func login(site http.Handler, request func(i int) context.Context) (bodies [][]byte, err error) {
-	cookies := map[string]string{}
-	for i, step := range loginRequests {
-		r := httptest.NewRequestWithContext(request(i), step.method, loginFlow, strings.NewReader(step.body))
-		for name, value := range cookies {
-			r.AddCookie(&http.Cookie{Name: name, Value: value})
-		}
-		if step.body != "" {
-			r.Header.Set("Content-Type", "application/json")
-		}
-		w := httptest.NewRecorder()
-		site.ServeHTTP(w, r)
-		for _, c := range w.Result().Cookies() {
-			cookies[c.Name] = c.Value
-		}
-		bodies = append(bodies, w.Body.Bytes())
-	}
-	if last := string(bodies[len(bodies)-1]); !strings.Contains(last, "xak-flow-redirect") {
-		return nil, fmt.Errorf("the login ends with %s", last)
-	}
-	return bodies, nil
-}
 
 // loginsAtOnce has n browsers sign in at the same time and waits for all.
 func loginsAtOnce(t testing.TB, site *Server, n int) {
@@ -52,7 +17,7 @@ func loginsAtOnce(t testing.TB, site *Server, n int) {
 	failed := make(chan error, n)
 	for range n {
 		all.Go(func() {
-			if _, err := login(site, func(int) context.Context { return t.Context() }); err != nil {
+			if _, err := measure.Login(site, func(int) context.Context { return t.Context() }); err != nil {
 				failed <- err
 			}
 		})
@@ -75,7 +40,7 @@ func loginsAtOnce(t testing.TB, site *Server, n int) {
 // sees an error, none waits for ever, and each has a session in the end.
 func TestManyLoginsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
-		s.Bootstrap.Password = benchPassword
+		s.Bootstrap.Password = measure.Password
 		site := start(t, s)
 		sessions := 0
 		for _, n := range []int{1, 8, 32} {
@@ -94,7 +59,7 @@ func BenchmarkLoginsAtOnce(b *testing.B) {
 	for _, n := range []int{1, 8, 32} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			s := settings(b)
-			s.Bootstrap.Password, s.Hashing = benchPassword, DefaultSettings().Hashing
+			s.Bootstrap.Password, s.Hashing = measure.Password, DefaultSettings().Hashing
 			site := assembled(b, s)
 			begin := time.Now()
 			each := measure.CPU(b, func() { loginsAtOnce(b, site, n) })
