@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -83,4 +84,44 @@ func BenchmarkPlan(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkStep answers one stage after the other of a flow of 20: what the
+// engine and JSON cost, with the body read, the stored plan decoded, an
+// expression asked, the plan encoded and the next challenge written, but
+// without HTTP and database.
+func BenchmarkStep(b *testing.B) {
+	w := flowtest.New(b, dummy.Type())
+	f := w.AddFlow("f", nil)
+	compiler := expression.Type(runtime.NewCompiler(runtime.Env{}))
+	for i := range 20 {
+		p, err := compiler.Build(fmt.Sprintf("policy %d", i), &expression.Config{Expression: shortPolicy})
+		if err != nil {
+			b.Fatal(err)
+		}
+		w.BindPolicy(w.Bind(f, w.AddStage("dummy", fmt.Sprintf("stage %d", i), nil), nil).ID, p, nil)
+	}
+	browser := w.NewBrowser()
+	measure.CPU(b, func() {
+		req := browser.Request("f", "")
+		req.Answer = true
+		if err := json.Unmarshal([]byte(`{"component": "ak-stage-dummy"}`), &req.Body); err != nil {
+			b.Fatal(err)
+		}
+		result, err := w.Executor.Step(b.Context(), req)
+		if err != nil {
+			b.Fatal(err)
+		}
+		w.Store.Commits = nil
+		if !result.Next { // the flow is over
+			browser = w.NewBrowser()
+		}
+		look, err := w.Executor.Step(b.Context(), browser.Request("f", ""))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := json.Marshal(look.Challenge); err != nil {
+			b.Fatal(err)
+		}
+	})
 }
