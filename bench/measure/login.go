@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,10 @@ var LoginRequests = []struct{ Method, Body string }{
 	{"GET", ""}, {"POST", `{"uid_field":"akadmin"}`}, {"GET", ""}, {"POST", `{"password":"` + Password + `"}`}, {"GET", ""}, {"GET", ""},
 }
 
+// ErrBusy means that the server was too busy to check the password in time and
+// asked to come back.
+var ErrBusy = errors.New("the server is too busy")
+
 // Login walks through the default login with a fresh browser and returns the
 // answers; request makes the context of each request.
 func Login(site http.Handler, request func(i int) context.Context) (bodies [][]byte, err error) {
@@ -32,6 +37,9 @@ func Login(site http.Handler, request func(i int) context.Context) (bodies [][]b
 		}
 		w := httptest.NewRecorder()
 		site.ServeHTTP(w, r)
+		if w.Code == http.StatusServiceUnavailable {
+			return nil, ErrBusy
+		}
 		for _, c := range w.Result().Cookies() {
 			cookies[c.Name] = c.Value
 		}
