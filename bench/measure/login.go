@@ -19,6 +19,26 @@ var LoginRequests = []struct{ Method, Body string }{
 	{"GET", ""}, {"POST", `{"uid_field":"akadmin"}`}, {"GET", ""}, {"POST", `{"password":"` + Password + `"}`}, {"GET", ""}, {"GET", ""},
 }
 
+// Browser keeps cookies, by name.
+type Browser map[string]string
+
+// Do has the site answer one request, without a network; a body is JSON.
+func (b Browser) Do(ctx context.Context, site http.Handler, method, path, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
+	for name, value := range b {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	w := httptest.NewRecorder()
+	site.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		b[c.Name] = c.Value
+	}
+	return w
+}
+
 // ErrBusy means that the server was too busy to check the password in time and
 // asked to come back.
 var ErrBusy = errors.New("the server is too busy")
@@ -26,22 +46,11 @@ var ErrBusy = errors.New("the server is too busy")
 // Login walks through the default login with a fresh browser and returns the
 // answers; request makes the context of each request.
 func Login(site http.Handler, request func(i int) context.Context) (bodies [][]byte, err error) {
-	cookies := map[string]string{}
+	browser := Browser{}
 	for i, step := range LoginRequests {
-		r := httptest.NewRequestWithContext(request(i), step.Method, loginPath, strings.NewReader(step.Body))
-		for name, value := range cookies {
-			r.AddCookie(&http.Cookie{Name: name, Value: value})
-		}
-		if step.Body != "" {
-			r.Header.Set("Content-Type", "application/json")
-		}
-		w := httptest.NewRecorder()
-		site.ServeHTTP(w, r)
+		w := browser.Do(request(i), site, step.Method, loginPath, step.Body)
 		if w.Code == http.StatusServiceUnavailable {
 			return nil, ErrBusy
-		}
-		for _, c := range w.Result().Cookies() {
-			cookies[c.Name] = c.Value
 		}
 		bodies = append(bodies, w.Body.Bytes())
 	}
