@@ -50,6 +50,10 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
+
+	// watch puts something between the program and its database; nil for
+	// nothing. Tests count queries with it.
+	watch func(store.DB) store.DB
 }
 
 // Installation is an open database with its configuration and its people,
@@ -95,19 +99,22 @@ func Connect(ctx context.Context, cfg Config) (*Installation, error) {
 	}
 	in.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	in.metrics = telemetry.NewMetrics(in.registry)
-	if err := in.open(ctx); err != nil {
+	if err := in.open(ctx, cfg.watch); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
 	return in, nil
 }
 
-func (in *Installation) open(ctx context.Context) error {
+func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB) error {
 	secret, err := secretKey(&in.config)
 	if err != nil {
 		return err
 	}
 	if in.db, err = dial.Open(ctx, dial.Options{URL: in.config.DatabaseURL.Reveal(), DataDir: in.config.Data, Logger: in.log}); err != nil {
 		return err
+	}
+	if watch != nil {
+		in.db = watch(in.db)
 	}
 	keys, installID, err := seal.LoadOrCreate(ctx, in.db, secret)
 	if err != nil {

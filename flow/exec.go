@@ -20,6 +20,24 @@ type People interface {
 	Person(ctx context.Context, id int64) (*identity.Person, error)
 }
 
+// readOnce reads each person once, so that policies and stage of one step see
+// the same one. It belongs to one goroutine.
+type readOnce struct {
+	People
+	read map[int64]*identity.Person
+}
+
+func (r readOnce) Person(ctx context.Context, id int64) (*identity.Person, error) {
+	if p, ok := r.read[id]; ok {
+		return p, nil
+	}
+	p, err := r.People.Person(ctx, id)
+	if err == nil {
+		r.read[id] = p
+	}
+	return p, err
+}
+
 // Exec is what a stage sees of the execution while it runs. It is used by one
 // goroutine.
 type Exec struct {

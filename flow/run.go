@@ -16,11 +16,13 @@ import (
 
 // run is one attempt at one step.
 type run struct {
-	e    *Executor
-	req  *Request
-	cat  Catalog
-	now  time.Time
-	plan *Plan
+	e   *Executor
+	req *Request
+	cat Catalog
+	// people reads each person once.
+	people People
+	now    time.Time
+	plan   *Plan
 	// before is the stored execution that the step started from.
 	before *Execution
 	// dropped tells that markers took entries out of the plan.
@@ -32,12 +34,12 @@ type run struct {
 
 func (e *Executor) newRun(req *Request) *run {
 	now := e.Now().UTC()
-	return &run{e: e, req: req, cat: e.Catalog(), now: now, before: req.Execution,
+	return &run{e: e, req: req, cat: e.Catalog(), people: readOnce{e.People, map[int64]*identity.Person{}}, now: now, before: req.Execution,
 		trace: Trace{At: now, Answer: req.Answer}}
 }
 
 func (r *run) planner() *planner {
-	return &planner{cat: r.cat, engine: r.e.Engine, people: r.e.People, req: r.req, now: r.now}
+	return &planner{cat: r.cat, engine: r.e.Engine, people: r.people, req: r.req, now: r.now}
 }
 
 // step finds the current stage, hands it the request and carries out what it
@@ -210,7 +212,7 @@ func (r *run) marker(ctx context.Context, c *current) (bool, error) {
 	user := r.req.User
 	p := r.planner()
 	if ref, ok := KeyPendingUser.Get(r.plan.Context); ok && ref != nil {
-		person, err := resolve(ctx, r.e.People, ref)
+		person, err := resolve(ctx, r.people, ref)
 		if err != nil {
 			return false, err
 		}
@@ -237,7 +239,7 @@ var errNoVerdict = errors.New("no verdict")
 func (r *run) newExec(c *current) *Exec {
 	x := &Exec{Flow: r.req.Flow, StageName: c.name, Binding: c.binding, Context: r.plan.Context,
 		RequestUser: r.req.User, Brand: r.req.Brand, Catalog: r.cat, Now: r.now,
-		req: r.req, plan: r.plan, people: r.e.People, counter: r.e.Counter}
+		req: r.req, plan: r.plan, people: r.people, counter: r.e.Counter}
 	if c.object != nil {
 		x.StageID = c.object.ID
 	}

@@ -133,25 +133,34 @@ func (o *Object) Evaluate(ctx context.Context, r *Request, timeout time.Duration
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
 	defer cancel()
+	if _, ok := o.Policy.(Bounded); ok {
+		return o.evaluate(ctx, r)
+	}
 	done := make(chan Result, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				done <- Result{Verdict: Error, Err: fmt.Errorf("policy %q: panic: %v", o.Name, p)}
-			}
-		}()
-		res, err := o.Policy.Evaluate(ctx, r)
-		if err != nil {
-			res = Result{Verdict: Error, Err: fmt.Errorf("policy %q: %w", o.Name, err), Logs: res.Logs}
-		}
-		done <- res
-	}()
+	go func() { done <- o.evaluate(ctx, r) }()
 	select {
 	case res := <-done:
 		return res
 	case <-ctx.Done():
 		return Result{Verdict: Error, Err: fmt.Errorf("policy %q: %w", o.Name, context.Cause(ctx))}
 	}
+}
+
+// evaluate asks the policy and makes an error of whatever goes wrong in it.
+func (o *Object) evaluate(ctx context.Context, r *Request) (res Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			res = Result{Verdict: Error, Err: fmt.Errorf("policy %q: panic: %v", o.Name, p)}
+		}
+	}()
+	res, err := o.Policy.Evaluate(ctx, r)
+	if end := ctx.Err(); end != nil && (err == nil || errors.Is(err, end)) {
+		err = context.Cause(ctx) // too late is no verdict
+	}
+	if err != nil {
+		return Result{Verdict: Error, Err: fmt.Errorf("policy %q: %w", o.Name, err), Logs: res.Logs}
+	}
+	return res
 }
 
 func combine(mode Mode, results []Result, empty Verdict) Result {

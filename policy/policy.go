@@ -160,6 +160,16 @@ type Policy interface {
 	Evaluate(ctx context.Context, r *Request) (Result, error)
 }
 
+// Bounded is a Policy that returns soon after its context has ended, whatever
+// it is configured to do and whoever wrote its configuration. It is asked
+// where the engine stands; every other policy is asked in a goroutine of its
+// own, so that it can be cut off.
+type Bounded interface {
+	Policy
+	// Bounded does nothing: it is the promise.
+	Bounded()
+}
+
 // Func makes a function a Policy.
 type Func func(ctx context.Context, r *Request) (Result, error)
 

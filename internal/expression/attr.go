@@ -9,25 +9,36 @@ import (
 // method is a method of a built-in type.
 type method func(e *evaluation, self starlark.Value, c call) (starlark.Value, error)
 
-// bind makes the method of one value.
-func bind(name string, self starlark.Value, m method) starlark.Value {
-	return builtin(name, func(e *evaluation, c call) (starlark.Value, error) { return m(e, self, c) })
-}
-
-// methodTables hold the methods of the built-in types.
+// methodTables hold the methods of the built-in types, each to be bound to the
+// value that it is asked of.
 type methodTables struct {
-	text, bytes, list, tuple, dict, set, number map[string]method
+	text, bytes, list, tuple, dict, set, number map[string]*starlark.Builtin
 }
 
 func newMethodTables() methodTables {
 	return methodTables{
-		text: textMethods(), bytes: bytesMethods(), list: listMethods(), tuple: tupleMethods(),
-		dict: dictMethods(), set: setMethods(), number: numberMethods(),
+		text: unbound(textMethods()), bytes: unbound(bytesMethods()), list: unbound(listMethods()), tuple: unbound(tupleMethods()),
+		dict: unbound(dictMethods()), set: unbound(setMethods()), number: unbound(numberMethods()),
 	}
 }
 
+// unbound makes callable values that call a method of their receiver.
+func unbound(methods map[string]method) map[string]*starlark.Builtin {
+	out := make(map[string]*starlark.Builtin, len(methods))
+	for name, m := range methods {
+		out[name] = starlark.NewBuiltin(name, func(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
+			e, err := enter(t)
+			if err != nil {
+				return nil, err
+			}
+			return m(e, b.Receiver(), call{name, args, kw})
+		})
+	}
+	return out
+}
+
 // of returns the methods of v's type; nil when it has none.
-func (t *methodTables) of(v starlark.Value) map[string]method {
+func (t *methodTables) of(v starlark.Value) map[string]*starlark.Builtin {
 	switch v.(type) {
 	case starlark.String:
 		return t.text
@@ -57,7 +68,7 @@ func (e *evaluation) attr(v starlark.Value, name string) (starlark.Value, error)
 		return o.attr(e, name)
 	}
 	if m, ok := e.c.methods.of(v)[name]; ok {
-		return bind(name, v, m), nil
+		return m.BindReceiver(v), nil
 	}
 	return nil, nil
 }

@@ -86,12 +86,22 @@ type fn func(e *evaluation, c call) (starlark.Value, error)
 // builtin makes a callable value of f.
 func builtin(name string, f fn) *starlark.Builtin {
 	return starlark.NewBuiltin(name, func(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
-		e := evalOf(t)
-		if e.thread.CallStackDepth() > e.limits.Depth {
-			return nil, e.limit("too many nested calls")
+		e, err := enter(t)
+		if err != nil {
+			return nil, err
 		}
 		return f(e, call{name, args, kw})
 	})
+}
+
+// enter begins a call of the runtime: it finds the evaluation and refuses to
+// nest too deeply.
+func enter(t *starlark.Thread) (*evaluation, error) {
+	e := evalOf(t)
+	if t.CallStackDepth() > e.limits.Depth {
+		return nil, e.limit("too many nested calls")
+	}
+	return e, nil
 }
 
 // object is a value with attributes of its own. A missing attribute is nil

@@ -1,9 +1,9 @@
 package expression
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,7 +41,7 @@ type regex struct {
 
 // compileRegex compiles or finds a pattern.
 func (c *Compiler) compileRegex(pattern string, flags int) (*regex, error) {
-	key := fmt.Sprintf("%d:%s", flags, pattern)
+	key := strconv.Itoa(flags) + ":" + pattern
 	if r, ok := c.regexes.Get(key); ok {
 		return r, nil
 	}

@@ -84,8 +84,6 @@ func (p *Program) Run(ctx context.Context, scope Scope) (value Value, err error)
 		}
 	}()
 	e := p.newEvaluation(ctx, scope)
-	stop := context.AfterFunc(ctx, func() { e.thread.Cancel("the deadline has passed") })
-	defer stop()
 	result, err := starlark.Call(e.thread, p.unit.body, nil, nil)
 	if e.stopped() == nil && err == nil {
 		if value, err = e.value(result); err == nil && e.stopped() == nil {
@@ -108,9 +106,25 @@ func (p *Program) newEvaluation(ctx context.Context, scope Scope) *evaluation {
 		e.request = &policy.Request{User: identity.Anonymous()}
 	}
 	e.thread.SetLocal(localKey, e)
-	e.thread.SetMaxExecutionSteps(e.limits.Steps)
-	e.thread.OnMaxSteps = func(t *starlark.Thread) { t.Cancel(e.limit("too many steps").Error()) }
+	e.thread.OnMaxSteps = e.watch
+	e.thread.SetMaxExecutionSteps(min(clockSteps, e.limits.Steps))
 	return e
+}
+
+// clockSteps is how many steps a body takes between two looks at the clock.
+const clockSteps = 1 << 10
+
+// watch is called when the body has taken the steps that it was given: it ends
+// the evaluation, or gives it the next ones.
+func (e *evaluation) watch(t *starlark.Thread) {
+	if t.Steps >= e.limits.Steps {
+		_ = e.limit("too many steps")
+	}
+	if err := e.stopped(); err != nil {
+		t.Cancel(err.Error())
+		return
+	}
+	t.SetMaxExecutionSteps(min(t.Steps+clockSteps, e.limits.Steps))
 }
 
 // value makes the public value of a result.

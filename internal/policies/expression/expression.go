@@ -45,6 +45,12 @@ func fieldError(err error) error {
 
 type expression struct{ program *runtime.Program }
 
+var _ policy.Bounded = (*expression)(nil)
+
+// Bounded implements policy.Bounded: the runtime looks at the clock while a
+// body runs, and what it does between two looks is limited in size.
+func (*expression) Bounded() {}
+
 // Evaluate runs the body. An exception, a reached limit and the end of the
 // time are errors, which deny (rule 8); nothing of such a run is applied.
 func (e *expression) Evaluate(ctx context.Context, r *policy.Request) (policy.Result, error) {

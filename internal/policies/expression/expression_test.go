@@ -105,3 +105,33 @@ func TestRule11ExpressionsReachNothing(t *testing.T) {
 		})
 	}
 }
+
+// A body is asked where the engine stands, so it has to end by itself when its
+// time is over: whatever it is busy with.
+func TestRule11TheTimeOfABodyIsBounded(t *testing.T) {
+	bodies := map[string]string{
+		"a plain loop":                "while True:\n    pass",
+		"long operations in a loop":   "words = ['a', 'b'] * 5000\nwhile True:\n    sorted(words)",
+		"text operations in a loop":   "text = 'x' * 100000\nwhile True:\n    text.count('y')",
+		"a loop that catches the end": "while True:\n    try:\n        while True:\n            pass\n    except Exception:\n        pass",
+	}
+	limits := runtime.Limits{Steps: 1 << 60, Elements: 1 << 60, Bytes: 1 << 60}
+	typ := expression.Type(runtime.NewCompiler(runtime.Env{Limits: limits}))
+	for name, body := range bodies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := typ.Build("p", &expression.Config{Expression: body})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := p.(policy.Bounded); !ok {
+				t.Fatal("the policy is asked elsewhere")
+			}
+			o := &policy.Object{Name: "p", Policy: p}
+			got := o.Evaluate(t.Context(), &policy.Request{User: identity.Anonymous()}, 30*time.Millisecond)
+			if got.Verdict != policy.Error || !strings.Contains(got.Err.Error(), "timed out") {
+				t.Errorf("verdict %v (%v)", got.Verdict, got.Err)
+			}
+		})
+	}
+}
