@@ -69,6 +69,38 @@ func TestRule17DeletingTheFirstAdministratorDoesNotReopenTheSetUp(t *testing.T) 
 	})
 }
 
+func TestAFirstStartThatEndsBeforeThePasswordIsShownMakesNoAdministrator(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		var shown []string
+		open := func(fail error) (*Server, error) {
+			return Open(t.Context(), Config{Settings: s, Log: slog.New(slog.DiscardHandler),
+				Announce: func(password string) error { shown = append(shown, password); return fail }})
+		}
+		errGone := errors.New("the terminal is gone")
+		if _, err := open(errGone); !errors.Is(err, errGone) {
+			t.Fatalf("a start that cannot show the password: %v", err)
+		}
+		for range 2 { // the second start has nothing to show
+			site, err := open(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(shown) != 2 || shown[0] == shown[1] {
+				t.Fatalf("%d passwords were shown, want one for each try", len(shown))
+			}
+			if r := visit(t, site).signIn("akadmin", shown[1]); r.component() != "xak-flow-redirect" {
+				t.Errorf("the password that was shown last leads to %v", r.body)
+			}
+			if r := visit(t, site).signIn("akadmin", shown[0]); r.component() != "ak-stage-password" {
+				t.Errorf("the password of the start that failed leads to %v", r.body)
+			}
+			if err := site.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestNodesThatStartTogetherMakeOneAdministrator(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		var wg sync.WaitGroup
