@@ -34,12 +34,21 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		stop()
 		return nil, err
 	}
-	cleanups = append(cleanups, func() { stop(); _ = os.RemoveAll(dir) })
+	atTheEnd(func() { stop(); _ = os.RemoveAll(dir) })
 	return browser, nil
 })
 
 // cleanups run after the last test, the newest first.
-var cleanups []func()
+var (
+	cleanupsMu sync.Mutex
+	cleanups   []func()
+)
+
+func atTheEnd(f func()) {
+	cleanupsMu.Lock()
+	defer cleanupsMu.Unlock()
+	cleanups = append(cleanups, f)
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()

@@ -42,7 +42,7 @@ func sharedSite(t *testing.T, db string) *site {
 	if s, ok := sites[db]; ok {
 		return s
 	}
-	s := startSite(t, db, func(f func()) { cleanups = append(cleanups, f) })
+	s := startSite(t, db, atTheEnd)
 	s.apply(t, filepath.Join("testdata", "flows.yaml"))
 	sites[db] = s
 	return s
