@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,15 +15,16 @@ import (
 	"github.com/weir-id/weir/internal/store"
 )
 
-// moments is at how many points of a start or of an import the program is
-// killed, from its first instruction to its end.
-const moments = 10
+// moments is at how many points, spread over its duration, the program is
+// killed.
+const moments = 8
 
 var shownPassword = regexp.MustCompile(`(?m)^ +password +(\S+)$`)
 
 // TestAKilledFirstStartIsFinishedByTheNextOne kills the first start of new
-// installations at points that are spread over its duration. The next start has
-// to finish the set-up, and somebody has to know the password.
+// installations: at points before it logs anything, and on every line of its
+// log. The next start has to finish the set-up, and somebody has to know the
+// password.
 func TestAKilledFirstStartIsFinishedByTheNextOne(t *testing.T) {
 	for _, db := range databases {
 		t.Run(db, func(t *testing.T) {
@@ -31,39 +33,38 @@ func TestAKilledFirstStartIsFinishedByTheNextOne(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(folder, "watched.yaml"), []byte(stagesFile("watched", 40)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, _, whole := firstStart(t, db, folder, 0)
-			for i := range moments {
-				// A little longer than a whole start, which is not the same each time.
-				in, killed, _ := firstStart(t, db, folder, whole*time.Duration(i+1)*12/(10*moments))
-				checkFirstStart(t, in, killed)
+			start := func(line int, after time.Duration) (*installation, *program) {
+				in := newInstallation(t, db, "WEIR_BLUEPRINTS="+folder, "WEIR_LOG_LEVEL=info")
+				if db == "postgres" {
+					in.empty()
+				}
+				p := in.launch(line)
+				select {
+				case <-p.site:
+				case <-p.gone:
+				case <-time.After(after):
+				}
+				p.kill()
+				return in, p
+			}
+			began := time.Now()
+			_, first := start(1, patience)
+			silent := time.Since(began)
+			_, whole := start(0, patience)
+			lines := bytes.Count(whole.log.data, []byte{'\n'})
+			if lines < 5 || len(first.log.data) == 0 {
+				t.Fatalf("a first start logs %d lines:\n%s", lines, whole.log.data)
+			}
+			for i := range moments / 2 {
+				in, p := start(0, silent*time.Duration(i+1)/(moments/2))
+				checkFirstStart(t, in, p.output())
+			}
+			for line := range lines {
+				in, p := start(line+1, patience)
+				checkFirstStart(t, in, p.output())
 			}
 		})
 	}
-}
-
-// firstStart starts a program on a new store, and kills it after a while if
-// that is not 0, else once it is up. It returns what the program printed and
-// how long it ran.
-func firstStart(t *testing.T, db, folder string, after time.Duration) (*installation, string, time.Duration) {
-	t.Helper()
-	in := newInstallation(t, db, "WEIR_BLUEPRINTS="+folder)
-	if db == "postgres" {
-		in.empty()
-	}
-	began := time.Now()
-	p := in.launch()
-	if after == 0 {
-		after = patience
-	}
-	select {
-	case <-p.site:
-	case <-p.gone:
-		t.Fatalf("the first start failed: %s", p.log.data)
-	case <-time.After(after):
-	}
-	took := time.Since(began)
-	p.kill()
-	return in, p.output(), took
 }
 
 // empty takes the schema away that databases for tests come with.

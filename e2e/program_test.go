@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -97,16 +98,35 @@ type program struct {
 	site, gone chan struct{}
 	mu         sync.Mutex
 	out        strings.Builder
-	log        logBuffer
+	log        killingLog
+}
+
+// killingLog takes what a program logs, and kills it on a certain line.
+type killingLog struct {
+	logBuffer
+	lines int // until the kill; never when it is 0
+	kill  func() error
+}
+
+// Write implements io.Writer.
+func (l *killingLog) Write(p []byte) (int, error) {
+	if n := bytes.Count(p, []byte{'\n'}); l.lines > 0 && n > 0 {
+		if l.lines = max(0, l.lines-n); l.lines == 0 {
+			_ = l.kill() // it may have ended
+		}
+	}
+	return l.logBuffer.Write(p)
 }
 
 var siteLine = regexp.MustCompile(`^Weir is at (http://\S+)/$`)
 
-// launch starts the program and does not wait for it.
-func (in *installation) launch() *program {
+// launch starts the program and does not wait for it. It is killed on the given
+// line of its log, unless that is 0.
+func (in *installation) launch(line int) *program {
 	in.t.Helper()
 	p := &program{cmd: in.command("serve"), in: in, site: make(chan struct{}), gone: make(chan struct{})}
 	p.cmd.Stderr = &p.log
+	p.log.lines, p.log.kill = line, func() error { return p.cmd.Process.Kill() }
 	read, err := p.cmd.StdoutPipe()
 	if err != nil {
 		in.t.Fatal(err)
@@ -149,7 +169,7 @@ func (p *program) output() string {
 // serve starts the program on what is there and waits until it is ready.
 func (in *installation) serve() *program {
 	in.t.Helper()
-	p := in.launch()
+	p := in.launch(0)
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	select {
