@@ -160,6 +160,23 @@ func TestTheSecretKeyOfTheStore(t *testing.T) {
 			}
 		}
 	})
+	t.Run("what a killed program left of making it is removed", func(t *testing.T) {
+		s := settings(t)
+		draft, copied := filepath.Join(s.Data, keyDraft+"123"), filepath.Join(s.Data, keyFile+".bak")
+		for _, path := range []string{draft, copied} {
+			if err := os.WriteFile(path, []byte("a key"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start(t, s) // makes the key
+		start(t, s)
+		if _, err := os.Stat(draft); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the draft is still there (%v)", err)
+		}
+		if _, err := os.Stat(copied); err != nil {
+			t.Errorf("somebody's copy of the key was touched: %v", err)
+		}
+	})
 	t.Run("a store whose key is lost is not opened with another", func(t *testing.T) {
 		s := settings(t)
 		site, err := Open(t.Context(), Config{Settings: s, Log: slog.New(slog.DiscardHandler)})
