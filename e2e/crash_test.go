@@ -38,13 +38,14 @@ func TestKilledProgramsLoseNothing(t *testing.T) {
 			c.restart()
 			w := newWork(c, n)
 			done := w.start()
-			moments := rand.New(rand.NewPCG(n, 2))
+			when := rand.New(rand.NewPCG(n, 2))
 			for range kills {
-				c.await(60+moments.Int64N(140), done)
+				c.await(60+when.Int64N(140), done)
 				// A request has just begun; where in it the program dies is up to
 				// the clock.
-				<-time.After(time.Duration(moments.Int64N(int64(4 * time.Millisecond))))
+				<-time.After(time.Duration(when.Int64N(int64(4 * time.Millisecond))))
 				c.crash()
+				c.restart()
 			}
 			c.finish()
 			select {
@@ -58,6 +59,7 @@ func TestKilledProgramsLoseNothing(t *testing.T) {
 			checked := make(chan struct{})
 			go func() { defer close(checked); w.check() }()
 			<-checked
+			c.crash()
 			checkStore(t, in.open())
 			t.Logf("%d requests, %d without an answer; %s", c.begun, c.unanswered, w.summary())
 			if c.unanswered < kills {
@@ -115,7 +117,7 @@ func (c *crashes) await(n int64, done <-chan struct{}) {
 	}
 }
 
-// crash kills the program and starts the next one.
+// crash kills the program.
 func (c *crashes) crash() {
 	c.mu.Lock()
 	c.dying = true
@@ -127,7 +129,6 @@ func (c *crashes) crash() {
 			c.t.Errorf("the program logged: %s", line)
 		}
 	}
-	c.restart()
 }
 
 // finish lets everybody end what they are doing; nothing is killed any more.
