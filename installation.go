@@ -20,6 +20,7 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
@@ -128,12 +129,15 @@ func (in *Installation) open(ctx context.Context) error {
 		return err
 	}
 	in.tokens = token.New(in.db, keys.Box("token"), in.now)
-	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
+	devices := keys.Box("device cookie")
+	limits := guard.New(guard.Config{DB: in.db, Limits: guard.Limits(in.config.Guesses), Key: directory.UsernameKey, Devices: devices, Now: in.now,
+		Refused: func(k guard.Kind) { in.metrics.Refused.WithLabelValues(string(k)).Inc() }})
+	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
 	in.access = access.New(in.db, resource.Owners())
 	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() }}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: keys.Box("device cookie")})
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: devices})
 	in.policyList = in.policyTypes()
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})

@@ -405,6 +405,7 @@ var attacks = map[string]string{
 	"the password of a superuser":      "{model: authentik_core.user, identifiers: {username: akadmin}, attrs: {password: mine}}",
 	"a permission on an object":        "{model: authentik_core.group, identifiers: {name: plain}, permissions: [{permission: reset_group, user: MALLORY}]}",
 	"a token of a superuser":           "{model: authentik_core.token, identifiers: {identifier: mine}, attrs: {user: 1, intent: api, key: a-key-that-i-know-very-well}}",
+	"an internal service account":      "{model: authentik_core.user, identifiers: {username: outpost}, attrs: {name: Outpost, type: internal_service_account}}",
 	"a model that is not theirs":       "{model: authentik_flows.flow, identifiers: {slug: mine}, attrs: {name: a, title: a, designation: authentication}}",
 	"reading what is not theirs":       "{model: authentik_core.group, identifiers: {name: !AtIndex [!FindObject [authentik_flows.flow, [slug, default-authentication-flow]], name]}}",
 	"the same through another file":    "{model: authentik_blueprints.metaapplyblueprint, attrs: {identifiers: {path: super.yaml}}}",

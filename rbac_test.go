@@ -190,3 +190,18 @@ func TestPermissionsOfRoles(t *testing.T) {
 		}
 	})
 }
+
+// Whoever may see nothing of a kind is refused its list; outposts, which read
+// what they serve from lists, find theirs empty.
+func TestOutpostsGetEmptyLists(t *testing.T) {
+	o := openOffice(t, settings(t))
+	outpost, person := o.token(o.user("outpost", m{"type": "internal_service_account"})), o.token(o.user("person", nil))
+	for _, path := range []string{"core/groups/", "core/users/", "flows/instances/", "stages/all/", "rbac/roles/"} {
+		if a := o.call(outpost, "GET", path, nil); a.status != 200 || len(a.object["results"].([]any)) != 0 {
+			t.Errorf("an outpost, %s: %d %s", path, a.status, a.raw)
+		}
+		if a := o.call(person, "GET", path, nil); a.status != 403 {
+			t.Errorf("a person, %s: %d %s", path, a.status, a.raw)
+		}
+	}
+}

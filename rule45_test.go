@@ -90,6 +90,7 @@ func plantSecrets(o *office) map[string]string {
 	apply(t, o.site, plantedFile)
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
+	visit(t, o.site).signIn("ada", "the wrong password")
 	read := func(sql string, args ...any) (out string) {
 		t.Helper()
 		if err := o.site.db.QueryRow(t.Context(), sql, args...).Scan(&out); err != nil {
@@ -99,6 +100,7 @@ func plantSecrets(o *office) map[string]string {
 	}
 	return map[string]string{
 		"a password":                  "the plain password",
+		"a wrong password":            "the wrong password",
 		"a password hash":             read("select password_hash from users where id = $1", ada),
 		"the key of a token":          o.must("GET", "core/tokens/of-ada/view_key/", nil)["key"].(string),
 		"the key of an app password":  o.must("GET", "core/tokens/for-mail/view_key/", nil)["key"].(string),

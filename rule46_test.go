@@ -129,3 +129,72 @@ func TestRule46ADelegatedAdministratorStaysOne(t *testing.T) {
 		}
 	})
 }
+
+// With the token of an internal service account anybody can name the address
+// that they come from, so only superusers make one, unmake one, or get at the
+// token of one; the operator's files may do it as well.
+func TestRule46OnlySuperusersMakeOutposts(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		const internal = "internal_service_account"
+		outpost := o.user("outpost", m{"type": internal})
+		key, path := o.token(outpost), fmt.Sprintf("core/users/%d/", outpost)
+		friend := fmt.Sprintf("core/users/%d/", o.user("friend", m{"type": "service_account"}))
+		id, token := o.clerk("clerk", "authentik_core.view_user", "authentik_core.add_user", "authentik_core.change_user", "authentik_core.delete_user",
+			"authentik_core.reset_user_password", "authentik_core.view_token", "authentik_core.add_token", "authentik_core.change_token",
+			"authentik_core.view_token_key", "authentik_core.set_token_key")
+		self := fmt.Sprintf("core/users/%d/", id)
+		keys := fmt.Sprintf("core/tokens/token-of-%d/", outpost)
+		rows := []struct {
+			name, method, path string
+			body               any
+			status             int
+			ofType             bool // refused because of the field type
+		}{
+			{"making one", "POST", "core/users/", m{"username": "new", "name": "", "type": internal}, 400, true},
+			{"making one of a service account", "PATCH", friend, m{"type": internal}, 400, true},
+			{"becoming one", "PATCH", self, m{"type": internal}, 400, true},
+			{"making something else of one", "PATCH", path, m{"type": "internal"}, 400, true},
+			{"replacing one", "PUT", path, m{"username": "outpost", "name": "", "type": "external"}, 400, true},
+			{"renaming one", "PATCH", path, m{"name": "mine"}, 403, false},
+			{"the password of one", "POST", path + "set_password/", m{"password": "of the clerk"}, 403, false},
+			{"a token for one", "POST", "core/tokens/", m{"identifier": "mine", "intent": "api", "user": outpost}, 403, false},
+			{"reading the key of one", "GET", keys + "view_key/", nil, 403, false},
+			{"choosing the key of one", "POST", keys + "set_key/", m{"key": "a-key-that-the-clerk-knows"}, 403, false},
+			{"prolonging the token of one", "PATCH", keys, m{"expiring": false}, 403, false},
+			{"deleting one", "DELETE", path, nil, 403, false},
+			{"another type", "PATCH", friend, m{"type": "external"}, 200, false},
+			{"a service account", "POST", "core/users/", m{"username": "robot", "name": "", "type": "service_account"}, 201, false},
+		}
+		for _, row := range rows {
+			a := o.call(token, row.method, row.path, row.body)
+			if a.status != row.status || (a.object["type"] != nil && a.status == 400) != row.ofType {
+				t.Errorf("%s: %d %s, want %d", row.name, a.status, a.raw, row.status)
+			}
+		}
+		internals := func() string {
+			list := o.must("GET", "core/users/?type="+internal+"&ordering=username", nil)["results"].([]any)
+			var names []string
+			for _, u := range list {
+				names = append(names, u.(m)["username"].(string))
+			}
+			return strings.Join(names, " ")
+		}
+		if got := internals(); got != "outpost" {
+			t.Fatalf("there are %s", got)
+		}
+		if a := o.call(key, "POST", "core/users/", m{"username": "second", "name": "", "type": internal}); a.status != 403 {
+			t.Errorf("an outpost makes another: %d %s", a.status, a.raw)
+		}
+		if a := o.call(key, "GET", keys+"view_key/", nil); a.status != 200 {
+			t.Errorf("an outpost reads its own key: %d %s", a.status, a.raw)
+		}
+
+		apply(t, o.site, "entries: [{model: authentik_core.user, identifiers: {username: filed}, attrs: {name: Filed, type: internal_service_account}}]\n")
+		o.must("PATCH", friend, m{"type": internal})
+		o.must("PATCH", path, m{"type": "service_account"})
+		if got := internals(); got != "filed friend" {
+			t.Errorf("the operator and a superuser have made %s", got)
+		}
+	})
+}

@@ -49,9 +49,15 @@ type schema struct {
 	Required   []string          `yaml:"required"`
 	Nullable   bool              `yaml:"nullable"`
 	ReadOnly   bool              `yaml:"readOnly"`
+	Additional *schema           `yaml:"additionalProperties"`
 	MinLength  int               `yaml:"minLength"`
 	Maximum    *float64          `yaml:"maximum"`
 	Minimum    *float64          `yaml:"minimum"`
+
+	Discriminator struct {
+		Property string            `yaml:"propertyName"`
+		Mapping  map[string]string `yaml:"mapping"`
+	} `yaml:"discriminator"`
 }
 
 var readPublished = sync.OnceValues(func() (*published, error) {
@@ -75,13 +81,18 @@ func publishedSchema(t *testing.T) *published {
 	return p
 }
 
+// component is what a reference leads to.
+func (p *published) component(ref string) schema {
+	return p.Components.Schemas[ref[strings.LastIndexByte(ref, '/')+1:]]
+}
+
 // resolve follows references.
 func (p *published) resolve(s schema) schema {
 	for s.Ref != "" || len(s.AllOf) == 1 || len(s.OneOf) > 0 {
 		nullable := s.Nullable
 		switch {
 		case s.Ref != "":
-			s = p.Components.Schemas[s.Ref[strings.LastIndexByte(s.Ref, '/')+1:]]
+			s = p.component(s.Ref)
 		case len(s.AllOf) == 1:
 			s = s.AllOf[0]
 		default:

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/weir-id/weir"
+	"github.com/weir-id/weir/internal/store/dial"
 	"github.com/weir-id/weir/internal/store/storetest"
 )
 
@@ -25,7 +26,8 @@ var databases = []string{"sqlite", "postgres"}
 type site struct {
 	URL string
 	*weir.Server
-	users atomic.Int64
+	users    atomic.Int64
+	database dial.Options
 }
 
 var (
@@ -44,6 +46,7 @@ func sharedSite(t *testing.T, db string) *site {
 	}
 	s := startSite(t, db, atTheEnd)
 	s.apply(t, filepath.Join("testdata", "flows.yaml"))
+	s.apply(t, filepath.Join("testdata", "outpost.yaml"))
 	sites[db] = s
 	return s
 }
@@ -87,7 +90,7 @@ func startSite(t *testing.T, db string, cleanup func(func())) *site {
 		}
 		_ = os.RemoveAll(dir)
 	})
-	return &site{URL: base.String(), Server: server}
+	return &site{URL: base.String(), Server: server, database: dial.Options{URL: c.DatabaseURL.Reveal(), DataDir: dir}}
 }
 
 // logFile takes what the sites log; TestMain shows it when a test failed.

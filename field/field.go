@@ -77,6 +77,9 @@ type Error struct {
 	// Message is the stable id of the text in the page catalogs; empty where
 	// String stands for itself.
 	Message string `json:"-"`
+	// Count is the number that the text of Message speaks of; 0 for a text
+	// without one.
+	Count int `json:"-"`
 	// Line and Column locate the problem inside a text value such as an
 	// expression, counted from 1; 0 when they say nothing.
 	Line   int `json:"-"`

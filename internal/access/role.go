@@ -104,7 +104,8 @@ func (a *Access) MayGiveRole(ctx context.Context, p *identity.Person, role uuid.
 
 // MayActOn tells whether p may change somebody's account, in ways that could
 // end in signing in as them: only who may do all that they may (rule 46).
-// Everybody may act on themselves.
+// Only superusers may act on the account of an outpost: with its token anybody
+// can claim any address. Everybody may act on themselves.
 func (a *Access) MayActOn(ctx context.Context, p *identity.Person, user int64) (bool, error) {
 	if super, decided, err := everything(ctx, p); decided {
 		return super, err
@@ -116,11 +117,12 @@ func (a *Access) MayActOn(ctx context.Context, p *identity.Person, user int64) (
 			select group_id from group_members where user_id = $1
 			union
 			select gp.parent_id from group_parents gp join up on gp.group_id = up.id)`
-	var supers int
-	if err := a.q.QueryRow(ctx, theirs+` select count(*) from groups g join up on up.id = g.id where g.is_superuser`, user).Scan(&supers); err != nil {
+	var beyond int
+	if err := a.q.QueryRow(ctx, theirs+` select (select count(*) from groups g join up on up.id = g.id where g.is_superuser)
+		+ (select count(*) from users where id = $1 and type = $2)`, user, string(identity.InternalServiceAccount)).Scan(&beyond); err != nil {
 		return false, fmt.Errorf("read groups of user %d: %w", user, err)
 	}
-	if supers > 0 {
+	if beyond > 0 {
 		return false, nil
 	}
 	grants, err := store.Select(ctx, a.q, scanGrant, theirs+` select distinct rg.permission, rg.object_kind, rg.object_id from role_grants rg

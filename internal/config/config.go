@@ -40,6 +40,7 @@ type Config struct {
 	Bootstrap Bootstrap
 	Log       Log
 	Hashing   Hashing
+	Guesses   Guesses
 	Limits    Limits
 }
 
@@ -75,6 +76,19 @@ type Hashing struct {
 	Queue int
 }
 
+// Guesses limits wrong guesses of secrets; package guard says how they count.
+type Guesses struct {
+	// Account is how many an account has before it has to wait. Default 10.
+	Account int
+	// FirstDelay is the wait after the last free one; each further one doubles
+	// it, up to MaxDelay. Defaults 5 s and 5 min.
+	FirstDelay, MaxDelay time.Duration
+	// Address is how many an address of the network has within Window. Defaults
+	// 100 and 10 min.
+	Address int
+	Window  time.Duration
+}
+
 // Limits bounds what a client may send and how long it may take.
 type Limits struct {
 	// BodyBytes is the largest request body. Default 1 MiB.
@@ -104,6 +118,7 @@ func New() Config {
 		Hashing: Hashing{
 			MemoryKiB: 19456, Time: 2, Threads: 1, Queue: 64,
 		},
+		Guesses: Guesses{Account: 10, FirstDelay: 5 * time.Second, MaxDelay: 5 * time.Minute, Address: 100, Window: 10 * time.Minute},
 		Limits: Limits{
 			BodyBytes: 1 << 20, HeaderBytes: 64 << 10,
 			HeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,

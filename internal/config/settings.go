@@ -78,6 +78,21 @@ func Settings() []Setting {
 		{"hash_queue", "passwords that may wait to be hashed", false, func(c *Config, v string) error {
 			return number(&c.Hashing.Queue, v, 1, 65536)
 		}},
+		{"guess_account", "wrong guesses of an account before it has to wait", false, func(c *Config, v string) error {
+			return number(&c.Guesses.Account, v, 1, 100)
+		}},
+		{"guess_delay", "wait after the last free guess; it doubles with each further one", false, func(c *Config, v string) error {
+			return duration(&c.Guesses.FirstDelay, v, time.Second)
+		}},
+		{"guess_max_delay", "longest wait after a wrong guess", false, func(c *Config, v string) error {
+			return duration(&c.Guesses.MaxDelay, v, time.Second)
+		}},
+		{"guess_address", "wrong guesses from one network address in a window", false, func(c *Config, v string) error {
+			return number(&c.Guesses.Address, v, 1, 1<<20)
+		}},
+		{"guess_window", "the window for wrong guesses from one network address", false, func(c *Config, v string) error {
+			return duration(&c.Guesses.Window, v, time.Second)
+		}},
 		{"max_body", "largest request body, in bytes", false, func(c *Config, v string) error {
 			return number(&c.Limits.BodyBytes, v, 1024, 1<<30)
 		}},

@@ -3,10 +3,15 @@ package directory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory/password"
+	"github.com/weir-id/weir/internal/guard"
+	"github.com/weir-id/weir/internal/store"
 )
 
 // The back ends on the wire that check a password here.
@@ -15,17 +20,70 @@ const (
 	TokenBackend   = "authentik.core.auth.TokenBackend"
 )
 
+// Verdict is the result of a credential check. The zero value refuses.
+type Verdict struct {
+	OK bool
+	// Backend is the one that accepted, Method what it stands for ("password",
+	// "token"), Args are details for the audit trail.
+	Backend, Method string
+	Args            map[string]any
+	// Settle takes the counted guess back. It belongs into the transaction
+	// that acts on an accepted secret; without it the guess stays a wrong one.
+	Settle func(ctx context.Context, tx flow.Tx) error
+}
+
+// Accept puts an accepted password of p into the execution and the outcome.
+func (v *Verdict) Accept(x *flow.Exec, out flow.Outcome, p *identity.Person) flow.Outcome {
+	flow.KeyAuthMethod.Set(x.Context, v.Method)
+	known, _ := flow.KeyAuthMethodArgs.Get(x.Context)
+	args := map[string]any{}
+	maps.Copy(args, known)
+	maps.Copy(args, v.Args)
+	flow.KeyAuthMethodArgs.Set(x.Context, args)
+	out.Apply = v.Settle
+	return out.Prove(flow.Proof{Fact: flow.FactPassword, User: p.ID, Channel: v.Backend, At: x.Now})
+}
+
 // Authenticate asks the back ends in order whether the password is the
-// person's. It returns the one that accepted, the authentication method it
-// stands for and details for the audit trail.
+// person's.
 //
-// ok is false for a wrong password, an inactive user, a user without a password
-// and a person who is nil or was only typed, after the time of one hash in each
-// case (rule 18). Back ends of other systems are passed over. An error wraps
-// flow.ErrOverloaded or comes from the database.
-func (d *Directory) Authenticate(ctx context.Context, backends []string, p *identity.Person, plain string) (
-	backend, method string, args map[string]any, ok bool, err error) {
-	known := p != nil && p.Saved()
+// The verdict is OK neither for a wrong password nor for an inactive user, a
+// user without a password, nor a person who is nil or was only typed, after the
+// time of one hash in each case (rule 18). Back ends of other systems are
+// passed over. An error is a *guard.LimitedError, for which nothing was hashed,
+// wraps flow.ErrOverloaded, or comes from the database.
+func (d *Directory) Authenticate(ctx context.Context, guess guard.Guess, backends []string, p *identity.Person, plain string) (Verdict, error) {
+	var known *identity.Person
+	if p != nil && p.Saved() {
+		known = p
+	}
+	trial, err := d.guard.Begin(ctx, guess, known)
+	if err != nil {
+		return Verdict{}, err
+	}
+	v, err := d.ask(ctx, backends, known, plain)
+	if err != nil {
+		return Verdict{}, errors.Join(err, d.undo(ctx, trial))
+	}
+	if v.OK {
+		v.Settle = func(ctx context.Context, tx flow.Tx) error {
+			q, ok := tx.(store.Tx)
+			if !ok {
+				return fmt.Errorf("settle guess: %T is no store transaction", tx)
+			}
+			return trial.Right(ctx, q)
+		}
+	}
+	return v, nil
+}
+
+// undo uncounts a guess that nobody judged, such as one for which no core
+// became free: the person is told to try again.
+func (d *Directory) undo(ctx context.Context, t *guard.Trial) error {
+	return d.db.Write(context.WithoutCancel(ctx), t.Undo)
+}
+
+func (d *Directory) ask(ctx context.Context, backends []string, p *identity.Person, plain string) (Verdict, error) {
 	hashed := false
 	for _, name := range backends {
 		switch name {
@@ -34,46 +92,43 @@ func (d *Directory) Authenticate(ctx context.Context, backends []string, p *iden
 				continue // named twice
 			}
 			hashed = true
-			if ok, err = d.verify(ctx, p, plain); err != nil {
-				return "", "", nil, false, err
-			}
-			if ok {
-				return name, "password", nil, true, nil
+			switch ok, err := d.verify(ctx, p, plain); {
+			case err != nil:
+				return Verdict{}, err
+			case ok:
+				return Verdict{OK: true, Backend: name, Method: "password"}, nil
 			}
 		case TokenBackend:
-			if !known || !p.Active || d.tokens == nil {
+			if p == nil || !p.Active || d.tokens == nil {
 				continue
 			}
 			identifier, match, err := d.tokens.AppPassword(ctx, p.ID, plain)
 			if err != nil {
-				return "", "", nil, false, err
+				return Verdict{}, err
 			}
 			if !match {
 				continue
 			}
 			if !hashed {
 				if err := d.hasher.VerifyDummy(ctx, plain); err != nil {
-					return "", "", nil, false, err
+					return Verdict{}, err
 				}
 			}
-			return name, "token", map[string]any{"token": identifier}, true, nil
+			return Verdict{OK: true, Backend: name, Method: "token", Args: map[string]any{"token": identifier}}, nil
 		default:
 			d.log.DebugContext(ctx, "password back end is not available here", slog.String("backend", name))
 		}
 	}
 	if !hashed {
-		err = d.hasher.VerifyDummy(ctx, plain)
+		return Verdict{}, d.hasher.VerifyDummy(ctx, plain)
 	}
-	return "", "", nil, false, err
+	return Verdict{}, nil
 }
-
-// Burn takes as long as Authenticate, for accounts that do not exist.
-func (d *Directory) Burn(ctx context.Context) error { return d.hasher.VerifyDummy(ctx, "") }
 
 // verify checks the local hash. An inactive user costs the same and is refused
 // like a wrong password.
 func (d *Directory) verify(ctx context.Context, p *identity.Person, plain string) (bool, error) {
-	if p == nil || !p.Saved() {
+	if p == nil {
 		return false, d.hasher.VerifyDummy(ctx, plain)
 	}
 	match, err := d.hasher.Verify(ctx, p.PasswordHash, plain)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/storetest"
 )
@@ -69,21 +70,20 @@ func TestRule18AuthenticateCostsOneHash(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
 				h.hashes = 0
-				backend, method, args, ok, err := h.Authenticate(t.Context(), tt.backends, people[tt.who], tt.password)
+				v, err := h.Authenticate(t.Context(), guard.Guess{Account: tt.name}, tt.backends, people[tt.who], tt.password)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if ok != (tt.backend != "") || backend != tt.backend || method != tt.method || !cmp.Equal(args, tt.args) {
-					t.Errorf("got %q, %q, %v, %v", backend, method, args, ok)
+				if v.OK != (tt.backend != "") || v.OK && (v.Backend != tt.backend || v.Method != tt.method || !cmp.Equal(v.Args, tt.args)) {
+					t.Errorf("got %+v", v)
+				}
+				if v.OK != (v.Settle != nil) {
+					t.Error("only an accepted password can be settled")
 				}
 				if h.hashes != 1 {
 					t.Errorf("computed %d hashes, want 1", h.hashes)
 				}
 			})
-		}
-		h.hashes = 0
-		if err := h.Burn(t.Context()); err != nil || h.hashes != 1 {
-			t.Errorf("burn: %d hashes, %v", h.hashes, err)
 		}
 	})
 }
@@ -95,11 +95,11 @@ func TestLoginRehashes(t *testing.T) {
 		u := h.create(identity.User{Username: "a", Active: true, PasswordHash: foreign})
 		try := func(password string) bool {
 			h.now = h.now.Add(time.Hour)
-			_, _, _, ok, err := h.Authenticate(t.Context(), []string{directory.InbuiltBackend}, h.NewPerson(h.read(u.ID)), password)
+			v, err := h.Authenticate(t.Context(), guard.Guess{Account: "a"}, []string{directory.InbuiltBackend}, h.NewPerson(h.read(u.ID)), password)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return ok
+			return v.OK
 		}
 		if try("wrong") || h.read(u.ID).PasswordHash != foreign {
 			t.Error("a wrong password was accepted or stored")
@@ -122,8 +122,8 @@ func TestLoginRehashes(t *testing.T) {
 		if !set.PasswordChangedAt.Equal(h.now) || !set.UpdatedAt.Equal(h.now) {
 			t.Errorf("set password: %+v", set)
 		}
-		if _, _, _, ok, err := h.Authenticate(t.Context(), []string{directory.InbuiltBackend}, stale, "correct horse"); !ok || err != nil {
-			t.Fatal(ok, err)
+		if v, err := h.Authenticate(t.Context(), guard.Guess{Account: "a"}, []string{directory.InbuiltBackend}, stale, "correct horse"); !v.OK || err != nil {
+			t.Fatal(v.OK, err)
 		}
 		if h.read(u.ID).PasswordHash != set.PasswordHash {
 			t.Error("the old password came back")

@@ -17,6 +17,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory/password"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/store"
 )
 
@@ -31,6 +32,8 @@ type AppPasswords interface {
 type Config struct {
 	DB     store.DB
 	Hasher *password.Hasher
+	// Guard limits guesses; one with the default limits when nil.
+	Guard *guard.Guard
 	// AppPasswords may be nil: then nobody has any.
 	AppPasswords AppPasswords
 	// Now is the clock; time.Now when nil.
@@ -44,6 +47,7 @@ type Config struct {
 type Directory struct {
 	db     store.DB
 	hasher *password.Hasher
+	guard  *guard.Guard
 	tokens AppPasswords
 	clock  func() time.Time
 	log    *slog.Logger
@@ -53,12 +57,15 @@ var _ flow.People = (*Directory)(nil)
 
 // New returns a directory.
 func New(c Config) *Directory {
-	d := &Directory{db: c.DB, hasher: c.Hasher, tokens: c.AppPasswords, clock: c.Now, log: c.Logger}
+	d := &Directory{db: c.DB, hasher: c.Hasher, guard: c.Guard, tokens: c.AppPasswords, clock: c.Now, log: c.Logger}
 	if d.clock == nil {
 		d.clock = time.Now
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
+	}
+	if d.guard == nil {
+		d.guard = guard.New(guard.Config{DB: c.DB, Key: UsernameKey, Now: c.Now})
 	}
 	d.log = d.log.With(slog.String("component", "directory"))
 	return d

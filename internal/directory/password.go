@@ -37,10 +37,21 @@ func (d *Directory) SetPassword(ctx context.Context, tx store.Tx, user int64, pl
 	return d.SetPasswordHash(ctx, tx, user, encoded)
 }
 
-// SetPasswordHash stores an encoded hash and counts as a change of password. A
-// hash of unknown format or with too high a cost is a field error (rule 44).
+// SetPasswordHash stores an encoded hash and counts as a change of password, so
+// that wrong guesses of the old one are forgotten. A hash of unknown format or with too high a cost is a field error (rule 44).
 func (d *Directory) SetPasswordHash(ctx context.Context, tx store.Tx, user int64, encoded string) error {
 	if err := checkHash(encoded); err != nil {
+		return err
+	}
+	var username, email, upn string
+	if err := tx.QueryRow(ctx, "select username, email, upn_key from users where id = $1", user).Scan(&username, &email, &upn); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return found(0, user)
+		}
+		return fmt.Errorf("read names of user %d: %w", user, err)
+	}
+	// First, so that rows are locked in the order in which a sign-in does.
+	if err := d.guard.Forget(ctx, tx, username, email, upn); err != nil {
 		return err
 	}
 	n, err := tx.Exec(ctx, "update users set password_hash = $2, password_changed_at = $3, last_updated = $3 where id = $1", user, encoded, d.now())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
@@ -81,6 +82,20 @@ func (p people) mayActOn(ctx context.Context, w *Write, user int64) error {
 	ok, err := w.may(func(a *access.Access, p *identity.Person) (bool, error) { return a.MayActOn(ctx, p, user) })
 	if err == nil && !ok {
 		err = &ForbiddenError{"You cannot change an account that may do more than you may."}
+	}
+	return err
+}
+
+// mayType refuses to make an account that of an outpost, or to end that, unless
+// a superuser does: the server believes the client addresses that come with
+// the tokens of such an account.
+func mayType(ctx context.Context, w *Write, before, after identity.UserType) error {
+	if before == after || before != identity.InternalServiceAccount && after != identity.InternalServiceAccount {
+		return nil
+	}
+	ok, err := w.may(func(_ *access.Access, p *identity.Person) (bool, error) { return access.Superuser(ctx, p) })
+	if err == nil && !ok {
+		err = field.Errorf("type", field.CodeInvalid, "Only a superuser can make an internal service account, or something else of one.")
 	}
 	return err
 }

@@ -109,6 +109,8 @@ func New(c Config) *Registry {
 		Tag: "core", Files: true, AddOwn: true, Verbs: []access.Verb{ViewTokenKey, SetTokenKey}, Filters: tokenFilters()})
 	r.add(&Kind{Objects: r.session, Model: sessionModel, Label: "Authenticated Session", Plural: "Authenticated Sessions", Path: "core/authenticated_sessions",
 		Param: "uuid", Key: "uuid", Schema: "AuthenticatedSession", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: sessionFilters()})
+	r.add(&Kind{Objects: &guess{people: p, rows: guessesTable(c.Now)}, Model: guessModel, Label: "Guess Limit", Plural: "Guess Limits", Path: "guard/limits",
+		Param: "id", Key: "pk", Schema: "GuessLimit", Tag: "guard", Calls: List | Retrieve | Delete, Filters: guessFilters()})
 	r.add(permissionKind(r))
 	r.declarePermissions()
 	return r

@@ -119,6 +119,9 @@ func (k *user) Create(ctx context.Context, w *Write, _ string, data map[string]a
 	if errs != nil {
 		return nil, unknown, errs
 	}
+	if err := mayType(ctx, w, "", d.Type); err != nil {
+		return nil, unknown, err
+	}
 	u := &identity.User{}
 	d.apply(u)
 	var err error
@@ -227,13 +230,16 @@ func (k *user) Update(ctx context.Context, w *Write, ref *Ref, data map[string]a
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := k.mayActOn(ctx, w, u.ID); err != nil {
-		return nil, nil, err
-	}
 	after := before
 	unknown, errs := field.Decode(&after, data, mode)
 	if errs != nil {
 		return nil, unknown, errs
+	}
+	if err := mayType(ctx, w, before.Type, after.Type); err != nil {
+		return nil, unknown, err
+	}
+	if err := k.mayActOn(ctx, w, u.ID); err != nil {
+		return nil, unknown, err
 	}
 	changed = differing(encodeSets(&before), encodeSets(&after))
 	changed = slices.DeleteFunc(changed, func(name string) bool { return name == "password" || name == "password_hash" || name == "permissions" })

@@ -4,6 +4,7 @@ package stages
 
 import (
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
@@ -20,7 +21,7 @@ type Env struct {
 	Users    identification.Users
 	Sessions userlogin.Sessions
 	Accounts userlogin.Accounts
-	Sealer   userlogin.Sealer
+	Sealer   device.Sealer
 	// Devices may be nil: nobody has a device then.
 	Devices authenticatorvalidate.Devices
 }

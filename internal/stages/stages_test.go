@@ -14,6 +14,8 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/flow/flowtest"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/deny"
@@ -37,14 +39,13 @@ func (h house) Lookup(_ context.Context, _ []string, typed string, _ bool) (*ide
 	return nil, nil
 }
 
-func (h house) Authenticate(_ context.Context, backends []string, p *identity.Person, plain string) (string, string, map[string]any, bool, error) {
-	if p.ID != h.ann.ID || plain != "right" || len(backends) == 0 {
-		return "", "", nil, false, nil
+func (h house) Authenticate(_ context.Context, _ guard.Guess, backends []string, p *identity.Person, plain string) (directory.Verdict, error) {
+	if p == nil || p.ID != h.ann.ID || plain != "right" || len(backends) == 0 {
+		return directory.Verdict{}, nil
 	}
-	return backends[0], "password", nil, true, nil
+	return directory.Verdict{OK: true, Backend: backends[0], Method: "password"}, nil
 }
 
-func (house) Burn(context.Context) error                                { return nil }
 func (house) SeenFrom(context.Context, int64, netip.Addr) (bool, error) { return false, nil }
 func (house) Active(context.Context, flow.Tx, int64) (bool, error)      { return true, nil }
 func (house) Seal(plain []byte, _ string) []byte                        { return plain }

@@ -17,6 +17,7 @@ var expired = []struct{ table, key, only string }{
 	{"executions", "id", ""},
 	{"sessions", "key", ""},
 	{"session_counters", "session_key, name", ""},
+	{"guesses", "id", ""},
 	{"execution_steps", "execution_id, n", ""},
 	{"tokens", "id", " and expiring and intent <> 'api'"},
 	{"events", "id", ""},

@@ -24,6 +24,9 @@ type Metrics struct {
 	// Repeats counts submits that were answered with the result of an
 	// identical one.
 	Repeats prometheus.Counter
+	// Refused counts guesses that were refused unseen, by what had too many:
+	// account, address or device.
+	Refused *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics.
@@ -49,8 +52,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Repeats: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "weir_flow_repeated_submits_total", Help: "Submits answered with the result of an identical one.",
 		}),
+		Refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weir_guesses_refused_total", Help: "Guesses of secrets refused after too many wrong ones.",
+		}, []string{"kind"}),
 	}
-	reg.MustRegister(m.Requests, m.InFlight, m.Plan, m.Stage, m.Hash, m.Repeats)
+	reg.MustRegister(m.Requests, m.InFlight, m.Plan, m.Stage, m.Hash, m.Repeats, m.Refused)
 	return m
 }
 

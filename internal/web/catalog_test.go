@@ -3,10 +3,13 @@ package web
 import (
 	"io/fs"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/fstest"
 
 	"golang.org/x/text/language"
+
+	"github.com/weir-id/weir/field"
 )
 
 func TestLanguageOfThePage(t *testing.T) {
@@ -64,5 +67,19 @@ func TestTemplatesThatCannotBeUsedStopTheStart(t *testing.T) {
 	}
 	if _, err := newRenderer(c, "/icons.svg", []fs.FS{fstest.MapFS{"problem.html": {Data: nil}}}); err == nil {
 		t.Error("two pages of one name were accepted")
+	}
+}
+
+func TestProblemsSpeakOfTheirCount(t *testing.T) {
+	c, err := loadCatalog(locales)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tag, want := range map[language.Tag]string{language.English: "Wait 1 minute,", language.German: "Warten Sie 1 Minute,",
+		language.French: "Attendez 1 minute ", language.Spanish: "Espere 1 minuto "} {
+		got := c.texts[tag].messages([]field.Error{{String: "?", Message: "guard.minutes", Count: 1}})
+		if len(got) != 1 || !strings.Contains(got[0].Text, want) {
+			t.Errorf("%s: %v, want %s", tag, got, want)
+		}
 	}
 }

@@ -132,7 +132,11 @@ func (t *texts) messages(problems []field.Error) []Message {
 	for _, p := range problems {
 		m := Message{Text: p.String, Message: p.Message}
 		if t.has(p.Message) {
-			if s, err := t.text(p.Message); err == nil {
+			var count []any
+			if p.Count > 0 {
+				count = []any{"Count", p.Count}
+			}
+			if s, err := t.text(p.Message, count...); err == nil {
 				m.Text = s
 			}
 		}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/guard"
 )
 
 //go:embed *.html
@@ -23,13 +25,9 @@ type Users interface {
 	// "username", "upn") equals what was typed; nil when there is none. It
 	// does not look at whether the user is active.
 	Lookup(ctx context.Context, fields []string, typed string, caseInsensitive bool) (*identity.Person, error)
-	// Authenticate asks the back ends in order and returns the one that
-	// accepted, the method it stands for and details for the audit trail. ok
-	// is false for a wrong password and an inactive user.
-	Authenticate(ctx context.Context, backends []string, user *identity.Person, password string) (
-		backend, method string, args map[string]any, ok bool, err error)
-	// Burn takes as long as Authenticate, for accounts that do not exist.
-	Burn(ctx context.Context) error
+	// Authenticate asks the back ends in order; package password documents it.
+	// It takes as long for a user who is nil.
+	Authenticate(ctx context.Context, guess guard.Guess, backends []string, user *identity.Person, password string) (directory.Verdict, error)
 }
 
 // embedded is what the configuration of a password stage offers to a stage

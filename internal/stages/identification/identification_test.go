@@ -14,6 +14,8 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/flow/flowtest"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/password"
 	"github.com/weir-id/weir/policy"
@@ -35,15 +37,13 @@ func (u *users) Lookup(_ context.Context, fields []string, typed string, fold bo
 	return nil, nil
 }
 
-func (u *users) Authenticate(_ context.Context, backends []string, p *identity.Person, plain string) (string, string, map[string]any, bool, error) {
+func (u *users) Authenticate(_ context.Context, _ guard.Guess, backends []string, p *identity.Person, plain string) (directory.Verdict, error) {
 	u.work++
-	if !p.Active || plain != "right" {
-		return "", "", nil, false, nil
+	if p == nil || !p.Active || plain != "right" {
+		return directory.Verdict{}, nil
 	}
-	return backends[0], "password", map[string]any{"by": "test"}, true, nil
+	return directory.Verdict{OK: true, Backend: backends[0], Method: "password", Args: map[string]any{"by": "test"}}, nil
 }
-
-func (u *users) Burn(context.Context) error { u.work++; return nil }
 
 type fixture struct {
 	*flowtest.World

@@ -5,12 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/guard"
 )
 
 // answer is what clients send. Nothing is required: which fields count depends
@@ -70,9 +71,10 @@ type finding struct {
 	// accepted tells whether the flow goes on, also with a pretended account.
 	accepted bool
 	// The result of an embedded password check.
-	checked         bool
-	backend, method string
-	args            map[string]any
+	checked bool
+	verdict directory.Verdict
+	// errs say why the password was not even looked at.
+	errs field.Errors
 }
 
 // find looks the account up and, with an embedded password stage, checks the
@@ -97,17 +99,15 @@ func (s *stage) find(ctx context.Context, x *flow.Exec, typed, password string) 
 	if err != nil {
 		return f, err
 	}
-	if f.person == nil {
-		if err := s.users.Burn(ctx); err != nil {
-			return f, fmt.Errorf("check password: %w", err)
-		}
+	f.verdict, err = s.users.Authenticate(ctx, guard.Of(x, typed), stage.PasswordBackends(), f.person, password)
+	if f.errs = guard.Refusal(err); f.errs != nil {
 		return f, nil
 	}
-	f.checked = true
-	f.backend, f.method, f.args, f.accepted, err = s.users.Authenticate(ctx, stage.PasswordBackends(), f.person, password)
 	if err != nil {
 		return f, fmt.Errorf("check password: %w", err)
 	}
+	f.checked = f.person != nil
+	f.accepted = f.checked && f.verdict.OK
 	return f, nil
 }
 
@@ -122,14 +122,8 @@ func (s *stage) accept(x *flow.Exec, f finding) flow.Outcome {
 	}
 	p := f.person
 	if f.checked {
-		p = p.WithBackend(f.backend)
-		flow.KeyAuthMethod.Set(x.Context, f.method)
-		known, _ := flow.KeyAuthMethodArgs.Get(x.Context)
-		args := map[string]any{}
-		maps.Copy(args, known)
-		maps.Copy(args, f.args)
-		flow.KeyAuthMethodArgs.Set(x.Context, args)
-		out = out.Prove(flow.Proof{Fact: flow.FactPassword, User: p.ID, Channel: f.backend, At: x.Now})
+		p = p.WithBackend(f.verdict.Backend)
+		out = f.verdict.Accept(x, out, p)
 	}
 	x.SetPendingUser(p)
 	return out.Prove(flow.Proof{Fact: flow.FactUser, User: p.ID, At: x.Now})
@@ -145,7 +139,11 @@ func (s *stage) refuse(x *flow.Exec, f finding) flow.Outcome {
 	if s.config.PasswordStage != nil {
 		text, id = "The user name or password is not right. Try again or reset your password.", "identification.error.invalid"
 	}
-	out := flow.AskAgain(refusal(text, id))
+	errs := f.errs
+	if errs == nil {
+		errs = refusal(text, id)
+	}
+	out := flow.AskAgain(errs)
 	if f.checked {
 		out = out.Record(failed(x, f.person))
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/guard"
 )
 
 //go:embed *.html
@@ -18,13 +20,12 @@ var pages embed.FS
 
 // Verifier checks passwords.
 type Verifier interface {
-	// Authenticate asks the back ends in order and returns the one that
-	// accepted, the method it stands for ("password", "token") and details for
-	// the audit trail. ok is false for a wrong password, an inactive user and
-	// a user without a row of their own, after the same time in each case. An
-	// error that wraps flow.ErrOverloaded means that the machine is too busy.
-	Authenticate(ctx context.Context, backends []string, user *identity.Person, password string) (
-		backend, method string, args map[string]any, ok bool, err error)
+	// Authenticate asks the back ends in order. The verdict is not OK for a
+	// wrong password, an inactive user and a user without a row of their own,
+	// after the same time in each case. An error is a *guard.LimitedError after
+	// too many wrong guesses, and wraps flow.ErrOverloaded where the machine is
+	// too busy.
+	Authenticate(ctx context.Context, guess guard.Guess, backends []string, user *identity.Person, password string) (directory.Verdict, error)
 }
 
 // Backend names something that can check a password.

@@ -15,6 +15,8 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/flow/flowtest"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/stages/password"
 	"github.com/weir-id/weir/policy"
 )
@@ -26,17 +28,17 @@ type verifier struct {
 	err   error
 }
 
-func (v *verifier) Authenticate(_ context.Context, backends []string, p *identity.Person, plain string) (string, string, map[string]any, bool, error) {
+func (v *verifier) Authenticate(_ context.Context, _ guard.Guess, backends []string, p *identity.Person, plain string) (directory.Verdict, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.asked = append(v.asked, fmt.Sprintf("%s:%q", p.Username, plain))
 	if v.err != nil {
-		return "", "", nil, false, v.err
+		return directory.Verdict{}, v.err
 	}
 	if !p.Active || plain != "right" {
-		return "", "", nil, false, nil
+		return directory.Verdict{}, nil
 	}
-	return backends[0], "password", map[string]any{"strength": "good"}, true, nil
+	return directory.Verdict{OK: true, Backend: backends[0], Method: "password", Args: map[string]any{"strength": "good"}}, nil
 }
 
 // pending makes a policy that names the pending user.

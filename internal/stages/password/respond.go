@@ -1,15 +1,16 @@
 package password
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/guard"
 )
 
 // counterName is what wrong answers are counted under; all password stages of
@@ -53,24 +54,22 @@ func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flo
 	if errs := r.Decode(&a); errs != nil {
 		return s.refuse(ctx, x, inWords(errs))
 	}
-	backend, method, args, ok, err := s.verifier.Authenticate(ctx, s.config.PasswordBackends(), p, a.Password)
+	typed, _ := flow.KeyPendingUserIdentifier.Get(x.Context)
+	v, err := s.verifier.Authenticate(ctx, guard.Of(x, cmp.Or(typed, p.Username)), s.config.PasswordBackends(), p, a.Password)
+	if errs := guard.Refusal(err); errs != nil {
+		return flow.AskAgain(errs), nil
+	}
 	if err != nil {
 		return flow.Outcome{}, fmt.Errorf("check password: %w", err)
 	}
-	if !ok || !p.Saved() {
+	if !v.OK || !p.Saved() {
 		out, err := s.refuse(ctx, x, field.Errors{"password": {{
 			Code: field.CodeInvalid, String: "Invalid password", Message: "password.error.invalid"}}})
 		return out.Record(failed(x, p)), err
 	}
-	x.SetPendingUser(p.WithBackend(backend))
-	flow.KeyUserBackend.Set(x.Context, backend)
-	flow.KeyAuthMethod.Set(x.Context, method)
-	known, _ := flow.KeyAuthMethodArgs.Get(x.Context)
-	merged := map[string]any{}
-	maps.Copy(merged, known)
-	maps.Copy(merged, args)
-	flow.KeyAuthMethodArgs.Set(x.Context, merged)
-	return flow.Done().Prove(flow.Proof{Fact: flow.FactPassword, User: p.ID, Channel: backend, At: x.Now}), nil
+	x.SetPendingUser(p.WithBackend(v.Backend))
+	flow.KeyUserBackend.Set(x.Context, v.Backend)
+	return v.Accept(x, flow.Done(), p), nil
 }
 
 // refuse counts the wrong answer before anything else is written (rule 32),

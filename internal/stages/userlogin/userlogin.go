@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/device"
 )
 
 //go:embed *.html
@@ -27,16 +28,6 @@ type Accounts interface {
 	// Active tells whether the user exists and is active, as the transaction
 	// sees it.
 	Active(ctx context.Context, tx flow.Tx, user int64) (bool, error)
-}
-
-// Sealer makes values for browsers to keep, which they can neither read nor
-// change.
-type Sealer interface {
-	// Seal and Open are each other's reverse for the same place, which names
-	// what the value is for. Open fails for anything else than what Seal
-	// returned for that place.
-	Seal(plain []byte, place string) []byte
-	Open(sealed []byte, place string) ([]byte, error)
 }
 
 // NetworkBinding ties a session to a network.
@@ -106,7 +97,7 @@ func defaults() Config {
 }
 
 // Type returns the stage type.
-func Type(sessions Sessions, accounts Accounts, sealer Sealer) flow.StageType {
+func Type(sessions Sessions, accounts Accounts, sealer device.Sealer) flow.StageType {
 	return flow.NewStageType(flow.StageType{
 		Name:        "user_login",
 		Path:        "user_login",
