@@ -66,6 +66,7 @@ func TestAStepThatIsKilledHalfwayHasNotHappened(t *testing.T) {
 			killIn(v, "POST", object{"password": "a guess"})
 			counts(t, look, map[string]int{
 				"select coalesce(sum(n), 0) from session_counters":                          1, // it is spent
+				"select coalesce(sum(failures), 0) from guesses where kind = 'account'":     1,
 				"select count(*) from events where action = 'login_failed'":                 0,
 				"select count(*) from executions where version <> 1":                        0,
 				"select count(*) from sessions where user_id is not null":                   0,

@@ -30,7 +30,7 @@ func TestKilledProgramsLoseNothing(t *testing.T) {
 			t.Parallel()
 			n := seed(t)
 			t.Logf("WEIR_SEED=%d", n)
-			in := newInstallation(t, db, "WEIR_BOOTSTRAP_TOKEN="+token, "WEIR_BOOTSTRAP_PASSWORD=the first administrator's password")
+			in := newInstallation(t, db, "WEIR_GUESS_ADDRESS=10000", "WEIR_BOOTSTRAP_TOKEN="+token, "WEIR_BOOTSTRAP_PASSWORD=the first administrator's password")
 			if out, err := in.command("apply", filepath.Join("testdata", "flows.yaml")).CombinedOutput(); err != nil {
 				t.Fatalf("apply: %v\n%s", err, out)
 			}
