@@ -50,6 +50,12 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
+	// Announce shows the password that the first start generated for akadmin,
+	// and is not called on any other start. The administrator is stored after it
+	// returns nil, so that a program killed on the way announces another
+	// password at its next start instead of losing the only one. An error ends
+	// the start. Nil leaves it to Server.InitialPassword.
+	Announce func(password string) error
 
 	// watch puts something between the program and its database; nil for
 	// nothing. Tests count queries with it.
@@ -62,6 +68,7 @@ type Installation struct {
 	config     Settings
 	log        *slog.Logger
 	now        func() time.Time
+	announce   func(password string) error
 	registry   *prometheus.Registry
 	metrics    *telemetry.Metrics
 	db         store.DB
@@ -90,7 +97,7 @@ type Installation struct {
 // configuration. Nothing is set up and nothing runs in the background. The
 // caller closes the installation.
 func Connect(ctx context.Context, cfg Config) (*Installation, error) {
-	in := &Installation{config: cfg.Settings, log: cfg.Log, now: cfg.Now, registry: prometheus.NewRegistry()}
+	in := &Installation{config: cfg.Settings, log: cfg.Log, now: cfg.Now, announce: cfg.Announce, registry: prometheus.NewRegistry()}
 	if in.log == nil {
 		in.log = telemetry.NewLogger(os.Stderr, cfg.Settings.Log.Level, cfg.Settings.Log.JSON)
 	}

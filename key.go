@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// keyDraft is what the names of unfinished keys begin with.
+const keyDraft = keyFile + ".draft-"
+
 // keyFile is where an installation on SQLite keeps its secret key, beside the
 // database that it protects from those who get a copy of that alone.
 const keyFile = "secret.key"
@@ -25,8 +28,12 @@ func secretKey(s *Settings) ([]byte, error) {
 		return nil, errors.New("set WEIR_SECRET_KEY or WEIR_SECRET_KEY_FILE: with PostgreSQL there is no default key")
 	}
 	path := filepath.Join(s.Data, keyFile)
-	if key, err := readKey(path); !errors.Is(err, fs.ErrNotExist) {
-		return key, err
+	key, err := readKey(path)
+	if err == nil {
+		return key, removeDrafts(s.Data)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
@@ -42,7 +49,7 @@ func secretKey(s *Settings) ([]byte, error) {
 func makeKey(folder, path string) ([]byte, error) {
 	var b [32]byte
 	rand.Read(b[:])                               // crashes rather than fails
-	f, err := os.CreateTemp(folder, keyFile+".*") // mode 0600
+	f, err := os.CreateTemp(folder, keyDraft+"*") // mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("make secret key: %w", err)
 	}
@@ -51,10 +58,27 @@ func makeKey(folder, path string) ([]byte, error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return nil, fmt.Errorf("make secret key: %w", err)
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	// Where another program was faster there is its key, and our draft may have
+	// been removed.
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("make secret key: %w", err)
 	}
 	return readKey(path)
+}
+
+// removeDrafts removes what programs left that were killed while they made the
+// key: one of the files may hold it. The key is there, so that nobody needs them.
+func removeDrafts(folder string) error {
+	drafts, err := fs.Glob(os.DirFS(folder), keyDraft+"*")
+	for _, name := range drafts {
+		if e := os.Remove(filepath.Join(folder, name)); !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove drafts of the secret key: %w", err)
+	}
+	return nil
 }
 
 func readKey(path string) ([]byte, error) {

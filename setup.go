@@ -53,7 +53,10 @@ func (in *Installation) shut(ctx context.Context, tx store.Tx, l latch) error {
 	return nil
 }
 
-// setUp gives a new installation its flows and its first administrator.
+// setUp gives a new installation its flows and its first administrator. A
+// generated password is announced inside the transaction that stores it: a
+// start that is killed before that has made no administrator, so that the next
+// one announces another password, and none is stored that nobody saw.
 func (s *Server) setUp(ctx context.Context) error {
 	if err := s.installDefaults(ctx); err != nil {
 		return err
@@ -73,7 +76,7 @@ func (s *Server) setUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("hash password of %s: %w", adminName, err)
 	}
-	made := false
+	made, announced := false, false
 	err = s.db.Write(ctx, func(ctx context.Context, tx store.Tx) error {
 		made = false
 		// Nodes that start together: the lock lets one of them through.
@@ -83,7 +86,14 @@ func (s *Server) setUp(ctx context.Context) error {
 		if made, err = s.createAdmin(ctx, tx, hash); err != nil {
 			return err
 		}
-		return s.shut(ctx, tx, latchAdmin)
+		if err := s.shut(ctx, tx, latchAdmin); err != nil {
+			return err
+		}
+		if !made || generated == "" || announced || s.announce == nil {
+			return nil
+		}
+		announced = true // once, even if the transaction has to be run again
+		return s.announce(generated)
 	})
 	if err != nil {
 		return fmt.Errorf("create %s: %w", adminName, err)

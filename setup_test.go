@@ -69,6 +69,38 @@ func TestRule17DeletingTheFirstAdministratorDoesNotReopenTheSetUp(t *testing.T) 
 	})
 }
 
+func TestAFirstStartThatEndsBeforeThePasswordIsShownMakesNoAdministrator(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		var shown []string
+		open := func(fail error) (*Server, error) {
+			return Open(t.Context(), Config{Settings: s, Log: slog.New(slog.DiscardHandler),
+				Announce: func(password string) error { shown = append(shown, password); return fail }})
+		}
+		errGone := errors.New("the terminal is gone")
+		if _, err := open(errGone); !errors.Is(err, errGone) {
+			t.Fatalf("a start that cannot show the password: %v", err)
+		}
+		for range 2 { // the second start has nothing to show
+			site, err := open(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(shown) != 2 || shown[0] == shown[1] {
+				t.Fatalf("%d passwords were shown, want one for each try", len(shown))
+			}
+			if r := visit(t, site).signIn("akadmin", shown[1]); r.component() != "xak-flow-redirect" {
+				t.Errorf("the password that was shown last leads to %v", r.body)
+			}
+			if r := visit(t, site).signIn("akadmin", shown[0]); r.component() != "ak-stage-password" {
+				t.Errorf("the password of the start that failed leads to %v", r.body)
+			}
+			if err := site.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestNodesThatStartTogetherMakeOneAdministrator(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		var wg sync.WaitGroup
@@ -126,6 +158,23 @@ func TestTheSecretKeyOfTheStore(t *testing.T) {
 			if strings.HasPrefix(e.Name(), keyFile+".") {
 				t.Errorf("%s is left over (%v)", e.Name(), err)
 			}
+		}
+	})
+	t.Run("what a killed program left of making it is removed", func(t *testing.T) {
+		s := settings(t)
+		draft, copied := filepath.Join(s.Data, keyDraft+"123"), filepath.Join(s.Data, keyFile+".bak")
+		for _, path := range []string{draft, copied} {
+			if err := os.WriteFile(path, []byte("a key"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start(t, s) // makes the key
+		start(t, s)
+		if _, err := os.Stat(draft); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the draft is still there (%v)", err)
+		}
+		if _, err := os.Stat(copied); err != nil {
+			t.Errorf("somebody's copy of the key was touched: %v", err)
 		}
 	})
 	t.Run("a store whose key is lost is not opened with another", func(t *testing.T) {

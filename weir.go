@@ -137,7 +137,8 @@ func (s *Server) assemble() error {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // InitialPassword is the password of akadmin that the first start generated, ""
-// on every other start. It is nowhere else: show it once, not in a log.
+// on every other start. It is nowhere else: show it once, not in a log. A program
+// that can be killed before it has done so is better served by Config.Announce.
 func (s *Server) InitialPassword() string { return s.initial }
 
 // Metrics gathers the measurements of this server.

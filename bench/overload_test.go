@@ -1,23 +1,14 @@
 package bench
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/weir-id/weir/internal/store/storetest"
 )
@@ -31,55 +22,15 @@ const (
 	places = 512
 )
 
-// process is the real command in a process of its own.
-type process struct {
-	b    *testing.B
-	addr string
-	pid  int
-}
-
-// launch builds the command and waits until it is ready.
-func launch(b *testing.B, database string) *process {
-	program := filepath.Join(b.TempDir(), "weir")
-	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "../cmd/weir").CombinedOutput(); err != nil {
-		b.Fatalf("build: %v %s", err, out)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	p := &process{b: b, addr: l.Addr().String()}
-	_ = l.Close()
-	cmd := exec.CommandContext(context.Background(), program, "serve", "--listen", p.addr, "--data", b.TempDir(), "--hash-memory", "7168",
-		"--hash-time", "1", "--log-level", "warn", "--read-timeout", "10m")
-	cmd.Env = append(os.Environ(), "WEIR_BOOTSTRAP_PASSWORD=a-password-for-benchmarks")
+// besiege starts the program on one of the databases, with cheap hashes and time
+// for slow bodies.
+func besiege(b *testing.B, database string) *process {
+	settings := []string{"WEIR_DATA=" + b.TempDir(), "WEIR_HASH_MEMORY=7168", "WEIR_HASH_TIME=1", "WEIR_LOG_LEVEL=warn", "WEIR_READ_TIMEOUT=10m",
+		"WEIR_BOOTSTRAP_PASSWORD=a-password-for-benchmarks"}
 	if database == "postgres" {
-		cmd.Env = append(cmd.Env, "WEIR_DATABASE_URL="+storetest.Postgres(b), "WEIR_SECRET_KEY="+strings.Repeat("k", 32))
+		settings = append(settings, "WEIR_DATABASE_URL="+storetest.Postgres(b), "WEIR_SECRET_KEY="+strings.Repeat("k", 32))
 	}
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	p.pid = cmd.Process.Pid
-	b.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-		if b.Failed() {
-			b.Log(log.String())
-		}
-	})
-	p.until("it is ready", func() bool { return p.status(nil, "/-/health/ready/") == http.StatusOK })
-	return p
-}
-
-func (p *process) until(what string, ok func() bool) {
-	p.b.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			p.b.Fatalf("not within a minute: %s", what)
-		}
-	}
+	return launch(b, build(b), settings...)
 }
 
 // browser is a client without cookies that calls from an address of this
@@ -88,35 +39,6 @@ func browser(from string) *http.Client {
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	return &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 64},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-// status does a GET; 0 means that there was no answer.
-func (p *process) status(c *http.Client, path string) int {
-	if c == nil {
-		c = http.DefaultClient
-	}
-	res, err := c.Get("http://" + p.addr + path)
-	if err != nil {
-		return 0
-	}
-	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, res.Body)
-	return res.StatusCode
-}
-
-var resident = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
-
-// memory is what the process occupies, in bytes.
-func (p *process) memory() float64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid))
-	if err != nil {
-		p.b.Skipf("no way to tell the memory of a process: %v", err)
-	}
-	kB, err := strconv.Atoi(string(resident.FindSubmatch(text)[1]))
-	if err != nil {
-		p.b.Fatal(err)
-	}
-	return float64(kB) * 1024
 }
 
 // open begins n flows and answers their first stage, from some clients at once.
@@ -191,7 +113,7 @@ func (p *process) crowd() (closeAll func()) {
 func BenchmarkOverload(b *testing.B) {
 	for _, database := range databases {
 		b.Run(database, func(b *testing.B) {
-			p := launch(b, database)
+			p := besiege(b, database)
 			p.open(1000) // what is made once, such as connections, is made now
 			b.Run(fmt.Sprintf("%d open flows", executions), func(b *testing.B) {
 				p.b = b

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +18,16 @@ import (
 )
 
 // cleanups run after the last test, the newest first.
-var cleanups []func()
+var (
+	cleanupsMu sync.Mutex
+	cleanups   []func()
+)
+
+func atTheEnd(f func()) {
+	cleanupsMu.Lock()
+	defer cleanupsMu.Unlock()
+	cleanups = append(cleanups, f)
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()

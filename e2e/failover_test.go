@@ -12,9 +12,9 @@ import (
 	"github.com/weir-id/weir/internal/store/storetest"
 )
 
-// writer writes to one node, again and again, and remembers what the node said
+// pen writes to one node, again and again, and remembers what the node said
 // it had done.
-type writer struct {
+type pen struct {
 	name string
 	// write makes the nth thing. Done means that the node has acknowledged it;
 	// check then tells whether it is there.
@@ -27,7 +27,7 @@ type writer struct {
 
 // run writes until ctx ends. Being told to try again is in order, any other
 // failure is not.
-func (w *writer) run(ctx context.Context, t *testing.T) {
+func (w *pen) run(ctx context.Context, t *testing.T) {
 	for n := 0; ctx.Err() == nil; n++ {
 		// A request under way when the load ends may finish.
 		done, check, err := w.write(context.WithoutCancel(ctx), n)
@@ -50,8 +50,8 @@ func away(r *reply) bool {
 }
 
 // creates makes objects through the API of one node, to be found by another.
-func creates(name, path string, writing, reading *node, object func(name string) object, found func(name string) string) *writer {
-	return &writer{name: name, write: func(ctx context.Context, n int) (bool, func(*testing.T) bool, error) {
+func creates(name, path string, writing, reading *node, object func(name string) object, found func(name string) string) *pen {
+	return &pen{name: name, write: func(ctx context.Context, n int) (bool, func(*testing.T) bool, error) {
 		key := fmt.Sprintf("%s-%d", name, n)
 		r, err := administrator(writing).try(ctx, "POST", path, object(key))
 		switch {
@@ -70,8 +70,8 @@ func creates(name, path string, writing, reading *node, object func(name string)
 }
 
 // signsIn signs somebody in on one node; another one has to know the session.
-func signsIn(name string, writing, reading *node, a account) *writer {
-	return &writer{name: name, write: func(ctx context.Context, _ int) (bool, func(*testing.T) bool, error) {
+func signsIn(name string, writing, reading *node, a account) *pen {
+	return &pen{name: name, write: func(ctx context.Context, _ int) (bool, func(*testing.T) bool, error) {
 		b := browser(writing)
 		r, err := b.walk(ctx, a.name, a.password)
 		switch {
@@ -97,7 +97,7 @@ func TestTheNodesSurviveAFailoverOfTheDatabase(t *testing.T) {
 	nodes := startNodes(t, t.Cleanup, pair.URL, pair.URL)
 	a := newAccount(t, administrator(nodes...), "failover")
 
-	var writers []*writer
+	var writers []*pen
 	for i, n := range nodes {
 		other := nodes[1-i]
 		writers = append(writers,
@@ -119,21 +119,21 @@ func TestTheNodesSurviveAFailoverOfTheDatabase(t *testing.T) {
 		running.Go(func() { w.run(load, t) })
 	}
 	const enough = 5
-	all := func(what string, holds func(w *writer) bool) {
+	all := func(what string, holds func(w *pen) bool) {
 		t.Helper()
 		for _, w := range writers {
 			eventually(t, w.name+" "+what, func() bool { return holds(w) || t.Failed() })
 		}
 	}
-	all("works before", func(w *writer) bool { return w.done.Load() >= enough })
-	before := map[*writer]int64{}
+	all("works before", func(w *pen) bool { return w.done.Load() >= enough })
+	before := map[*pen]int64{}
 	pair.KillPrimary()
-	all("is turned away meanwhile", func(w *writer) bool { return w.turnedAway.Load() > 0 })
+	all("is turned away meanwhile", func(w *pen) bool { return w.turnedAway.Load() > 0 })
 	for _, w := range writers {
 		before[w] = w.done.Load()
 	}
 	pair.Promote()
-	all("works afterwards", func(w *writer) bool { return w.done.Load() >= before[w]+enough })
+	all("works afterwards", func(w *pen) bool { return w.done.Load() >= before[w]+enough })
 	stop()
 	running.Wait()
 

@@ -22,22 +22,6 @@ import (
 	"github.com/weir-id/weir/internal/store/storetest"
 )
 
-// program is the command, built once for all tests of the process.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "weir-e2e-bin")
-	if err != nil {
-		return "", err
-	}
-	sitesMu.Lock()
-	cleanups = append(cleanups, func() { _ = os.RemoveAll(dir) })
-	sitesMu.Unlock()
-	path := filepath.Join(dir, "weir")
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/weir-id/weir/cmd/weir").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the command: %w: %s", err, out)
-	}
-	return path, nil
-})
-
 // node is one process of `weir serve`.
 type node struct{ URL string }
 
@@ -45,7 +29,7 @@ type node struct{ URL string }
 // they would on several machines. They end with the test, or with the last one.
 func startNodes(t *testing.T, cleanup func(func()), urls ...string) []*node {
 	t.Helper()
-	path, err := program()
+	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,13 +93,8 @@ func threeNodes(t *testing.T) (nodes []*node, database string) {
 	threeOnce.Lock()
 	defer threeOnce.Unlock()
 	if three == nil {
-		cleanup := func(f func()) {
-			sitesMu.Lock()
-			defer sitesMu.Unlock()
-			cleanups = append(cleanups, f)
-		}
-		threeURL = storetest.PostgresFor(t, cleanup)
-		three = startNodes(t, cleanup, threeURL, threeURL, threeURL)
+		threeURL = storetest.PostgresFor(t, atTheEnd)
+		three = startNodes(t, atTheEnd, threeURL, threeURL, threeURL)
 	}
 	return three, threeURL
 }

@@ -44,7 +44,7 @@ func sharedSite(t *testing.T, db string) *site {
 	if s, ok := sites[db]; ok {
 		return s
 	}
-	s := startSite(t, db, func(f func()) { cleanups = append(cleanups, f) })
+	s := startSite(t, db, atTheEnd)
 	s.apply(t, filepath.Join("testdata", "flows.yaml"))
 	s.apply(t, filepath.Join("testdata", "outpost.yaml"))
 	sites[db] = s

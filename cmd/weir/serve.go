@@ -35,6 +35,7 @@ func serve(cmd *cobra.Command, c weir.Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	c.Announce = func(password string) error { return announce(cmd, password) }
 	site, err := weir.Open(ctx, c)
 	if err != nil {
 		_ = l.Close()
@@ -45,19 +46,25 @@ func serve(cmd *cobra.Command, c weir.Config) (err error) {
 		defer cancel()
 		err = errors.Join(err, site.Close(bounded))
 	}()
-	welcome(cmd, c, l, site)
+	welcome(cmd, c, l)
 	return server.Serve(ctx, l, site, c.Limits, c.Log, site.Stop)
 }
 
-// welcome says where to go. A generated password is printed this once, to the
-// terminal and not to the log.
-func welcome(cmd *cobra.Command, c weir.Config, l net.Listener, site *weir.Server) {
-	out := cmd.OutOrStdout()
+// announce shows a generated password this once, on the terminal and not in the
+// log.
+func announce(cmd *cobra.Command, password string) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "This is the first start. Sign in as\n\n    user name  akadmin\n    password   %s\n\n"+
+		"The password is not shown again; `weir user password akadmin` sets another one.\n\n", password)
+	if err != nil {
+		return fmt.Errorf("show the password: %w", err)
+	}
+	return nil
+}
+
+// welcome says where to go.
+func welcome(cmd *cobra.Command, c weir.Config, l net.Listener) {
 	if c.BaseURL == nil {
 		c.Listen = l.Addr().String()
 	}
-	fmt.Fprintf(out, "Weir is at %s/\n", c.Site())
-	if plain := site.InitialPassword(); plain != "" {
-		fmt.Fprintf(out, "\nThis is the first start. Sign in as\n\n    user name  akadmin\n    password   %s\n\nThe password is not shown again; `weir user password akadmin` sets another one.\n", plain)
-	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Weir is at %s/\n", c.Site())
 }

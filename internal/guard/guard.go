@@ -210,7 +210,9 @@ func (g *Guard) Begin(ctx context.Context, guess Guess, user *identity.Person) (
 	return t, nil
 }
 
-// add counts one more, unless the count has to wait.
+// add counts one more, unless the count has to wait: blocked_until is then later
+// than last_failure. It is not compared with now alone, since a guess that had to
+// stand in line comes with an earlier time than the one before it.
 func (g *Guard) add(ctx context.Context, tx store.Tx, c count, now time.Time) error {
 	expires, keep := now.Add(forget), "excluded.expires"
 	if c.kind == Address {
@@ -219,10 +221,10 @@ func (g *Guard) add(ctx context.Context, tx store.Tx, c count, now time.Time) er
 	}
 	var n int
 	err := tx.QueryRow(ctx, `insert into guesses (id, kind, subject, failures, last_failure, blocked_until, expires) values ($1, $2, $3, 1, $4, $4, $5)
-		on conflict (id) do update set last_failure = excluded.last_failure,
+		on conflict (id) do update set last_failure = excluded.last_failure, blocked_until = excluded.blocked_until,
 			failures = case when guesses.expires > $4 then guesses.failures + 1 else 1 end,
 			expires = case when guesses.expires > $4 then `+keep+` else excluded.expires end
-		where guesses.blocked_until <= $4 or guesses.expires <= $4
+		where guesses.blocked_until <= $4 or guesses.blocked_until <= guesses.last_failure or guesses.expires <= $4
 		returning failures, expires`, c.id, c.kind, c.subject, now, expires).Scan(&n, &expires)
 	if errors.Is(err, store.ErrNotFound) {
 		var until time.Time

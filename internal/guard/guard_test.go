@@ -315,3 +315,17 @@ func TestRefusalSaysHowLong(t *testing.T) {
 		t.Error("another error is taken for a refusal")
 	}
 }
+
+// On PostgreSQL, guesses from one address stand in line for its count with the
+// times that they came at.
+func TestAGuessThatStoodInLineIsNotRefused(t *testing.T) {
+	g := newGate(t, storetest.SQLite(t))
+	guess := guard.Guess{Account: "ada", Client: home}
+	g.right(guess, nil)
+	for range 3 {
+		g.now = g.now.Add(-time.Millisecond)
+		if wait := g.guess(guess, nil); wait != 0 {
+			t.Fatalf("a free guess has to wait %s", wait)
+		}
+	}
+}

@@ -20,6 +20,21 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.DB { return storetest.SQLite(t) })
 }
 
+// What docs/operations.md says about crashes rests on this.
+func TestTheFileSurvivesCrashes(t *testing.T) {
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "weir.db"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "wal_autocheckpoint": "1000"} {
+		var got string
+		if err := db.Writer().QueryRowContext(t.Context(), "pragma "+pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s = %s, want %s (%v)", pragma, got, want, err)
+		}
+	}
+}
+
 func TestASlowListenerIsToldThatItMissedSomething(t *testing.T) {
 	db := storetest.SQLite(t)
 	entered, release, heard := make(chan struct{}), make(chan struct{}), make(chan string)
