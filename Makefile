@@ -3,10 +3,10 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # The packages whose tests also run under the race detector.
-RACY     = ./field/... ./flow/... ./policy/... ./internal/store/... ./internal/catalog/... ./internal/session/... ./internal/flowhttp/...
+RACY     = ./field/... ./flow/... ./policy/... ./internal/store/... ./internal/catalog/... ./internal/session/... ./internal/flowhttp/... ./internal/guard/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint e2e bench deps
+.PHONY: help run build test lint e2e bench deps fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ lint: ## gofmt, go vet, staticcheck
 test: deps lint ## everything that has to pass: both databases, browser, official client
 	CI=true $(GO) test -timeout 14m ./...
 	CI=true $(GO) test -timeout 14m -race $(RACY)
+	GO="$(GO)" scripts/fuzz.sh 1s
+
+fuzz: ## fuzz each target for a moment; FUZZTIME=1m for longer
+	GO="$(GO)" scripts/fuzz.sh $(or $(FUZZTIME),2s)
 
 e2e: deps ## the browser and the official client alone
 	CI=true $(GO) test -timeout 14m -v ./e2e/...

@@ -9,8 +9,8 @@ import (
 
 // TestBudgetOfTheDatabase holds each request of a login to what it may ask the
 // database: one read of session and execution besides what the stage looks up,
-// one write transaction, two where a secret is guessed, and nothing to write
-// for the first look of a visitor.
+// one write transaction, two where a secret is guessed, three where the guess was
+// wrong, and nothing to write for the first look of a visitor.
 func TestBudgetOfTheDatabase(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		s.Bootstrap.Password = "correct horse"
@@ -22,15 +22,16 @@ func TestBudgetOfTheDatabase(t *testing.T) {
 		}{
 			// Besides session and execution, a step looks the person up; a wrong
 			// password also app passwords, and the login also sessions from
-			// the same address.
+			// the same address. A guess is counted before it is looked at, a
+			// wrong one then for its session as well.
 			{"the first challenge", "GET", loginFlow, "", 0, 0},
 			{"the first challenge once more", "GET", loginFlow, "", 1, 0},
 			{"the first page", "GET", page, "", 1, 0},
 			{"an answer that is none", "POST", loginFlow, "{}", 1, 0},
 			{"a name", "POST", loginFlow, `{"uid_field":"akadmin"}`, 2, 1},
 			{"the challenge of the password", "GET", loginFlow, "", 2, 0},
-			{"a wrong password", "POST", loginFlow, `{"password":"wrong"}`, 3, 2},
-			{"the right password", "POST", loginFlow, `{"password":"correct horse"}`, 2, 1},
+			{"a wrong password", "POST", loginFlow, `{"password":"wrong"}`, 3, 3},
+			{"the right password", "POST", loginFlow, `{"password":"correct horse"}`, 2, 2},
 			{"the second factor, which nobody has", "GET", loginFlow, "", 2, 1},
 			{"the login", "GET", loginFlow, "", 3, 1},
 		}

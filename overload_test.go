@@ -94,7 +94,7 @@ func TestAFullHashQueueLosesNothing(t *testing.T) {
 		done := overload(t, site)
 		for i := range 7 { // more than the wrong answers that end the flow
 			r := program.do("POST", loginFlow, `{"password":"wrong"}`)
-			if detail, _ := r.body["detail"].(string); r.status != 503 || r.header.Get("Retry-After") != "5" || !strings.Contains(detail, "too busy") {
+			if detail, _ := r.body["detail"].(string); r.status != 503 || r.header.Get("Retry-After") != "5" || !strings.Contains(detail, "just now") {
 				t.Fatalf("guess %d: %d %v %s", i, r.status, r.header, r.raw)
 			}
 		}

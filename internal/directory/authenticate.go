@@ -63,18 +63,24 @@ func (d *Directory) Authenticate(ctx context.Context, guess guard.Guess, backend
 	}
 	v, err := d.ask(ctx, backends, known, plain)
 	if err != nil {
-		return Verdict{}, errors.Join(err, d.undo(ctx, trial))
+		err = errors.Join(err, d.undo(ctx, trial))
 	}
-	if v.OK {
+	if !v.OK {
+		trial.End()
+	} else {
+		// Whoever waits for it finds the count locked until the transaction that
+		// settles it is over. A caller that never does ends it with the request.
+		context.AfterFunc(ctx, trial.End)
 		v.Settle = func(ctx context.Context, tx flow.Tx) error {
 			q, ok := tx.(store.Tx)
 			if !ok {
 				return fmt.Errorf("settle guess: %T is no store transaction", tx)
 			}
+			defer trial.End()
 			return trial.Right(ctx, q)
 		}
 	}
-	return v, nil
+	return v, err
 }
 
 // undo uncounts a guess that nobody judged, such as one for which no core

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -93,6 +94,8 @@ type LimitedError struct {
 	Kind Kind
 	// Wait is how long the next guess has to wait.
 	Wait time.Duration
+
+	id string // of the count
 }
 
 // Error implements error.
@@ -116,7 +119,10 @@ type Config struct {
 }
 
 // Guard counts guesses. It is safe for concurrent use.
-type Guard struct{ c Config }
+type Guard struct {
+	c     Config
+	lines lines
+}
 
 // New returns a guard.
 func New(c Config) *Guard {
@@ -129,7 +135,7 @@ func New(c Config) *Guard {
 	if c.Refused == nil {
 		c.Refused = func(Kind) {}
 	}
-	return &Guard{c}
+	return &Guard{c: c, lines: lines{by: map[string]*line{}}}
 }
 
 func (g *Guard) now() time.Time { return g.c.Now().UTC().Truncate(time.Microsecond) }
@@ -187,27 +193,42 @@ func network(addr netip.Addr) string {
 
 // Begin counts a guess as wrong before anybody looks at the secret. The error
 // is a *LimitedError when it may not be tried now; nothing is counted then, and
-// the secret must not be looked at.
+// the secret must not be looked at. A guess that only those which are being
+// judged keep out waits for them. The trial has to be ended with End.
 func (g *Guard) Begin(ctx context.Context, guess Guess, user *identity.Person) (*Trial, error) {
-	t := &Trial{counts: g.counts(guess, user)}
-	err := g.c.DB.Write(ctx, func(ctx context.Context, tx store.Tx) error {
-		now := g.now()
-		for _, c := range t.counts {
-			if err := g.add(ctx, tx, c, now); err != nil {
-				return err
+	t := &Trial{counts: g.counts(guess, user), lines: &g.lines}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		entered := false
+		err := g.c.DB.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+			now := g.now()
+			for _, c := range t.counts {
+				if err := g.add(ctx, tx, c, now); err != nil {
+					return err
+				}
 			}
+			if !entered { // before others can see the count
+				entered = true
+				g.lines.enter(t.counts)
+			}
+			return nil
+		})
+		if err == nil {
+			return t, nil
 		}
-		return nil
-	})
-	var limited *LimitedError
-	if errors.As(err, &limited) {
-		g.c.Refused(limited.Kind)
-		return nil, limited
+		if entered {
+			g.lines.leave(t.counts)
+		}
+		var limited *LimitedError
+		if !errors.As(err, &limited) {
+			return nil, fmt.Errorf("count guess: %w", err)
+		}
+		if !g.lines.wait(waiting, limited.id) {
+			g.c.Refused(limited.Kind)
+			return nil, limited
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("count guess: %w", err)
-	}
-	return t, nil
 }
 
 // add counts one more, unless the count has to wait: blocked_until is then later
@@ -231,7 +252,7 @@ func (g *Guard) add(ctx context.Context, tx store.Tx, c count, now time.Time) er
 		if err := tx.QueryRow(ctx, "select blocked_until from guesses where id = $1", c.id).Scan(&until); err != nil {
 			return err
 		}
-		return &LimitedError{c.kind, until.Sub(now)}
+		return &LimitedError{c.kind, until.Sub(now), c.id}
 	}
 	if err != nil {
 		return err
@@ -264,7 +285,15 @@ func (l *Limits) delay(n int) time.Duration {
 }
 
 // Trial is a guess that was counted.
-type Trial struct{ counts []count }
+type Trial struct {
+	counts []count
+	lines  *lines
+	once   sync.Once
+}
+
+// End says that the guess has been judged, and that Right or Undo has been called
+// for it where that was due.
+func (t *Trial) End() { t.once.Do(func() { t.lines.leave(t.counts) }) }
 
 // Right takes the guess back, in the transaction that acts on it: the account
 // begins anew, while an address has one wrong guess less. A stranger with an

@@ -282,11 +282,12 @@ func TestRule32FiftyParallelGuessesCountFifty(t *testing.T) {
 			shared := g.guard()
 			for range 50 {
 				all.Go(func() {
-					_, err := shared.Begin(t.Context(), guard.Guess{Account: account, Client: home}, ann())
+					trial, err := shared.Begin(t.Context(), guard.Guess{Account: account, Client: home}, ann())
 					var limited *guard.LimitedError
 					switch {
 					case err == nil:
 						looked.Add(1)
+						trial.End()
 					case !errors.As(err, &limited):
 						t.Error(err)
 					}
@@ -297,6 +298,39 @@ func TestRule32FiftyParallelGuessesCountFifty(t *testing.T) {
 			if n := g.failures(guard.Account, account); n != want || int(looked.Load()) != want {
 				t.Errorf("limit %d: counted %d, looked at %d of 50 guesses, want %d", limit, n, looked.Load(), want)
 			}
+		}
+	})
+}
+
+// TestManyRightGuessesAtOnceHaveNoLimit: what is not judged yet is no wrong guess.
+func TestManyRightGuessesAtOnceHaveNoLimit(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db store.DB) {
+		g := newGate(t, db)
+		shared := g.guard()
+		guess := guard.Guess{Account: "ann", Client: home}
+		for range 8 {
+			g.guess(guess, ann())
+		}
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				trial, err := shared.Begin(t.Context(), guess, ann())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := db.Write(t.Context(), trial.Right); err != nil {
+					t.Error(err)
+				}
+				trial.End()
+			})
+		}
+		all.Wait()
+		if n := g.failures(guard.Account, "ann"); n != 0 {
+			t.Errorf("%d wrong guesses are left", n)
+		}
+		if n := g.failures(guard.Address, home.String()); n != 8 {
+			t.Errorf("the address has %d wrong guesses, want 8", n)
 		}
 	})
 }

@@ -132,7 +132,7 @@ func TestIdentification(t *testing.T) {
 			map[string]any{"uid_field": "ann", "passkey": map[string]any{"id": "x"}}, again, "non_field_errors/invalid", 0, nil},
 		{"an empty passkey is none", nil, false, map[string]any{"uid_field": "ann", "passkey": map[string]any{}}, onward, "", 0, nil},
 		{"name and password that belong together go on", nil, true, map[string]any{"uid_field": "ann", "password": "right"}, onward, "", 1, nil},
-		{"blanks around the password do not count on this page", nil, true, map[string]any{"uid_field": "ann", "password": " right "}, onward, "", 1, nil},
+		{"blanks around the password count, as on the page of the password alone", nil, true, map[string]any{"uid_field": "ann", "password": " right "}, again, "non_field_errors/invalid", 1, []string{"login_failed"}},
 		{"a wrong password is refused and recorded", nil, true, map[string]any{"uid_field": "ann", "password": "wrong"}, again, "non_field_errors/invalid", 1, []string{"login_failed"}},
 		{"an unknown name costs the same; pretending does not help", nil, true, map[string]any{"uid_field": "bob", "password": "right"}, again, "non_field_errors/invalid", 1, nil},
 		{"no password costs the same", nil, true, map[string]any{"uid_field": "ann"}, again, "non_field_errors/invalid", 1, []string{"login_failed"}},

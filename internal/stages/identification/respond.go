@@ -18,7 +18,7 @@ import (
 // on the configuration, and clients without pages always send both.
 type answer struct {
 	UIDField *string `json:"uid_field" field:"null,blank,max=1024"`
-	Password *string `json:"password" field:"null,blank"`
+	Password *string `json:"password" field:"null,blank,notrim"`
 	Captcha  *string `json:"captcha_token" field:"null,blank"`
 }
 
