@@ -18,6 +18,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/dummy"
@@ -213,20 +214,22 @@ func samples() map[string]*flow.Result {
 		"identification-two":     refused(whoAll, field.Errors{"uid_field": {{String: "Enter your user name", Code: "blank"}}, "password": empty["password"]}),
 		"identification-none":    show(&identification.Challenge{PrimaryAction: "Continue"}),
 		"password":               show(&password.Challenge{UserInfo: max(), AllowShowPassword: true, RecoveryURL: "/if/flow/recovery/"}),
-		"password-refused":       refused(&password.Challenge{UserInfo: max(), AllowShowPassword: true}, empty),
-		"user-login":             show(&userlogin.Challenge{UserInfo: max()}),
-		"validate-code":          show(code),
-		"validate-refused":       refused(code, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}),
-		"validate-choice":        show(choice),
-		"dummy":                  show(&dummy.Challenge{Name: "Read this"}),
-		"stale":                  stale,
-		"denied":                 show(&flow.AccessDenied{UserInfo: max(), Message: "Only people of the sales team\nmay go on."}),
-		"denied-unexpected":      show(&flow.AccessDenied{Message: "could not be decided: 17ab", ID: "17ab"}),
-		"flow-error":             show(&flow.FlowError{RequestID: "k3f9-20a1", Error: "boom", Traceback: "dummy.go:12"}),
-		"redirect":               show(&flow.RedirectTo{To: "https://wiki.example.com/callback?code=1"}),
-		"redirect-app":           show(&flow.RedirectTo{To: "acme-app://done?code=1"}),
-		"session-end":            show(&sessionEnd{UserInfo: max(), ApplicationName: "Wiki", ApplicationLaunchURL: "https://wiki.example.com/", InvalidationFlowURL: "/if/flow/out/", OverviewURL: "/"}),
-		"confirm":                {Confirm: true},
+		"password-wait": refused(&password.Challenge{UserInfo: max(), RecoveryURL: "/if/flow/recovery/"},
+			guard.Refusal(&guard.LimitedError{Kind: guard.Account, Wait: 3 * time.Minute})),
+		"password-refused":  refused(&password.Challenge{UserInfo: max(), AllowShowPassword: true}, empty),
+		"user-login":        show(&userlogin.Challenge{UserInfo: max()}),
+		"validate-code":     show(code),
+		"validate-refused":  refused(code, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}),
+		"validate-choice":   show(choice),
+		"dummy":             show(&dummy.Challenge{Name: "Read this"}),
+		"stale":             stale,
+		"denied":            show(&flow.AccessDenied{UserInfo: max(), Message: "Only people of the sales team\nmay go on."}),
+		"denied-unexpected": show(&flow.AccessDenied{Message: "could not be decided: 17ab", ID: "17ab"}),
+		"flow-error":        show(&flow.FlowError{RequestID: "k3f9-20a1", Error: "boom", Traceback: "dummy.go:12"}),
+		"redirect":          show(&flow.RedirectTo{To: "https://wiki.example.com/callback?code=1"}),
+		"redirect-app":      show(&flow.RedirectTo{To: "acme-app://done?code=1"}),
+		"session-end":       show(&sessionEnd{UserInfo: max(), ApplicationName: "Wiki", ApplicationLaunchURL: "https://wiki.example.com/", InvalidationFlowURL: "/if/flow/out/", OverviewURL: "/"}),
+		"confirm":           {Confirm: true},
 	}
 }
 
