@@ -25,6 +25,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/device"
+	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/store"
 )
 
@@ -181,14 +182,14 @@ func digest(s string) string {
 // network is what the guesses of an address are counted under. Those whose
 // address nobody knows share a count.
 func network(addr netip.Addr) string {
-	addr = addr.Unmap().WithZone("")
-	if !addr.IsValid() {
+	switch p := request.Network(addr); {
+	case !p.IsValid():
 		return "unknown"
+	case p.IsSingleIP():
+		return p.Addr().String()
+	default:
+		return p.String()
 	}
-	if addr.Is6() {
-		return netip.PrefixFrom(addr, 64).Masked().String()
-	}
-	return addr.String()
 }
 
 // Begin counts a guess as wrong before anybody looks at the secret. The error

@@ -57,17 +57,6 @@ func (g *gate) leave(from netip.Prefix) {
 	}
 }
 
-// client is who shares one client's places: an address, or the network of 64
-// bits that an IPv6 client has to itself. Unknown addresses are one client.
-func client(addr netip.Addr) netip.Prefix {
-	bits := 32
-	if addr.Is6() {
-		bits = 64
-	}
-	p, _ := addr.Prefix(bits) // fails for the unknown address alone
-	return p
-}
-
 // gateOf returns the gate of a request; nil for what is answered from memory or
 // straight from a file, which slow clients read for a long time.
 func (h *Handler) gateOf(r *http.Request) *gate {

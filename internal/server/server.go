@@ -101,7 +101,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	defer h.recover(out, r)
 	if g := h.gateOf(r); g != nil {
-		from := client(info.Client)
+		from := request.Network(info.Client)
 		if reason, ok := g.enter(from); !ok {
 			h.busy(out, r, reason)
 			return
