@@ -44,7 +44,11 @@ func SafeNext(next string) (string, bool) {
 	if to.Scheme != base.Scheme || to.Host != base.Host || strings.HasPrefix(to.Path, "//") || strings.HasPrefix(to.EscapedPath(), "//") {
 		return "", false
 	}
-	return u.String(), true
+	out := u.String() // longer where something had to be escaped
+	if len(out) > maxNext {
+		return "", false
+	}
+	return out, true
 }
 
 // SafeTarget tells whether a redirect that an administrator configured may be

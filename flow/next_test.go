@@ -82,7 +82,7 @@ func FuzzSafeNext(f *testing.F) {
 	for _, s := range hostile()[:50] {
 		f.Add(s)
 	}
-	for _, s := range []string{"/", "/a?b=//c#d", "/%2e%2e//x", "https://app.example", "app:x", "JAVASCRIPT:x", "http:x", "/:80", "/a;b@c"} {
+	for _, s := range []string{"/", "/a?b=//c#d", "/%2e%2e//x", "https://app.example", "app:x", "JAVASCRIPT:x", "http:x", "/:80", "/a;b@c", "/" + strings.Repeat("*", 2000) + "//é"} {
 		f.Add(s)
 	}
 	base, _ := url.Parse("https://weir.test/")
