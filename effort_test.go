@@ -95,6 +95,8 @@ func (tx watchedTx) Exec(ctx context.Context, sql string, args ...any) (int64, e
 	return tx.Tx.Exec(ctx, sql, args...)
 }
 
+func (tx watchedTx) Unwrap() store.Tx { return tx.Tx }
+
 func (tx watchedTx) Query(ctx context.Context, sql string, args ...any) (store.Rows, error) {
 	tx.note(sql, args)
 	return tx.Tx.Query(ctx, sql, args...)

@@ -21,6 +21,7 @@ import (
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/guard"
+	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
@@ -72,6 +73,7 @@ type Installation struct {
 	registry   *prometheus.Registry
 	metrics    *telemetry.Metrics
 	db         store.DB
+	jobs       *jobs.Queue
 	installID  string
 	hashing    *password.Queue
 	hasher     *password.Hasher
@@ -118,6 +120,9 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		return err
 	}
 	if in.db, err = dial.Open(ctx, dial.Options{URL: in.config.DatabaseURL.Reveal(), DataDir: in.config.Data, Logger: in.log}); err != nil {
+		return err
+	}
+	if in.jobs, err = jobs.Open(ctx, in.db, in.log); err != nil {
 		return err
 	}
 	if watch != nil {

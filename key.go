@@ -39,6 +39,10 @@ func secretKey(s *Settings) ([]byte, error) {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(s.Data, "weir.db")); err == nil {
+		// Another program may have made both since the first look.
+		if key, err := readKey(path); err == nil {
+			return key, nil
+		}
 		return nil, fmt.Errorf("%s is missing, and %s cannot be opened without it", path, "weir.db")
 	}
 	return makeKey(s.Data, path)

@@ -22,7 +22,6 @@ import (
 	"github.com/weir-id/weir/internal/api"
 	"github.com/weir-id/weir/internal/application"
 	"github.com/weir-id/weir/internal/flowhttp"
-	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/server"
 	"github.com/weir-id/weir/internal/web"
@@ -76,7 +75,8 @@ func (s *Server) start(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	var err error
-	if s.stopJobs, err = jobs.Start(background, s.db, s.log, s.now); err != nil {
+	s.jobs.Clean(s.db, s.now)
+	if s.stopJobs, err = s.jobs.Start(background); err != nil {
 		return err
 	}
 	s.background.Go(func() { s.catalog.Watch(background, catalogPoll) })

@@ -61,10 +61,16 @@ type Event struct {
 	Brand *flow.Brand
 }
 
+// Observer acts on an event with the transaction that stores it.
+type Observer func(ctx context.Context, tx store.Tx, e *Recorded) error
+
 // Recorder stores events. The zero value works.
 type Recorder struct {
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
+	// Observers are told of each event that is stored, in order, inside its
+	// transaction; an error ends that.
+	Observers []Observer
 	// Retention tells how long new events are kept; DefaultRetention when nil
 	// or 0.
 	Retention func() time.Duration
@@ -107,11 +113,18 @@ func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 	if e.User != nil && e.User.Saved() {
 		about = &e.User.ID
 	}
+	stored := Recorded{ID: uuid.New(), User: user(e), Action: Action(clean(string(e.Action))), App: clean(e.App), Context: details, ClientIP: ip,
+		Created: at, Expires: at.Add(retention), Brand: brand(e.Brand)}
 	_, err = tx.Exec(ctx, `insert into events (id, action, app, user_json, context, client_ip, brand, created, expires, user_id)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		uuid.New(), clean(string(e.Action)), clean(e.App), store.JSON(user(e)), store.JSON(details), ip, store.JSON(brand(e.Brand)), at, at.Add(retention), about)
+		stored.ID, string(stored.Action), stored.App, store.JSON(stored.User), store.JSON(details), ip, store.JSON(stored.Brand), stored.Created, stored.Expires, about)
 	if err != nil {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
+	}
+	for _, observe := range r.Observers {
+		if err := observe(ctx, tx, &stored); err != nil {
+			return fmt.Errorf("record event %s: %w", e.Action, err)
+		}
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+
+	"github.com/weir-id/weir/internal/store"
 )
 
 const (
@@ -19,6 +21,17 @@ type cleanArgs struct{}
 
 // Kind is the job's name in the queue.
 func (cleanArgs) Kind() string { return "clean_expired" }
+
+// Clean has expired rows removed, at the start and then every few minutes; now
+// tells what has expired.
+func (q *Queue) Clean(db store.DB, now func() time.Time) {
+	q.clean(func(ctx context.Context) (int64, error) { return store.Clean(ctx, db, now()) })
+}
+
+func (q *Queue) clean(clean func(context.Context) (int64, error)) {
+	Handle(q, &cleaner{clean: clean, log: q.log})
+	q.Periodic(periodicCleaning())
+}
 
 func periodicCleaning() *river.PeriodicJob {
 	return river.NewPeriodicJob(

@@ -1,5 +1,5 @@
 // Package jobs runs the work that nobody waits for, on River's queue in Weir's
-// own database: now the removal of expired rows. With several nodes each job is
+// own database, such as the removal of expired rows. With several nodes each job is
 // done by one of them, and periodic ones are started by the node that leads.
 package jobs
 
@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
@@ -25,42 +26,107 @@ import (
 // server, so it is more than there are processors.
 const maxWorkers = 16
 
-// Start brings the queue's own tables up to date and begins to work. now tells
-// what has expired. The jobs end with ctx or when stop is called, which waits
-// for those under way until its context is over and then cancels them. Stop
-// before db is closed.
-func Start(ctx context.Context, db store.DB, log *slog.Logger, now func() time.Time) (stop func(context.Context) error, err error) {
-	clean := func(ctx context.Context) (int64, error) { return store.Clean(ctx, db, now()) }
-	return start(ctx, db, log.With(slog.String("component", "jobs")), clean)
+// Queue is the work of an installation that nobody waits for. Work is put in
+// with the transaction that makes it necessary, so that neither exists without
+// the other, and done by the nodes that have started.
+type Queue struct {
+	log    *slog.Logger
+	config *river.Config
+	client interface {
+		insert(ctx context.Context, tx store.Tx, args river.JobArgs, opts *river.InsertOpts) error
+		start(ctx context.Context, config *river.Config) (stop func(context.Context) error, err error)
+	}
 }
 
-func start(ctx context.Context, db store.DB, log *slog.Logger, clean func(context.Context) (int64, error)) (func(context.Context) error, error) {
-	config := &river.Config{
-		Logger:       log,
-		Queues:       map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
-		Workers:      river.NewWorkers(),
-		PeriodicJobs: []*river.PeriodicJob{periodicCleaning()},
+// Open brings the queue's own tables up to date. db must outlive the queue.
+func Open(ctx context.Context, db store.DB, log *slog.Logger) (*Queue, error) {
+	q := &Queue{log: log.With(slog.String("component", "jobs"))}
+	q.config = &river.Config{
+		Logger:  q.log,
+		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
+		Workers: river.NewWorkers(),
 	}
-	if err := river.AddWorkerSafely(config.Workers, &cleaner{clean: clean, log: log}); err != nil {
-		return nil, fmt.Errorf("start jobs: %w", err)
+	if err := q.open(ctx, db); err != nil {
+		return nil, fmt.Errorf("open job queue: %w", err)
 	}
+	return q, nil
+}
+
+func (q *Queue) open(ctx context.Context, db store.DB) error {
 	switch db := db.(type) {
 	case interface{ Pool() *pgxpool.Pool }:
 		done, err := takeTurns(ctx, db.Pool())
 		if err != nil {
-			return nil, fmt.Errorf("start jobs: %w", err)
+			return err
 		}
 		defer done()
-		return run(ctx, riverpgxv5.New(db.Pool()), config)
+		c, err := newClient(ctx, riverpgxv5.New(db.Pool()), q.log, func(tx store.Tx) (pgx.Tx, bool) {
+			t, ok := innermost(tx).(interface{ PGX() pgx.Tx })
+			if !ok {
+				return nil, false
+			}
+			return t.PGX(), true
+		})
+		q.client = c
+		return err
 	case interface{ Writer() *sql.DB }:
 		// River takes the one writing connection for single statements and short
 		// transactions of its own and waits for nothing while it has it, so it
 		// stands in line with everybody else. Its listener would ask for it
 		// twenty times a second; polling once a second will do.
-		config.PollOnly = true
-		return run(ctx, riversqlite.New(db.Writer()), config)
+		q.config.PollOnly = true
+		c, err := newClient(ctx, riversqlite.New(db.Writer()), q.log, func(tx store.Tx) (*sql.Tx, bool) {
+			t, ok := innermost(tx).(interface{ SQL() *sql.Tx })
+			if !ok {
+				return nil, false
+			}
+			return t.SQL(), true
+		})
+		q.client = c
+		return err
 	}
-	return nil, fmt.Errorf("start jobs: no queue for a database of type %T", db)
+	return fmt.Errorf("no queue for a database of type %T", db)
+}
+
+// innermost is the database's own transaction below those that watch it.
+func innermost(tx store.Tx) store.Tx {
+	for {
+		w, ok := tx.(interface{ Unwrap() store.Tx })
+		if !ok {
+			return tx
+		}
+		tx = w.Unwrap()
+	}
+}
+
+// Insert puts a job in with the transaction. Nobody sees it before the
+// transaction is committed, and it is not there if that fails. Nil opts are
+// River's defaults: up to 25 attempts, each later than the one before.
+func (q *Queue) Insert(ctx context.Context, tx store.Tx, args river.JobArgs, opts *river.InsertOpts) error {
+	if err := q.client.insert(ctx, tx, args, opts); err != nil {
+		return fmt.Errorf("queue %s: %w", args.Kind(), err)
+	}
+	return nil
+}
+
+// Handle says who does the jobs of a kind. It panics if somebody does already;
+// call it before Start.
+func Handle[A river.JobArgs](q *Queue, w river.Worker[A]) { river.AddWorker(q.config.Workers, w) }
+
+// Periodic adds a job that the leading node starts again and again. Call it
+// before Start.
+func (q *Queue) Periodic(job *river.PeriodicJob) {
+	q.config.PeriodicJobs = append(q.config.PeriodicJobs, job)
+}
+
+// Start begins to work. The jobs end with ctx or when stop is called, which
+// waits for those under way until its context is over and then cancels them.
+// Stop before the database is closed.
+func (q *Queue) Start(ctx context.Context) (stop func(context.Context) error, err error) {
+	if stop, err = q.client.start(ctx, q.config); err != nil {
+		return nil, fmt.Errorf("start jobs: %w", err)
+	}
+	return stop, nil
 }
 
 // queueLock is the key of the advisory lock: "weiq" in ASCII.
@@ -85,26 +151,52 @@ func takeTurns(ctx context.Context, pool *pgxpool.Pool) (done func(), err error)
 	}, nil
 }
 
-func run[Tx any](ctx context.Context, driver riverdriver.Driver[Tx], config *river.Config) (func(context.Context) error, error) {
-	if err := upgrade(ctx, driver, config.Logger); err != nil {
-		return nil, fmt.Errorf("start jobs: %w", err)
+// client is River over one of the two databases.
+type client[Tx any] struct {
+	driver riverdriver.Driver[Tx]
+	// inserts puts jobs in and does none.
+	inserts *river.Client[Tx]
+	// inside is the database's own transaction below a store.Tx.
+	inside func(store.Tx) (Tx, bool)
+}
+
+func newClient[Tx any](ctx context.Context, driver riverdriver.Driver[Tx], log *slog.Logger, inside func(store.Tx) (Tx, bool)) (*client[Tx], error) {
+	if err := upgrade(ctx, driver, log); err != nil {
+		return nil, err
 	}
-	client, err := river.NewClient(driver, config)
+	inserts, err := river.NewClient(driver, &river.Config{Logger: log})
 	if err != nil {
-		return nil, fmt.Errorf("start jobs: %w", err)
+		return nil, err
 	}
-	if err := client.Start(ctx); err != nil {
-		return nil, fmt.Errorf("start jobs: %w", err)
+	return &client[Tx]{driver, inserts, inside}, nil
+}
+
+func (c *client[Tx]) insert(ctx context.Context, tx store.Tx, args river.JobArgs, opts *river.InsertOpts) error {
+	own, ok := c.inside(tx)
+	if !ok {
+		return fmt.Errorf("a transaction of type %T is not of this database", tx)
+	}
+	_, err := c.inserts.InsertTx(ctx, own, args, opts)
+	return err
+}
+
+func (c *client[Tx]) start(ctx context.Context, config *river.Config) (func(context.Context) error, error) {
+	worker, err := river.NewClient(c.driver, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := worker.Start(ctx); err != nil {
+		return nil, err
 	}
 	return func(ctx context.Context) error {
-		err := client.Stop(ctx)
+		err := worker.Stop(ctx)
 		if err == nil || ctx.Err() == nil {
 			return err
 		}
 		// Time is up: cancel the jobs, which then end at once.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 		defer cancel()
-		return errors.Join(err, client.StopAndCancel(ctx))
+		return errors.Join(err, worker.StopAndCancel(ctx))
 	}, nil
 }
 

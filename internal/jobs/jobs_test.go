@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-id/weir/internal/store"
@@ -28,6 +29,22 @@ func stopAtEnd(t *testing.T, stop func(context.Context) error) {
 			t.Errorf("stop: %v", err)
 		}
 	})
+}
+
+func open(t *testing.T, db store.DB) *Queue {
+	t.Helper()
+	q, err := Open(t.Context(), db, logger(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func startCleaning(t *testing.T, db store.DB, clean func(context.Context) (int64, error)) (func(context.Context) error, error) {
+	t.Helper()
+	q := open(t, db)
+	q.clean(clean)
+	return q.Start(t.Context())
 }
 
 func insertCounters(t *testing.T, db store.DB, from, to int, expires time.Time) error {
@@ -50,7 +67,7 @@ func TestExpiredRowsGoWhileOthersWrite(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		var once sync.Once
-		stop, err := start(t.Context(), db, logger(t), func(ctx context.Context) (int64, error) {
+		stop, err := startCleaning(t, db, func(ctx context.Context) (int64, error) {
 			n, err := store.Clean(ctx, db, now)
 			if err == nil && n != 50 {
 				err = errors.New("deleted " + strconv.FormatInt(n, 10))
@@ -79,13 +96,15 @@ func TestExpiredRowsGoWhileOthersWrite(t *testing.T) {
 	})
 }
 
-func TestStartUsesTheClockItIsGiven(t *testing.T) {
+func TestCleaningUsesTheClockItIsGiven(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		asked := make(chan struct{}, 16)
-		stop, err := Start(t.Context(), db, logger(t), func() time.Time {
+		q := open(t, db)
+		q.Clean(db, func() time.Time {
 			asked <- struct{}{}
 			return now
 		})
+		stop, err := q.Start(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +118,12 @@ func TestNodesThatStartTogetherMigrateTheQueueOnce(t *testing.T) {
 		var g errgroup.Group
 		for range 4 {
 			g.Go(func() error {
-				stop, err := Start(t.Context(), db, logger(t), func() time.Time { return now })
+				q, err := Open(t.Context(), db, logger(t))
+				if err != nil {
+					return err
+				}
+				q.Clean(db, func() time.Time { return now })
+				stop, err := q.Start(t.Context())
 				if err != nil {
 					return err
 				}
@@ -112,11 +136,59 @@ func TestNodesThatStartTogetherMigrateTheQueueOnce(t *testing.T) {
 	})
 }
 
+// note is a job of the tests.
+type note struct {
+	Text string `json:"text"`
+}
+
+func (note) Kind() string { return "test_note" }
+
+type reader struct {
+	river.WorkerDefaults[note]
+	got chan string
+}
+
+func (r *reader) Work(_ context.Context, j *river.Job[note]) error {
+	r.got <- j.Args.Text
+	return nil
+}
+
+// A job exists exactly if the transaction that it belongs to was committed,
+// also when it was put in before anybody works.
+func TestAJobBelongsToItsTransaction(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db store.DB) {
+		q := open(t, db)
+		refused := errors.New("refused")
+		for text, end := range map[string]error{"kept": nil, "rolled back": refused} {
+			err := db.Write(t.Context(), func(ctx context.Context, tx store.Tx) error {
+				return errors.Join(q.Insert(ctx, tx, note{text}, nil), end)
+			})
+			if !errors.Is(err, end) {
+				t.Fatalf("%s: %v", text, err)
+			}
+		}
+		var n int
+		if err := db.QueryRow(t.Context(), "select count(*) from river_job").Scan(&n); err != nil || n != 1 {
+			t.Errorf("%d jobs, %v, want 1", n, err)
+		}
+		r := &reader{got: make(chan string, 2)}
+		Handle(q, r)
+		stop, err := q.Start(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stopAtEnd(t, stop)
+		if got := <-r.got; got != "kept" {
+			t.Errorf("the job %q was done", got)
+		}
+	})
+}
+
 func TestStopCancelsAJobThatTakesTooLong(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		begun := make(chan struct{})
 		cancelled := make(chan struct{})
-		stop, err := start(t.Context(), db, logger(t), func(ctx context.Context) (int64, error) {
+		stop, err := startCleaning(t, db, func(ctx context.Context) (int64, error) {
 			close(begun)
 			<-ctx.Done()
 			close(cancelled)

@@ -9,11 +9,16 @@ import (
 	"github.com/weir-id/weir/policy"
 )
 
-// All returns the policy types in alphabetical order. compiler compiles the
-// bodies of expression policies.
-func All(compiler *runtime.Compiler) []policy.Type {
+// Env is what policy types need of the rest of the program.
+type Env struct {
+	// Compiler compiles the bodies of expression policies.
+	Compiler *runtime.Compiler
+}
+
+// All returns the policy types in alphabetical order.
+func All(env Env) []policy.Type {
 	return []policy.Type{
 		dummy.Type(),
-		expression.Type(compiler),
+		expression.Type(env.Compiler),
 	}
 }

@@ -64,6 +64,9 @@ func (db *DB) begin(ctx context.Context) (pgx.Tx, error) {
 // FlowTx marks the type as what package flow calls a transaction.
 func (t *tx) FlowTx() {}
 
+// PGX is the transaction itself, for the job queue.
+func (t *tx) PGX() pgx.Tx { return t.pgx }
+
 func (t *tx) Dialect() store.Dialect { return store.Postgres }
 
 func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {

@@ -51,6 +51,9 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx store.Tx)
 // FlowTx marks the type as what package flow calls a transaction.
 func (t *tx) FlowTx() {}
 
+// SQL is the transaction itself, for the job queue.
+func (t *tx) SQL() *sql.Tx { return t.sql }
+
 func (t *tx) Dialect() store.Dialect { return store.SQLite }
 
 var errBusy = errors.New("rows of an earlier query are still open")
