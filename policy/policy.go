@@ -52,6 +52,8 @@ type Result struct {
 	Writes Writes
 	// Events are to be recorded once the policy has passed or failed.
 	Events []Event
+	// Mails are to be sent once the policy has passed or failed.
+	Mails []Mail
 	// Logs are what an expression has logged, also before an error.
 	Logs []LogLine
 	// Binding produced the result; nil for a policy that ran on its own.
@@ -71,6 +73,18 @@ type Event struct {
 	// App names the origin: the policy's name for events of expressions.
 	App     string
 	Context map[string]any
+}
+
+// Mail is a message that a policy asks for.
+type Mail struct {
+	// To, Cc and Bcc are addresses; To is not empty.
+	To, Cc, Bcc []string
+	Subject     string
+	// Body is the plain text; empty where Template names a template, which is
+	// filled in with Context.
+	Body     string
+	Template string
+	Context  map[string]any
 }
 
 // LogLine is one call of a logger by an expression.
