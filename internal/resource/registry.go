@@ -59,6 +59,7 @@ type Registry struct {
 	role    *role
 	token   *apiToken
 	session *session
+	event   *events
 }
 
 // New returns a registry of all kinds. A new kind is declared in a file of its
@@ -82,6 +83,7 @@ func New(c Config) *Registry {
 	r.role = &role{people: p, roles: roles, rows: rolesTable()}
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
 	r.session = &session{people: p, rows: sessionsTable(c.Now)}
+	r.event = &events{people: p, rows: eventsTable(c.Now)}
 
 	r.add(flowKind(c.Catalog))
 	r.add(bindingKind(c.Catalog))
@@ -111,6 +113,8 @@ func New(c Config) *Registry {
 		Param: "uuid", Key: "uuid", Schema: "AuthenticatedSession", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: sessionFilters()})
 	r.add(&Kind{Objects: &guess{people: p, rows: guessesTable(c.Now)}, Model: guessModel, Label: "Guess Limit", Plural: "Guess Limits", Path: "guard/limits",
 		Param: "id", Key: "pk", Schema: "GuessLimit", Tag: "guard", Calls: List | Retrieve | Delete, Filters: guessFilters()})
+	r.add(&Kind{Objects: r.event, Model: eventModel, Label: "Event", Plural: "Events", Path: "events/events", Param: "event_uuid",
+		Key: "pk", Schema: "Event", Tag: "events", Calls: AllCalls &^ UsedBy, Filters: EventFilters()})
 	r.add(permissionKind(r))
 	r.declarePermissions()
 	return r

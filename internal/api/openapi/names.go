@@ -29,6 +29,7 @@ var names = map[string]string{
 	"authenticatorvalidate.Hint":          "WebAuthnHintEnum",
 	"authenticatorvalidate.NotConfigured": "NotConfiguredActionEnum",
 	"authenticatorvalidate.selected":      "DeviceChallenge",
+	"event.Action":                        "EventActions",
 	"field.Error":                         "ErrorDetail",
 	"flow.Designation":                    "FlowDesignationEnum",
 	"flow.Info":                           "ContextualFlowInfo",
