@@ -4,9 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/weir-id/weir/internal/store"
 )
 
 // auditFile binds policies to the default login: one logs what it decides and
@@ -64,7 +68,9 @@ func TestEventsHaveTheirForm(t *testing.T) {
 			form  string
 			depth int
 		}{
-			{"password_set", func() { o.must("POST", fmt.Sprintf("core/users/%d/set_password/", ada), m{"password": "the plain password"}) }, "authentik.events", "ada", "", 1},
+			{"password_set", func() {
+				o.must("POST", fmt.Sprintf("core/users/%d/set_password/", ada), m{"password": "the plain password"})
+			}, "authentik.events", "ada", "", 1},
 			{"login_failed", func() { c.signIn("ada", "the wrong password") }, "authentik.events", "ada", "password stage[" + model + "] username", 2},
 			{"login", func() { c.signIn("ada", "the plain password") }, "authentik.events", "ada", "auth_method auth_method_args", 1},
 			{"policy_execution", func() {}, "authentik.policies", "ada",
@@ -135,4 +141,89 @@ func (o *office) exec(sql string) {
 	if _, err := o.site.db.Exec(o.t.Context(), sql); err != nil {
 		o.t.Fatal(err)
 	}
+}
+
+// everyEvent is all that is stored of events, as text.
+func (o *office) everyEvent() string {
+	o.t.Helper()
+	var all strings.Builder
+	rows, err := store.Select(o.t.Context(), o.site.db, store.Column[string], `select action || ' ' || app || ' ' || cast(user_json as text) || ' ' || cast(context as text) || ' ' ||
+		client_ip || ' ' || cast(brand as text) || ' ' || username || ' ' || model_name || ' ' || model_pk from events order by created`)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	for _, row := range rows {
+		fmt.Fprintln(&all, row)
+	}
+	return all.String()
+}
+
+// Whatever happens, the audit trail holds no secret: neither those of objects,
+// nor what people type, at any door.
+func TestRule45NoEventHoldsASecret(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, auditFile)
+		secrets := plantSecrets(o)
+		maps.Copy(secrets, map[string]string{"a key of a keyword": "hunter-two", "a token in an address": "token-in-the-query", "a refused token": "no-such-token-at-all",
+			"a wrong old password": "an-unknown-password", "a forged cookie": "authentik_session=AAAA", "a chosen key": "a-key-of-my-own-choice"})
+		c := visit(t, o.site)
+		c.do("POST", loginFlow, `{"uid_field": "nobody", "password": "an-unknown-password"}`)
+		c.signIn("nobody", "an-unknown-password")
+		c.do("GET", "/api/v3/flows/executor/default-authentication-flow/?query="+url.QueryEscape("itoken=token-in-the-query&next=/"), "")
+		c.do("GET", "/if/flow/default-authentication-flow/?flow_token=token-in-the-query", "")
+		stranger(t, o.site).as("no-such-token-at-all", "GET", "/api/v3/core/users/me/", "")
+		stranger(t, o.site).do("GET", "/if/flow/default-authentication-flow/", "", "Cookie", "authentik_session="+strings.Repeat("A", len(c.session())))
+		o.must("POST", "core/tokens/for-mail/set_key/", m{"key": "a-key-of-my-own-choice"})
+		o.must("PATCH", "core/tokens/for-mail/", m{"description": "changed"})
+		o.must("POST", "events/events/", m{"action": "custom_", "app": "x", "context": m{"client_secret": "hunter-two", "note": "it is hunter-two"}})
+		events := o.everyEvent()
+		for _, action := range []string{"login", "login_failed", "password_set", "secret_view", "policy_execution", "policy_exception", "custom_seen", "suspicious_request", "model_updated"} {
+			if !strings.Contains(events, "\n"+action+" ") {
+				t.Errorf("nothing was recorded of %s", action)
+			}
+		}
+		for what, secret := range secrets {
+			if at := strings.Index(events, secret); at >= 0 {
+				t.Errorf("an event holds %s: %s", what, events[max(0, at-200):min(len(events), at+100)])
+			}
+		}
+	})
+}
+
+func TestEventsEndAsTheSettingsSay(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		lives := func(e map[string]any) time.Duration {
+			created, err := time.Parse(time.RFC3339, e["created"].(string))
+			expires, err2 := time.Parse(time.RFC3339, e["expires"].(string))
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			return expires.Sub(created)
+		}
+		ada := o.user("ada", nil)
+		old := o.latest("model_created")
+		o.must("PATCH", "admin/settings/", m{"event_retention": "days=2"})
+		bob := o.user("bob", nil)
+		if got := lives(o.latest("model_created")); got != 48*time.Hour {
+			t.Errorf("an event lives %v, want two days", got)
+		}
+		if again := o.must("GET", "events/events/"+old["pk"].(string)+"/", nil); again["expires"] != old["expires"] {
+			t.Errorf("an earlier event ends at %v instead of %v", again["expires"], old["expires"])
+		}
+		for _, row := range []struct {
+			user int64
+			name string
+			gdpr bool
+			want int
+		}{{ada, "ada", false, 1}, {bob, "bob", true, 0}} {
+			o.must("POST", fmt.Sprintf("core/users/%d/set_password/", row.user), m{"password": "a plain password"})
+			o.must("PATCH", "admin/settings/", m{"gdpr_compliance": row.gdpr})
+			o.must("DELETE", fmt.Sprintf("core/users/%d/", row.user), nil)
+			if got := len(results(o.must("GET", "events/events/?username="+row.name, nil))); got != row.want {
+				t.Errorf("with gdpr_compliance %v there are %d events of %s, want %d", row.gdpr, got, row.name, row.want)
+			}
+		}
+	})
 }
