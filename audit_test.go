@@ -5,6 +5,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +24,13 @@ entries:
   - {model: authentik_policies_expression.expressionpolicy, identifiers: {name: breaks}, attrs: {expression: "return int('not a number')"}}
   - {model: authentik_policies.policybinding, identifiers: {order: 0, target: !Find [authentik_flows.flow, [slug, default-authentication-flow]], policy: !Find [authentik_policies.policy, [name, logs]]}}
   - {model: authentik_policies.policybinding, identifiers: {order: 1, target: !Find [authentik_flows.flow, [slug, default-authentication-flow]], policy: !Find [authentik_policies.policy, [name, breaks]]}, attrs: {failure_result: true}}
+`
+
+// misspelt sets a field that the stage does not have.
+const misspelt = `
+version: 1
+entries:
+  - {model: authentik_stages_deny.denystage, identifiers: {name: denies}, attrs: {deny_massage: no}}
 `
 
 // shape lists the members of a document, those of objects in it in brackets, as
@@ -57,6 +66,10 @@ func TestEventsHaveTheirForm(t *testing.T) {
 		ada := o.user("ada", nil)
 		group := o.group("staff", nil)
 		o.must("POST", "core/tokens/", m{"identifier": "of-ada", "user": ada})
+		file := filepath.Join(t.TempDir(), "misspelt.yaml")
+		if err := os.WriteFile(file, []byte(misspelt), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		c := visit(t, o.site)
 		const model, request = "app model_name name pk", "args method path request_id user_agent"
 		rows := []struct {
@@ -85,6 +98,11 @@ func TestEventsHaveTheirForm(t *testing.T) {
 			{"model_deleted", func() { o.must("DELETE", "core/groups/"+group+"/", nil) }, "authentik.events", "akadmin", "model[" + model + "]", 2},
 			{"secret_view", func() { o.must("GET", "core/tokens/of-ada/view_key/", nil) }, "authentik.core", "akadmin", "secret[" + model + "]", 2},
 			{"flow_execution", func() { o.must("GET", "flows/instances/default-invalidation-flow/execute/", nil) }, "authentik.flows", "akadmin", "flow[" + model + "]", 2},
+			{"configuration_warning", func() {
+				if _, err := o.site.Apply(t.Context(), []string{file}, false); err != nil {
+					t.Error(err)
+				}
+			}, "authentik.events", "", "cause deprecation message", 1},
 			{"suspicious_request", func() { c.do("POST", "/api/v3/core/users/", `{}`, "Origin", "https://evil.example") }, "authentik.events", "", "message", 1},
 			{"suspicious_request", func() {
 				stranger(t, o.site).do("GET", "/api/v3/root/config/", "")
@@ -115,8 +133,14 @@ func TestEventsHaveTheirForm(t *testing.T) {
 				t.Errorf("%s: nothing new", row.action)
 			}
 			before = e["pk"].(string)
+			if row.action == "configuration_warning" {
+				if row.do(); o.latest(row.action)["pk"] != before {
+					t.Errorf("the same warning stands twice")
+				}
+			}
 			context := e["context"].(map[string]any)
-			if got := shape(inner(context, "http_request"), 1); got != request {
+			outside := row.action == "configuration_warning" // of any request
+			if got := shape(inner(context, "http_request"), 1); got != request && !outside {
 				t.Errorf("%s: the request has %s", row.action, got)
 			}
 			delete(context, "http_request")
@@ -124,7 +148,7 @@ func TestEventsHaveTheirForm(t *testing.T) {
 				t.Errorf("%s: the context has\n %s, want\n %s", row.action, got, row.form)
 			}
 			user, _ := inner(e, "user")["username"].(string)
-			if e["app"] != row.app || user != row.about || e["client_ip"] != "127.0.0.1" {
+			if e["app"] != row.app || user != row.about || e["client_ip"] != "127.0.0.1" && !outside {
 				t.Errorf("%s: from %v about %q at %v", row.action, e["app"], user, e["client_ip"])
 			}
 		}

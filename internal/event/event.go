@@ -5,6 +5,7 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -61,6 +62,8 @@ type Event struct {
 	HTTP *policy.HTTPRequest
 	// Brand may be nil.
 	Brand *flow.Brand
+	// Lives is how long the event is kept; 0 for as long as the settings say.
+	Lives time.Duration
 }
 
 // Observer acts on an event with the transaction that stores it.
@@ -92,7 +95,7 @@ func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
 	}
 	return r.store(ctx, tx, &Recorded{ID: uuid.New(), User: user(e), Action: Action(clean(string(e.Action))), App: clean(e.App), Context: details, ClientIP: address(e.HTTP),
-		Created: at, Expires: at.Add(r.retention()), Brand: brand(e.Brand)})
+		Created: at, Expires: at.Add(cmp.Or(e.Lives, r.retention())), Brand: brand(e.Brand)})
 }
 
 // bound leaves out a context that is too large, but for the request.
