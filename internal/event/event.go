@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -193,11 +194,15 @@ func person(u *identity.User) map[string]any {
 	return out
 }
 
+// secretParameter finds parameters with telltale names in an address that is
+// itself the value of a parameter, such as next.
+var secretParameter = regexp.MustCompile(`(?i)([?&][^=&#]*(?:` + secretNames + `)[^=&#]*=)[^&#]*`)
+
 func httpRequest(h *policy.HTTPRequest) map[string]any {
 	args := map[string]any{}
 	for name, values := range h.Query {
 		if len(values) > 0 {
-			args[name] = values[len(values)-1]
+			args[name] = secretParameter.ReplaceAllString(values[len(values)-1], "${1}"+mask)
 		}
 	}
 	agent := ""
