@@ -15,6 +15,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/redirect"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/stages/userlogout"
+	"github.com/weir-id/weir/internal/stages/userwrite"
 )
 
 // Env is what stage types need of the rest of the program. All fields are
@@ -23,6 +24,8 @@ type Env struct {
 	Users    identification.Users
 	Sessions userlogin.Sessions
 	Accounts userlogin.Accounts
+	Writer   userwrite.Accounts
+	Ends     userwrite.Sessions
 	Sealer   device.Sealer
 	// Compiler compiles the expressions of prompts.
 	Compiler *expression.Compiler
@@ -42,5 +45,6 @@ func All(env Env) []flow.StageType {
 		redirect.Type(),
 		userlogin.Type(env.Sessions, env.Accounts, env.Sealer),
 		userlogout.Type(),
+		userwrite.Type(env.Writer, env.Ends),
 	}
 }

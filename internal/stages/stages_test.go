@@ -27,6 +27,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/redirect"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/stages/userlogout"
+	"github.com/weir-id/weir/internal/stages/userwrite"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -94,6 +95,7 @@ var subjects = []subject{
 	{"dummy", "dummy", func(*flowtest.World) any { return &dummy.Config{} }, map[string]any{},
 		"it proves nothing and is there to be passed"},
 	{"dummy that fails", "dummy", func(*flowtest.World) any { return &dummy.Config{ThrowError: true} }, nil, ""},
+	{"writing a user without anything to write", "user_write", func(*flowtest.World) any { return &userwrite.Config{} }, nil, ""},
 	{"a form with a new password", "prompt", func(w *flowtest.World) any {
 		c := &promptstage.Config{}
 		for _, key := range []string{"password", "password_repeat"} {
