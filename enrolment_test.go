@@ -155,3 +155,51 @@ func TestRule46StagesPutNobodyIntoAStrongerGroup(t *testing.T) {
 		}
 	})
 }
+
+// leaveFlow deletes the account of the caller and then still shows a page.
+const leaveFlow = `
+version: 1
+entries:
+  - {model: authentik_flows.flow, id: leave, identifiers: {slug: leave}, attrs: {name: leave, title: Bye, designation: unenrollment, authentication: require_authenticated}}
+  - {model: authentik_flows.flow, id: other, identifiers: {slug: other}, attrs: {name: other, title: Other, designation: unenrollment}}
+  - {model: authentik_stages_user_delete.userdeletestage, id: delete, identifiers: {name: delete}}
+  - {model: authentik_stages_dummy.dummystage, id: bye, identifiers: {name: bye}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf leave, stage: !KeyOf delete, order: 1}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf leave, stage: !KeyOf bye, order: 2}}
+  - {model: authentik_policies.policybinding, identifiers: {target: !KeyOf other, order: 0, user: !Find [authentik_core.user, [username, max]]}}
+`
+
+func TestUnenrolmentTakesEverythingAlong(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, enrolmentFlow)
+		here, there := visit(t, o.site), visit(t, o.site)
+		here.walk("enrol", `{"username":"max","password":"p","password_repeat":"p"}`)
+		there.signIn("max", "p")
+		apply(t, o.site, leaveFlow)
+		other := o.must("GET", "flows/instances/other/", nil)["pk"].(string)
+		if r := here.walk("leave", `{}`); r.component() != "ak-stage-dummy" {
+			t.Fatalf("the flow does not go on after the deletion: %v", r.body)
+		}
+		for name, c := range map[string]*client{"here": here, "there": there} {
+			if r := c.do("GET", "/api/v3/core/users/me/", ""); r.status != http.StatusForbidden {
+				t.Errorf("%s: status %d", name, r.status)
+			}
+		}
+		if n := len(o.must("GET", "core/users/?username=max", nil)["results"].([]any)); n != 0 {
+			t.Errorf("%d accounts are left", n)
+		}
+		if n := len(o.must("GET", "policies/bindings/?target="+other, nil)["results"].([]any)); n != 0 {
+			t.Errorf("%d bindings name somebody who is gone", n)
+		}
+		if r := here.walk("leave", `{}`); r.component() != "xak-flow-redirect" && r.component() != "ak-stage-access-denied" {
+			t.Errorf("the rest of the flow: %v", r.body)
+		}
+		if r := visit(t, o.site).signIn("max", "p"); r.component() != "ak-stage-password" {
+			t.Errorf("the password of an account that is gone: %v", r.body)
+		}
+		if events := o.events(); !strings.Contains(events, "model_deleted") || !strings.Contains(events, "logout") {
+			t.Errorf("events %s", events)
+		}
+	})
+}

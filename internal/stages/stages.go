@@ -13,6 +13,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/password"
 	"github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
+	"github.com/weir-id/weir/internal/stages/userdelete"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/stages/userlogout"
 	"github.com/weir-id/weir/internal/stages/userwrite"
@@ -25,6 +26,7 @@ type Env struct {
 	Sessions userlogin.Sessions
 	Accounts userlogin.Accounts
 	Writer   userwrite.Accounts
+	Remover  userdelete.Accounts
 	Ends     userwrite.Sessions
 	Sealer   device.Sealer
 	// Compiler compiles the expressions of prompts.
@@ -43,6 +45,7 @@ func All(env Env) []flow.StageType {
 		password.Type(env.Users),
 		prompt.Type(env.Users, env.Compiler),
 		redirect.Type(),
+		userdelete.Type(env.Remover),
 		userlogin.Type(env.Sessions, env.Accounts, env.Sealer),
 		userlogout.Type(),
 		userwrite.Type(env.Writer, env.Ends),
