@@ -32,8 +32,8 @@ func City(t testing.TB, path string, places map[string]geoip.Place) {
 	Write(t, path, "GeoLite2-City", records)
 }
 
-// ASN writes a database of who announces networks. Prefixes are those under
-// which they stand.
+// ASN writes a database of who announces networks. Their prefixes are those
+// under which they stand; neighbours with equal records become one.
 func ASN(t testing.TB, path string, networks map[string]geoip.Network) {
 	t.Helper()
 	records := map[string]mmdbtype.DataType{}
