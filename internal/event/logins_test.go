@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,4 +104,17 @@ func TestPlacedLogins(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Somebody's logins are not looked for among those of everybody.
+func TestPlacedLoginsAreFoundByTheirPerson(t *testing.T) {
+	db := storetest.SQLite(t)
+	plan, err := store.Select(t.Context(), db, func(row store.Row) (detail string, err error) {
+		var id, parent, unused int
+		err = row.Scan(&id, &parent, &unused, &detail)
+		return detail, err
+	}, "explain query plan "+selectPlacedLogins, alice.ID, string(Login), noon, 5)
+	if err != nil || !strings.Contains(strings.Join(plan, "\n"), "(user_id=?") {
+		t.Errorf("%q, %v", plan, err)
+	}
 }
