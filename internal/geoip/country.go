@@ -1,37 +1,38 @@
 package geoip
 
 import (
+	_ "embed" // for the list
+	"maps"
 	"slices"
 	"strings"
-
-	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
 )
 
-// codes are those that ISO 3166-1 alpha-2 assigns.
-var codes = strings.Fields(`
-AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ
-BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM
-DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS
-GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN
-KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ
-MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM
-PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV
-SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI
-VN VU WF WS YE YT ZA ZM ZW
-`)
+// list has a line for each country that ISO 3166-1 knows: its alpha-2 code and
+// its English name. The names are those of golang.org/x/text, which would make
+// the program 2 MB larger.
+//
+//go:embed countries.txt
+var list string
+
+var countries = func() map[string]string {
+	names := map[string]string{}
+	for line := range strings.Lines(list) {
+		code, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		names[code] = name
+	}
+	return names
+}()
 
 // CountryCode is a code of ISO 3166-1 alpha-2.
 type CountryCode string
 
 // Choices lists the codes.
-func (CountryCode) Choices() []string { return slices.Clone(codes) }
+func (CountryCode) Choices() []string { return slices.Sorted(maps.Keys(countries)) }
 
-// Name is the English name.
+// Name is the English name, the code itself for one that is not assigned.
 func (c CountryCode) Name() string {
-	region, err := language.ParseRegion(string(c))
-	if err != nil {
-		return string(c)
+	if name, ok := countries[string(c)]; ok {
+		return name
 	}
-	return display.English.Regions().Name(region)
+	return string(c)
 }

@@ -241,23 +241,3 @@ func TestWatchTakesUpAFileUntilItEnds(t *testing.T) {
 	<-ended
 	geoip.New(geoip.Config{}).Watch(t.Context(), time.Millisecond) // has nothing to watch
 }
-
-func TestCountries(t *testing.T) {
-	codes := geoip.CountryCode("").Choices()
-	if len(codes) != 249 {
-		t.Errorf("%d countries", len(codes))
-	}
-	names := map[string]bool{}
-	for _, code := range codes {
-		name := geoip.CountryCode(code).Name()
-		if len(code) != 2 || len(name) < 4 || names[name] {
-			t.Errorf("%s is called %q", code, name)
-		}
-		names[name] = true
-	}
-	for code, want := range map[geoip.CountryCode]string{"DE": "Germany", "CI": "Côte d’Ivoire", "AX": "Åland Islands", "-": "-"} {
-		if got := code.Name(); got != want {
-			t.Errorf("%s is called %q, want %q", code, got, want)
-		}
-	}
-}
