@@ -31,7 +31,8 @@ type database struct {
 
 	// loading guards what follows.
 	loading sync.Mutex
-	// seen is the file that was judged last, problem what was wrong with it.
+	// seen is the file that was judged last, problem what was last logged and
+	// goes on.
 	seen    os.FileInfo
 	problem string
 }
@@ -81,6 +82,7 @@ func (d *database) reload(ctx context.Context) {
 	now, err := os.Stat(d.path)
 	if err == nil {
 		if d.seen != nil && same(d.seen, now) {
+			d.problem = "" // that it was away is over
 			return
 		}
 		err = d.load(ctx)

@@ -108,6 +108,13 @@ func TestReload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	move := func(from, to string) func() {
+		return func() {
+			if err := os.Rename(from, to); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	steps := []struct {
 		name   string
 		change func()
@@ -128,6 +135,9 @@ func TestReload(t *testing.T) {
 			}
 		}, "one", 1, 1},
 		{"a file again", func() { in(t, path, "three") }, "three", 1, 0},
+		{"moved away", move(path, path+".old"), "three", 1, 1},
+		{"and back", move(path+".old", path), "three", 0, 0},
+		{"and away again", move(path, path+".old"), "three", 1, 1},
 		{"an older file", func() {
 			in(t, path, "four")
 			old := time.Now().Add(-time.Hour)
