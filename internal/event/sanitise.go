@@ -119,6 +119,13 @@ func (s *sanitiser) hide(v any) string {
 	case string:
 		if len(v) >= minSecretBytes && v != mask && len(s.secrets) < maxSecrets {
 			s.secrets = append(s.secrets, v)
+			// As Python and JSON quote it.
+			if quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(v); quoted != v {
+				s.secrets = append(s.secrets, quoted)
+			}
+			if quoted := strconv.Quote(v); quoted[1:len(quoted)-1] != v {
+				s.secrets = append(s.secrets, quoted[1:len(quoted)-1])
+			}
 		}
 	case []any:
 		for _, item := range v {
