@@ -203,10 +203,12 @@ func TestRule45NoEventHoldsASecret(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		o := openOffice(t, s)
 		apply(t, o.site, auditFile)
-		apply(t, o.site, invitedFlow+breakingPrompt)
+		const ask = "  - {model: authentik_stages_prompt.promptstage, id: ask,"
+		const pin = "  - {model: authentik_stages_prompt.prompt, id: pin, identifiers: {name: pin}, attrs: {field_key: pin, label: PIN, type: password, order: 5, required: false}}\n"
+		apply(t, o.site, strings.NewReplacer("!KeyOf team]", "!KeyOf team, !KeyOf pin]", ask, pin+ask).Replace(invitedFlow+breakingPrompt))
 		secrets := plantSecrets(o)
 		maps.Copy(secrets, map[string]string{"a key of a keyword": "hunter-two", "a token in an address": "token-in-the-query", "a refused token": "no-such-token-at-all",
-			"a wrong old password": "an-unknown-password", "a forged cookie": "authentik_session=AAAA", "a new password": "typed-into-the-form", "a chosen key": "a-key-of-my-own-choice"})
+			"a wrong old password": "an-unknown-password", "a forged cookie": "authentik_session=AAAA", "a new password": "typed-into-the-form", "a pin": "typed-as-a-pin", "a chosen key": "a-key-of-my-own-choice"})
 		c := visit(t, o.site)
 		c.do("POST", loginFlow, `{"uid_field": "nobody", "password": "an-unknown-password"}`)
 		c.signIn("nobody", "an-unknown-password")
@@ -217,7 +219,7 @@ func TestRule45NoEventHoldsASecret(t *testing.T) {
 		guest := visit(t, o.site)
 		guest.do("GET", "/api/v3/flows/executor/"+invited, "")
 		guest.do("GET", "/api/v3/flows/executor/"+invited, "")
-		guest.do("POST", "/api/v3/flows/executor/"+invited, `{"username": "max", "password": "typed-into-the-form", "password_repeat": "typed-into-the-form"}`)
+		guest.do("POST", "/api/v3/flows/executor/"+invited, `{"username": "max", "password": "typed-into-the-form", "password_repeat": "typed-into-the-form", "pin": "typed-as-a-pin"}`)
 		for range 4 {
 			guest.do("GET", "/api/v3/flows/executor/"+invited, "")
 		}

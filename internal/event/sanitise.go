@@ -102,6 +102,9 @@ func scrub(v any, replace *strings.Replacer) any {
 	return v
 }
 
+// Secret is a value of a context that is masked, whatever its name.
+type Secret struct{ Value any }
+
 // sanitiser keeps the texts that it has masked.
 type sanitiser struct{ secrets []string }
 
@@ -201,6 +204,8 @@ func (s *sanitiser) value(v any, depth int) any {
 		return v.String()
 	case *url.URL:
 		return clean(v.Redacted())
+	case Secret:
+		return s.hide(s.value(v.Value, depth-1))
 	case []byte:
 		return mask // bytes are keys and codes more often than text
 	}
