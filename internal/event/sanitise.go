@@ -33,10 +33,12 @@ func target(t *policy.Target) any {
 	if t == nil {
 		return nil
 	}
-	m := Model{App: "authentik_flows", Model: t.Kind, PK: hexID(t.ID), Name: t.Name}
+	m := Model{Model: t.Kind, PK: hexID(t.ID), Name: t.Name}
 	switch t.Kind {
+	case "flow", "stage":
+		m.App = "authentik_flows"
 	case "binding":
-		m.Model = "flowstagebinding"
+		m.App, m.Model = "authentik_flows", "flowstagebinding"
 	case "application":
 		m.App = "authentik_core"
 	}
@@ -204,6 +206,8 @@ func (s *sanitiser) value(v any, depth int) any {
 		return v.String()
 	case *url.URL:
 		return clean(v.Redacted())
+	case *Recorded:
+		return model(Model{App: "authentik_events", Model: "event", PK: hexID(v.ID), Name: v.String()})
 	case Secret:
 		return s.hide(s.value(v.Value, depth-1))
 	case []byte:
