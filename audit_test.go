@@ -1,7 +1,10 @@
 package weir
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -278,4 +281,39 @@ func TestEventsEndAsTheSettingsSay(t *testing.T) {
 			}
 		}
 	})
+}
+
+// quotingPolicy decides about a stage after the form, and fails over what was
+// typed there.
+const quotingPolicy = `
+  - {model: authentik_policies_expression.expressionpolicy, id: quotes, identifiers: {name: quotes}, attrs: {expression: "return int(request.context['prompt_data']['password'])"}}
+  - {model: authentik_stages_deny.denystage, id: after, identifiers: {name: after}}
+  - {model: authentik_flows.flowstagebinding, id: last, identifiers: {target: !KeyOf enrol, stage: !KeyOf after, order: 2}, attrs: {evaluate_on_plan: false, re_evaluate_policies: true}}
+  - {model: authentik_policies.policybinding, identifiers: {order: 0, target: !KeyOf last, policy: !KeyOf quotes}}
+`
+
+// The log and the trace have the reason of a denial, but not the password that
+// an exception quotes.
+func TestRule45NoReasonQuotesWhatWasTyped(t *testing.T) {
+	var log bytes.Buffer
+	site, err := Open(t.Context(), Config{Settings: settings(t), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, site, enrolmentFlow+quotingPolicy)
+	r := visit(t, site).fills("enrol", `{"username":"max","password":"typed-into-the-form","password_repeat":"typed-into-the-form"}`)
+	if r.component() != "ak-stage-access-denied" {
+		t.Errorf("the flow ends with %v", r.body)
+	}
+	traced, err := store.Select(t.Context(), site.db, store.Column[string], "select step from execution_steps")
+	if all := strings.Join(traced, ""); err != nil || !strings.Contains(all, "invalid literal for int") || strings.Contains(all, "typed-into-the-form") {
+		t.Errorf("the trace says %s, %v", all, err)
+	}
+	if err := site.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); !strings.Contains(text, "invalid literal for int") || strings.Contains(text, "typed-into-the-form") {
+		at := max(0, strings.Index(text, "invalid literal"))
+		t.Errorf("the log says %s", text[max(0, at-300):min(len(text), at+200)])
+	}
 }
