@@ -3,6 +3,8 @@ package weir
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"slices"
 
 	"github.com/weir-id/weir/field"
@@ -10,16 +12,37 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
+	"github.com/weir-id/weir/internal/outbound"
 	"github.com/weir-id/weir/internal/policies"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
 
 // policyTypes returns the policy types of this version.
-func (in *Installation) policyTypes() []policy.Type {
-	return policies.All(policies.Env{Compiler: expression.NewCompiler(expression.Env{
+func (in *Installation) policyTypes() ([]policy.Type, error) {
+	env, err := in.expressions()
+	if err != nil {
+		return nil, err
+	}
+	return policies.All(policies.Env{Compiler: expression.NewCompiler(env)}), nil
+}
+
+// expressions is what the expressions of the installation can reach.
+func (in *Installation) expressions() (expression.Env, error) {
+	env := expression.Env{
 		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
-	})})
+	}
+	hosts, err := outbound.ParseHosts(in.config.Expressions.Hosts)
+	if err != nil {
+		return env, fmt.Errorf("hosts for expressions: %w", err)
+	}
+	if !hosts.Empty() {
+		env.HTTP = hosts.Client(nil, nil)
+	}
+	if in.config.Expressions.DNS {
+		env.DNS = net.DefaultResolver
+	}
+	return env, nil
 }
 
 // storedSettings are the system settings for expressions.

@@ -2,7 +2,6 @@ package expression
 
 import (
 	"context"
-	"sync/atomic"
 
 	"go.starlark.net/starlark"
 
@@ -40,9 +39,10 @@ type evaluation struct {
 	// handling holds the exceptions whose handlers are running.
 	handling []*exception
 
-	calls    *atomic.Int64
+	counts   *counts
 	messages []string
 	events   []policy.Event
+	mails    []policy.Mail
 	logs     []LogLine
 	writes   policy.Writes
 }

@@ -22,14 +22,14 @@ func (c *Compiler) addHelpers(into starlark.StringDict) {
 		"ip_address": fnIPAddress, "ip_network": fnIPNetwork,
 		"ak_is_group_member": akIsGroupMember, "ak_user_by": akUserBy,
 		"ak_user_has_authenticator": akUserHasAuthenticator, "ak_call_policy": akCallPolicy,
-		"ak_create_event": akCreateEvent,
+		"ak_create_event": akCreateEvent, "ak_send_email": akSendEmail, "resolve_dns": c.resolveDNS, "reverse_dns": c.reverseDNS,
 	} {
 		into[name] = builtin(name, f)
 	}
 	into["ak_logger"] = loggerValue{opaque{"Logger"}}
 	into["requests"] = c.modules["requests"]
-	for _, name := range []string{"resolve_dns", "reverse_dns", "ak_send_email", "ak_create_jwt", "ak_create_jwt_raw"} {
-		into[name] = refuse(excPermission, name+": outgoing calls are not allowed for expressions")
+	for _, name := range []string{"ak_create_jwt", "ak_create_jwt_raw"} {
+		into[name] = refuse(excNotImpl, name+": tokens are made by providers, which this program does not have")
 	}
 }
 
@@ -173,11 +173,10 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 		}
 		r.Context[string(kv[0].(starlark.String))] = v
 	}
-	ctx, err := e.countCall()
-	if err != nil {
-		return nil, err
+	if e.counted().policies.Add(1) > maxPolicyCalls {
+		return nil, e.limit("too many called policies")
 	}
-	result, err := e.env.Policies.CallPolicy(ctx, name, &r)
+	result, err := e.env.Policies.CallPolicy(context.WithValue(e.ctx, countsKey{}, e.counted()), name, &r)
 	switch {
 	case errors.Is(err, ErrUnknownPolicy):
 		return nil, raise(excValue, "no policy is called %s", repr(starlark.String(name)))
@@ -189,6 +188,7 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 			return nil, err
 		}
 		e.events = append(e.events, result.Events...)
+		e.mails = append(e.mails, result.Mails...)
 	}
 	raw, err := e.fromGo(result.Raw)
 	if err != nil {
@@ -201,28 +201,6 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 	return newRecord("PolicyResult", map[string]starlark.Value{
 		"passing": starlark.Bool(result.Passing()), "messages": messages, "raw_result": raw,
 	}), nil
-}
-
-// akCreateEvent keeps the event for the caller, who records it after the
-// evaluation.
-func akCreateEvent(e *evaluation, c call) (starlark.Value, error) {
-	var action string
-	if err := (call{c.name, c.args, nil}).take("action", &action); err != nil {
-		return nil, err
-	}
-	if len(e.events) >= e.limits.Messages {
-		return nil, e.limit("too many events")
-	}
-	ev := policy.Event{Action: "custom_" + action, App: e.name, Context: map[string]any{}}
-	for _, kv := range c.kw {
-		v, err := e.toGo(kv[1], false)
-		if err != nil {
-			return nil, err
-		}
-		ev.Context[string(kv[0].(starlark.String))] = v
-	}
-	e.events = append(e.events, ev)
-	return starlark.None, nil
 }
 
 // loggerValue is ak_logger.
