@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
@@ -30,7 +31,10 @@ func (in *Installation) policyTypes() ([]policy.Type, error) {
 // expressions is what the expressions of the installation can reach.
 func (in *Installation) expressions() (expression.Env, error) {
 	env := expression.Env{
-		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
+		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, Objects: storedObjects{in},
+		Avatar:    in.avatar,
+		Brand:     func(host, name string) (any, bool) { return field.Get(in.catalog.Snapshot().BrandFor(host), name) },
+		InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
 	}
 	hosts, err := outbound.ParseHosts(in.config.Expressions.Hosts)
 	if err != nil {
@@ -51,6 +55,25 @@ type storedSettings struct{ in *Installation }
 // Setting implements expression.Settings.
 func (s storedSettings) Setting(name string) (any, bool) {
 	return field.Get(s.in.catalog.Snapshot().Settings(), name)
+}
+
+// storedObjects are the flows and applications for expressions.
+type storedObjects struct{ in *Installation }
+
+// Objects implements expression.Objects.
+func (s storedObjects) Objects(kind string) []map[string]any {
+	if kind != catalog.KindFlow && kind != catalog.KindApplication {
+		return nil
+	}
+	var out []map[string]any
+	for _, o := range s.in.catalog.Snapshot().Objects(kind) {
+		if o.Err == nil {
+			fields := field.Encode(o.Doc, field.Public)
+			fields["pk"] = o.ID.String()
+			out = append(out, fields)
+		}
+	}
+	return out
 }
 
 // recordPolicyEvents records what policies asked for outside of a flow.

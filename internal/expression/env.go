@@ -18,7 +18,12 @@ type Env struct {
 	Users    Users
 	Policies Policies
 	Settings Settings
+	Objects  Objects
 	Limits   Limits
+	// Avatar is the address of the picture of a user name.
+	Avatar func(username string) string
+	// Brand reads a field of the brand of a host by its name on the wire.
+	Brand func(host, field string) (any, bool)
 	// HTTP makes the calls of requests; nil when no host may be called. It
 	// refuses by itself what is not allowed, each hop of a redirect included:
 	// see outbound.Hosts.

@@ -132,19 +132,14 @@ func akUserHasAuthenticator(e *evaluation, c call) (starlark.Value, error) {
 	if !u.p.Saved() {
 		return starlark.False, nil
 	}
-	if e.env.Users == nil {
-		return nil, raise(excRuntime, "ak_user_has_authenticator: authenticators cannot be looked up here")
-	}
-	list, err := e.env.Users.Authenticators(e.ctx, u.p.ID)
+	list, err := e.authenticators(u.p.ID)
 	if err != nil {
-		return nil, hostError("read authenticators", err)
+		return nil, err
 	}
-	for _, a := range list {
-		if kind == starlark.None || strings.EqualFold(a.Class, str(kind)) {
-			return starlark.True, nil
-		}
-	}
-	return starlark.False, nil
+	return starlark.Bool(slices.ContainsFunc(list, func(v starlark.Value) bool {
+		class, _ := v.(*objectValue).fields["type"].(string)
+		return kind == starlark.None || strings.EqualFold(class, str(kind))
+	})), nil
 }
 
 // akCallPolicy judges a copy of the request, so that the arguments do not stay
@@ -194,13 +189,13 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	messages, err := e.fromGo(result.Messages)
-	if err != nil {
-		return nil, err
+	messages := make(starlark.Tuple, len(result.Messages))
+	for i, m := range result.Messages {
+		messages[i] = starlark.String(m)
 	}
 	return newRecord("PolicyResult", map[string]starlark.Value{
 		"passing": starlark.Bool(result.Passing()), "messages": messages, "raw_result": raw,
-	}), nil
+	}), e.elems(len(messages))
 }
 
 // loggerValue is ak_logger.

@@ -171,7 +171,7 @@ func TestHostObjects(t *testing.T) {
 		{"slugify", `return (slugify("Héllo,  Wörld!"), slugify("a_b - c"))`, "('hello-world', 'a_b-c')"},
 		{"now is the installation's clock", "from django.utils.timezone import now\nfrom datetime import datetime\nreturn (now().isoformat(), datetime.now().hour)", "('2026-03-04T05:06:07+00:00', 5)"},
 		{"validators", "from django.core.validators import URLValidator\nfrom django.core.exceptions import ValidationError\ndef ok(u):\n    try:\n        URLValidator()(u)\n    except ValidationError:\n        return False\n    return True\nreturn [ok(u) for u in (\"https://a.example.com/x\", \"nonsense\", \"javascript://a.b\", \"http://localhost:9000\", \"https://-a.b\")]", "[True, False, False, True, False]"},
-		{"a policy result", `r = ak_call_policy("other", extra=1); return (r.passing, r.messages, r.raw_result)`, "(True, ['from other'], 5)"},
+		{"a policy result", `r = ak_call_policy("other", extra=1); return (r.passing, r.messages, r.raw_result)`, "(True, ('from other',), 5)"},
 		{"an assigned variable starts with the given value", `request = request or None; context = dict(context); return (request.debug, len(context) > 3)`, "(False, True)"},
 	}
 	for _, row := range rows {

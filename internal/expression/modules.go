@@ -33,7 +33,7 @@ func functions(of map[string]fn) map[string]starlark.Value {
 // newModules makes every importable module, and the packages above them.
 func (c *Compiler) newModules() map[string]*module {
 	all := map[string]*module{}
-	for _, m := range []*module{
+	for _, m := range append(modulesOfModels(),
 		c.moduleRe(), moduleJSON(), moduleDatetime(), moduleTime(), moduleBase64(), moduleHashlib(), moduleMath(),
 		moduleString(), moduleUUID(), moduleURL(), moduleRandom("random"), moduleRandom("secrets"),
 		moduleRequests(), newModule("requests.exceptions", requestErrors()),
@@ -42,7 +42,7 @@ func (c *Compiler) newModules() map[string]*module {
 			"IPv4Network": fnIPNetwork, "IPv6Network": fnIPNetwork,
 		})),
 		moduleModels(), moduleConfig(), moduleAdmin(), moduleTimezone(), moduleExceptions(), moduleValidators(),
-	} {
+	) {
 		all[m.name] = m
 	}
 	for name, m := range all {
