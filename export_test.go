@@ -134,7 +134,7 @@ entries:
 	}
 	// One stage twice, and each policy on two targets.
 	b.WriteString("- {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf flow, stage: !KeyOf stage-dummy, order: 99}}\n")
-	policies := in.policyTypes()
+	policies := in.policyList
 	for i := range policies {
 		add(policies[i].Model, policies[i].Name, "policy-"+policies[i].Name)
 		bind("flow", "policy: !KeyOf policy-"+policies[i].Name, i, ", negate: true, timeout: 7")
@@ -212,7 +212,7 @@ func TestExportHoldsEachObjectOnce(t *testing.T) {
 	}
 	// The flow, one stage and one binding of each type, one binding more, and
 	// of each policy type a policy with two bindings; a group and a user.
-	if want := 1 + 2*len(site.stageTypes) + 1 + 3*len(site.policyTypes()) + 2; len(seen) != want {
+	if want := 1 + 2*len(site.stageTypes) + 1 + 3*len(site.policyList) + 2; len(seen) != want {
 		t.Errorf("%d objects, want %d in\n%s", len(seen), want, text)
 	}
 }
