@@ -3,6 +3,8 @@ package weir
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,5 +62,73 @@ func TestBodiesThatAreRefusedSayWhere(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What an expression reaches outside is what the settings say: nothing unless
+// an administrator lists it.
+func TestRule11ExpressionsCallWhatIsListed(t *testing.T) {
+	calls := 0
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		fmt.Fprint(w, `{"allowed": true}`)
+	}))
+	defer other.Close()
+	text := fmt.Sprintf(`version: 1
+entries:
+- {model: authentik_core.application, identifiers: {slug: wiki}, attrs: {name: Wiki, group: docs}}
+- model: authentik_policies_expression.expressionpolicy
+  identifiers: {pk: 00000000-0000-4000-8000-000000000001}
+  attrs: {name: http, expression: "return requests.get('%s/').json()['allowed']"}
+- model: authentik_policies_expression.expressionpolicy
+  identifiers: {pk: 00000000-0000-4000-8000-000000000002}
+  attrs: {name: dns, expression: "return resolve_dns('127.0.0.1') == ['127.0.0.1']"}
+- model: authentik_policies_expression.expressionpolicy
+  identifiers: {pk: 00000000-0000-4000-8000-000000000003}
+  attrs:
+    name: objects
+    expression: |
+      from authentik.core.models import Application
+      from authentik.flows.models import Flow
+      return (Application.objects.get(slug="wiki").group == "docs" and Flow.objects.filter(designation="authentication").exists()
+              and request.user.avatar.startswith("/"))
+`, other.URL)
+	silent, listed := settings(t), settings(t)
+	listed.Expressions.Hosts, listed.Expressions.DNS = []string{other.URL}, true
+	rows := []struct {
+		name     string
+		settings Settings
+		policy   int
+		passing  bool
+		say      string
+		calls    int
+	}{
+		{"no host is listed", silent, 1, false, "setting expression_hosts", 0},
+		{"no name server is allowed", silent, 2, false, "expression_dns", 0},
+		{"the configuration is there", silent, 3, true, "", 0},
+		{"the host is listed", listed, 1, true, "", 1},
+		{"name servers are allowed", listed, 2, true, "", 0},
+	}
+	sites := map[string]*Server{}
+	for _, row := range rows {
+		site := sites[row.settings.Data]
+		if site == nil {
+			site = open(t, row.settings, text)
+			sites[row.settings.Data] = site
+		}
+		calls = 0
+		ada, err := site.CreateUser(t.Context(), NewUser{Username: fmt.Sprint("u", row.policy), Name: "Ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := visit(t, site).as(rootToken, "POST", fmt.Sprintf("/api/v3/policies/all/00000000-0000-4000-8000-00000000000%d/test/", row.policy), fmt.Sprintf(`{"user":%d}`, ada))
+		if r.status != http.StatusOK || r.body["passing"] != row.passing || !strings.Contains(fmt.Sprint(r.body["messages"]), row.say) || calls != row.calls {
+			t.Errorf("%s: %d %v, %d calls", row.name, r.status, r.body, calls)
+		}
+	}
+	bad := settings(t)
+	bad.Expressions.Hosts = []string{"https://x/y"}
+	if site, err := Open(t.Context(), Config{Settings: bad}); err == nil || !strings.Contains(err.Error(), "x/y") {
+		t.Errorf("a list that nobody can read: %v, %v", site, err)
 	}
 }

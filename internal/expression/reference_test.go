@@ -174,6 +174,7 @@ func TestReference(t *testing.T) {
 		{"DuoDevice", "from authentik.stages.authenticator_duo.models import DuoDevice\nreturn DuoDevice.objects.filter(user=ak_user_by(pk=7)).count()", "0"},
 		{"WebAuthnDevice", "from authentik.stages.authenticator_webauthn.models import WebAuthnDevice\nreturn WebAuthnDevice.objects.filter(user=ak_user_by(pk=7)).count()", "0"},
 		{"the class of a device", "from authentik.stages.authenticator_totp.models import TOTPDevice\nfrom authentik.stages.authenticator_sms.models import SMSDevice\nd = context['auth_method_args']['mfa_devices'][0]\nreturn (isinstance(d, TOTPDevice), isinstance(d, SMSDevice))", "(True, False)"},
+		{"classes of devices by name", "from authentik.stages.authenticator import devices_for_user\nreturn {d.__class__.__name__.lower().replace('device', '') for d in devices_for_user(context['pending_user'])}", "{'totp'}"},
 		{"UserOAuthSourceConnection", "from authentik.sources.oauth.models import UserOAuthSourceConnection\nreturn UserOAuthSourceConnection.objects.filter(user=request.user, source__slug='github').first()", "None"},
 		{"Invitation", "from authentik.stages.invitation.models import Invitation\ntry:\n    Invitation.objects.get(pk='x')\nexcept Invitation.DoesNotExist:\n    return 'missing'", "missing"},
 		{"CONTEXT_KEY_CITY", "from authentik.events.context_processors.mmdb import CONTEXT_KEY_CITY\nreturn context[CONTEXT_KEY_CITY]['country']", "DE"},
