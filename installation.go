@@ -20,8 +20,10 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
+	"github.com/weir-id/weir/internal/policies"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
@@ -66,24 +68,25 @@ type Config struct {
 // Installation is an open database with its configuration and its people,
 // without a server: what the commands work on.
 type Installation struct {
-	config     Settings
-	log        *slog.Logger
-	now        func() time.Time
-	announce   func(password string) error
-	registry   *prometheus.Registry
-	metrics    *telemetry.Metrics
-	db         store.DB
-	jobs       *jobs.Queue
-	installID  string
-	hashing    *password.Queue
-	hasher     *password.Hasher
-	people     *directory.Directory
-	access     *access.Access
-	tokens     *token.Tokens
-	events     *event.Recorder
-	sessions   *session.Manager
-	stageTypes []flow.StageType
-	policyList []policy.Type
+	config      Settings
+	log         *slog.Logger
+	now         func() time.Time
+	announce    func(password string) error
+	registry    *prometheus.Registry
+	metrics     *telemetry.Metrics
+	db          store.DB
+	jobs        *jobs.Queue
+	installID   string
+	hashing     *password.Queue
+	hasher      *password.Hasher
+	people      *directory.Directory
+	access      *access.Access
+	tokens      *token.Tokens
+	events      *event.Recorder
+	sessions    *session.Manager
+	expressions *expression.Compiler
+	stageTypes  []flow.StageType
+	policyList  []policy.Type
 	// mediaRoot is open while a server runs.
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
@@ -151,11 +154,12 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() }}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: devices})
-	if in.policyList, err = in.policyTypes(); err != nil {
+	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
-	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList,
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: devices, Compiler: in.expressions})
+	in.policyList = policies.All(policies.Env{Compiler: in.expressions})
+	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.expressions.Check,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {
 		return err

@@ -8,28 +8,22 @@ import (
 	"slices"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/outbound"
-	"github.com/weir-id/weir/internal/policies"
+	"github.com/weir-id/weir/internal/prompt"
+	promptstage "github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
 
-// policyTypes returns the policy types of this version.
-func (in *Installation) policyTypes() ([]policy.Type, error) {
-	env, err := in.expressions()
-	if err != nil {
-		return nil, err
-	}
-	return policies.All(policies.Env{Compiler: expression.NewCompiler(env)}), nil
-}
-
-// expressions is what the expressions of the installation can reach.
-func (in *Installation) expressions() (expression.Env, error) {
+// compiler compiles the expressions of this installation. They reach outside
+// what the settings list.
+func (in *Installation) compiler() (*expression.Compiler, error) {
 	env := expression.Env{
 		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, Objects: storedObjects{in},
 		Avatar:    in.avatar,
@@ -38,7 +32,7 @@ func (in *Installation) expressions() (expression.Env, error) {
 	}
 	hosts, err := outbound.ParseHosts(in.config.Expressions.Hosts)
 	if err != nil {
-		return env, fmt.Errorf("hosts for expressions: %w", err)
+		return nil, fmt.Errorf("hosts for expressions: %w", err)
 	}
 	if !hosts.Empty() {
 		env.HTTP = hosts.Client(nil, nil)
@@ -46,7 +40,16 @@ func (in *Installation) expressions() (expression.Env, error) {
 	if in.config.Expressions.DNS {
 		env.DNS = net.DefaultResolver
 	}
-	return env, nil
+	return expression.NewCompiler(env), nil
+}
+
+// previewPrompt fills a prompt in as it would be shown.
+func (in *Installation) previewPrompt(ctx context.Context, p *prompt.Prompt, r *policy.Request) (flow.Challenge, error) {
+	c, err := promptstage.Preview(ctx, in.expressions, p, r)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // storedSettings are the system settings for expressions.

@@ -65,6 +65,9 @@ type Exec struct {
 
 	req     *Request
 	plan    *Plan
+	planner *planner
+	// undecided writes a reason to the log and returns the words for the person.
+	undecided func(ctx context.Context, err error) string
 	people  People
 	counter Counter
 	pending *identity.Person

@@ -5,11 +5,13 @@ package stages
 import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/device"
+	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/password"
+	"github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/stages/userlogout"
@@ -22,6 +24,8 @@ type Env struct {
 	Sessions userlogin.Sessions
 	Accounts userlogin.Accounts
 	Sealer   device.Sealer
+	// Compiler compiles the expressions of prompts.
+	Compiler *expression.Compiler
 	// Devices may be nil: nobody has a device then.
 	Devices authenticatorvalidate.Devices
 }
@@ -34,6 +38,7 @@ func All(env Env) []flow.StageType {
 		dummy.Type(),
 		identification.Type(env.Users),
 		password.Type(env.Users),
+		prompt.Type(env.Users, env.Compiler),
 		redirect.Type(),
 		userlogin.Type(env.Sessions, env.Accounts, env.Sealer),
 		userlogout.Type(),

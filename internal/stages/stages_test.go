@@ -16,12 +16,14 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/guard"
+	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/password"
+	promptstage "github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/stages/userlogout"
@@ -92,6 +94,17 @@ var subjects = []subject{
 	{"dummy", "dummy", func(*flowtest.World) any { return &dummy.Config{} }, map[string]any{},
 		"it proves nothing and is there to be passed"},
 	{"dummy that fails", "dummy", func(*flowtest.World) any { return &dummy.Config{ThrowError: true} }, nil, ""},
+	{"a form with a new password", "prompt", func(w *flowtest.World) any {
+		c := &promptstage.Config{}
+		for _, key := range []string{"password", "password_repeat"} {
+			p := prompt.New()
+			p.FieldKey, p.Type = key, prompt.Password
+			p.SetIdentity(uuid.New(), 1)
+			w.Documents[p.ID] = &p
+			c.Fields = append(c.Fields, p.ID)
+		}
+		return c
+	}, map[string]any{"password": "new", "password_repeat": "new"}, ""},
 	{"second factor for a person without one, denying", "authenticator_validate", func(*flowtest.World) any {
 		return &authenticatorvalidate.Config{NotConfiguredAction: authenticatorvalidate.Deny}
 	}, nil, ""},
