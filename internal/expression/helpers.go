@@ -179,6 +179,9 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 		return nil, hostError("call policy", err)
 	}
 	if result.Verdict != policy.Error {
+		if !e.scope.Policy && (len(result.Mails) > 0 || !result.Writes.Empty()) {
+			return nil, raise(excPermission, "ak_call_policy: %s changes the plan or sends mail, which only policies can do", repr(starlark.String(name)))
+		}
 		if err := e.apply(result.Writes); err != nil {
 			return nil, err
 		}

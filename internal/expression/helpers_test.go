@@ -261,3 +261,15 @@ func TestCreateEvent(t *testing.T) {
 		t.Errorf("an event without action: %v", err)
 	}
 }
+
+// What a policy asks for that a prompt calls would be lost, so it is refused.
+func TestPromptsCallPoliciesThatOnlyDecide(t *testing.T) {
+	e := env(t)
+	for name, policies := range map[string]expression.Policies{"pass": mailing{}, "other": called{}} {
+		e.Policies = policies
+		v, err := runIn(t, e, "return ak_call_policy('"+name+"').passing", expression.Scope{Request: request()})
+		if err == nil || !strings.Contains(err.Error(), "which only policies can do") {
+			t.Errorf("%s: %q, %v", name, v.Text, err)
+		}
+	}
+}

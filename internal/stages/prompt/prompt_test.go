@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -373,6 +374,20 @@ func TestFailedExpressionsAreRecorded(t *testing.T) {
 	}
 	want := []flow.Event{{Action: "property_mapping_exception", App: "a", Context: map[string]any{"message": "a, line 1: ZeroDivisionError: division by zero", "expression": "return 1/0"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEventsOfExpressionsAreRecorded(t *testing.T) {
+	w := newWorld(t, ask("a", prompt.Text, initialExpression("ak_create_event('seen', why='x')\nreturn 'y'")))
+	w.ready(t).Get(t, "form", "")
+	var got []string
+	for _, c := range w.Store.Commits {
+		for _, e := range c.Events {
+			got = append(got, fmt.Sprint(e.Action, " by ", e.App, " because of ", e.Context["why"]))
+		}
+	}
+	if diff := cmp.Diff([]string{"custom_seen by a because of x"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
