@@ -253,7 +253,6 @@ func (e *evaluation) toGo(v starlark.Value, strict bool) (any, error) {
 		if ref, ok := v.ref(); ok {
 			return ref, nil
 		}
-		return v.str(), nil
 	case *goValue:
 		return v.value, nil
 	case *refValue:

@@ -22,6 +22,8 @@ type Resolver interface {
 const (
 	namesKept = 32
 	namesAge  = 180 * time.Second
+	// maxQuestion is longer than every name, in bytes.
+	maxQuestion = 300
 )
 
 // answers holds what one of the DNS functions has found out.
@@ -36,6 +38,9 @@ type answer struct {
 func (e *evaluation) lookup(kept *answers, question, helper string, ask func() []string) ([]string, error) {
 	if e.env.DNS == nil {
 		return nil, raise(excPermission, "%s: expressions may not ask name servers; an administrator has to set expression_dns to true", helper)
+	}
+	if len(question) > maxQuestion {
+		return nil, nil
 	}
 	now := e.now()
 	if a, ok := kept.Get(question); ok && now.Sub(a.at) < namesAge {

@@ -1,11 +1,14 @@
 package expression
 
 import (
+	"encoding/json"
 	"net/mail"
 	"strings"
 
 	"go.starlark.net/starlark"
 
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -83,8 +86,34 @@ func (e *evaluation) content(m *policy.Mail, body, template, context starlark.Va
 		return raise(excValue, "ak_send_email: context is a dict")
 	}
 	values, err := e.toGo(context, false)
-	m.Context, _ = values.(map[string]any)
+	m.Context, _ = plain(values).(map[string]any)
 	return err
+}
+
+// plain makes JSON of a value: of people and objects there is what names them,
+// since a mail waits in a queue and shows nothing else.
+func plain(v any) any {
+	switch v := v.(type) {
+	case nil, bool, string, int64, float64, json.Number:
+		return v
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, item := range v {
+			out[key] = plain(item)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = plain(item)
+		}
+		return out
+	case *identity.Person:
+		return map[string]any{"pk": v.ID, "username": v.Username, "name": v.Name, "email": v.Email}
+	case *flow.Ref:
+		return map[string]any{"pk": v.ID.String(), "name": v.Name}
+	}
+	return nil
 }
 
 // templateName accepts names such as email/account_confirmation.html, which

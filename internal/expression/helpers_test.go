@@ -61,6 +61,7 @@ func TestNameServers(t *testing.T) {
 		{"the name of an address object", `return reverse_dns(ip_address("192.0.2.1"))`, "host.example.com"},
 		{"an address without name", `return reverse_dns("192.0.2.9")`, "192.0.2.9"},
 		{"not an address", `return reverse_dns("nonsense")`, "nonsense"},
+		{"no name at all", `return (resolve_dns("x" * 1000), len(reverse_dns("y" * 1000)))`, "([], 1000)"},
 		{"another version", "try:\n    resolve_dns('example.com', 5)\nexcept ValueError as x:\n    return str(x)", "resolve_dns: ip_version is 4, 6 or None"},
 	}
 	for _, row := range rows {
@@ -133,6 +134,9 @@ func TestSendEmail(t *testing.T) {
 		{"to the pending user", `return ak_send_email(context["pending_user"].email, "Hi", body=f"Hello {context['pending_user'].name}")`, policy.Mail{To: []string{"joe@example.com"}, Subject: "Hi", Body: "Hello Joe Doe"}},
 		{"from a template", `return ak_send_email("a@example.com", "Hi", template="email/event_notification.html", context={"title": "x", "n": [1]})`,
 			policy.Mail{To: []string{"a@example.com"}, Subject: "Hi", Template: "email/event_notification.html", Context: map[string]any{"title": "x", "n": []any{int64(1)}}}},
+		{"people in the context of a template", `return ak_send_email("a@example.com", "Hi", template="own.html", context={"user": context["pending_user"], "to": [context["application"]]})`,
+			policy.Mail{To: []string{"a@example.com"}, Subject: "Hi", Template: "own.html", Context: map[string]any{
+				"user": map[string]any{"pk": int64(7), "username": "joe", "name": "Joe Doe", "email": "joe@example.com"}, "to": []any{map[string]any{"pk": flowID.String(), "name": "app"}}}}},
 		{"from a template without context", `return ak_send_email("a@example.com", "Hi", template="own.html", stage=None)`, policy.Mail{To: []string{"a@example.com"}, Subject: "Hi", Template: "own.html"}},
 	}
 	for _, row := range rows {

@@ -161,7 +161,7 @@ func (o *objectValue) Hash() (uint32, error) {
 
 func (o *objectValue) equal(other starlark.Value) bool {
 	x, ok := other.(*objectValue)
-	return ok && x.m == o.m && x.fields["pk"] == o.fields["pk"]
+	return ok && x.m.name == o.m.name && x.fields["pk"] == o.fields["pk"]
 }
 
 func (o *objectValue) attr(e *evaluation, name string) (starlark.Value, error) {

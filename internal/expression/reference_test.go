@@ -238,6 +238,7 @@ func TestReferenceRefusals(t *testing.T) {
 		{"append_stage", `context["flow_plan"].append_stage(1)`, "NotImplementedError: flow_plan.append_stage: stages cannot be added"},
 		{"in_memory_stage", "from authentik.flows.models import in_memory_stage", "ImportError: cannot import name 'in_memory_stage' from 'authentik.flows.models'"},
 		{"a user inside a list of the plan", `context["flow_plan"].context["people"] = [request.user]`, "TypeError: the value of 'people' cannot be kept in the plan"},
+		{"an authenticator in the plan", `context["flow_plan"].context["d"] = context["auth_method_args"]["mfa_devices"][0]`, "TypeError: a value of type 'TOTPDevice' cannot be kept"},
 		{"a function in the plan", `context["flow_plan"].context["f"] = len`, "TypeError: a value of type"},
 		{"ak_create_jwt", `ak_create_jwt(request.user, "p", ["openid"], validity="seconds=60")`, "NotImplementedError: ak_create_jwt: tokens are made by providers"},
 		{"ak_create_jwt_raw", `ak_create_jwt_raw("p", validity="seconds=60", sub="x")`, "NotImplementedError: ak_create_jwt_raw: tokens are made by providers"},
