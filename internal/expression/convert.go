@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"net/netip"
 	"reflect"
+	"slices"
 	"sort"
 	"time"
 
@@ -213,14 +214,24 @@ func (r *refValue) attr(e *evaluation, name string) (starlark.Value, error) {
 	case "name":
 		return starlark.String(r.ref.Name), nil
 	}
-	if e.env.Objects != nil {
-		for _, fields := range e.env.Objects.Objects(r.ref.Kind) {
-			if v, ok := fields[name]; ok && fields["pk"] == r.ref.ID.String() {
-				return e.fromGo(v)
-			}
-		}
+	if v, ok := e.configured(r.ref.Kind, r.ref.ID)[name]; ok {
+		return e.fromGo(v)
 	}
 	return nil, nil
+}
+
+// configured are the fields of an object of the configuration, nil where it
+// cannot be looked at.
+func (e *evaluation) configured(kind string, id uuid.UUID) map[string]any {
+	if e.env.Objects == nil {
+		return nil
+	}
+	list := e.env.Objects.Objects(kind)
+	i := slices.IndexFunc(list, func(fields map[string]any) bool { return fields["pk"] == id.String() })
+	if i < 0 {
+		return nil
+	}
+	return list[i]
 }
 
 // toGo makes a value of the program from a value of a body. With strict,

@@ -198,6 +198,7 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 	}
 	return newRecord("PolicyResult", map[string]starlark.Value{
 		"passing": starlark.Bool(result.Passing()), "messages": messages, "raw_result": raw,
+		"source_binding": starlark.None, "source_results": starlark.Tuple(nil), "log_messages": starlark.Tuple(nil),
 	}), e.elems(len(messages))
 }
 

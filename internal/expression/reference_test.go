@@ -62,6 +62,7 @@ func TestReference(t *testing.T) {
 	rows := []struct{ name, body, want string }{
 		// Variables of policies.
 		{"request", `return (request.user.is_authenticated, request.http_request is http_request, request.obj.name, str(request.obj.pk) == "", request.debug, type(request.context) == dict)`, "(False, True, 'password', False, False, True)"},
+		{"request.should_cache", `return request.should_cache`, "False"},
 		{"context is request.context", "context['a'] = 1\nreturn (context is request.context, request.context['a'])", "(True, 1)"},
 		{"ak_client_ip", `return (str(ak_client_ip), ak_client_ip == ip_address("10.1.2.3"), ak_client_ip.is_private)`, "('10.1.2.3', True, True)"},
 		{"ak_is_sso_flow", `return ak_is_sso_flow`, "True"},
@@ -96,6 +97,7 @@ func TestReference(t *testing.T) {
 		{"ak_user_by", `return (ak_user_by(pk=7).username, ak_user_by(email__iexact="JOE@example.com").pk, ak_user_by(username="none"), ak_user_by(no_field="x"))`, "('joe', 7, None, None)"},
 		{"ak_user_has_authenticator", `u = ak_user_by(pk=7); return (ak_user_has_authenticator(u), ak_user_has_authenticator(u, device_type="totp"), ak_user_has_authenticator(u, "TOTP"), ak_user_has_authenticator(u, "sms"), ak_user_has_authenticator(request.user))`, "(True, True, True, False, False)"},
 		{"ak_call_policy", `r = ak_call_policy("other"); return (r.passing, r.messages, r.raw_result)`, "(True, ('from other',), 5)"},
+		{"the rest of a policy result", `r = ak_call_policy("other"); return (r.source_binding, list(r.source_results), list(r.log_messages))`, "(None, [], [])"},
 		{"the arguments of ak_call_policy do not stay", "ak_call_policy('other', mark=1)\nreturn 'mark' in request.context", "False"},
 		{"ak_create_event", `return ak_create_event("x", a=1)`, "None"},
 		{"ak_send_email", `return ak_send_email("a@example.com", "s", body="b")`, "True"},
@@ -285,6 +287,7 @@ func TestReferenceOfPromptsAndMappings(t *testing.T) {
 		{"SkipObject", "try:\n    raise SkipObject()\nexcept SkipObject:\n    return 'skip'", "skip", prompt},
 		{"helpers", `return (regex_match("a", "a"), ak_user_by(username="joe").pk, slugify("A B"))`, "(True, 7, 'a-b')", prompt},
 		{"notification", `return notification["body"]`, "b", map[string]any{"notification": map[string]any{"body": "b"}}},
+		{"names with other characters", `return (a_b_c, d_e)`, "(1, 2)", map[string]any{"a.b-c": int64(1), "d:e": int64(2)}},
 		{"variables of mappings", `return (group.name, token, provider, info["x"], client, source, ldap["uid"], dn, scopes)`, "('staff', 't', 'p', 1, 'c', 's', 'u', 'd', ['openid'])",
 			map[string]any{"group": groups[0], "token": "t", "provider": "p", "info": map[string]any{"x": int64(1)}, "client": "c", "source": "s", "ldap": map[string]any{"uid": "u"}, "dn": "d", "scopes": []string{"openid"}}},
 	}
@@ -354,5 +357,21 @@ func TestRule29NothingButTheGivenRequest(t *testing.T) {
 	want := "(['PATH_INFO', 'QUERY_STRING', 'REMOTE_ADDR', 'REQUEST_METHOD', 'SERVER_NAME', 'wsgi.url_scheme'], {}, {}, None, None, None, None)"
 	if err != nil || v.Text != want {
 		t.Errorf("got %s (%v)\nwant %s", v.Text, err, want)
+	}
+}
+
+// Where a policy is bound to an application or a flow, request.obj is that.
+func TestWhatAPolicyIsBoundTo(t *testing.T) {
+	e := env(t)
+	e.Objects = objects{}
+	for body, target := range map[string]policy.Target{
+		"return (request.obj.name, request.obj.slug, request.obj.group) == ('Wiki', 'wiki', 'docs')": {Kind: "application", ID: appID, Name: "wiki"},
+		"return (request.obj.name, request.obj.slug) == ('Login', 'login')":                          {Kind: "flow", ID: flowID, Name: "login"},
+		"return (request.obj.name, hasattr(request.obj, 'slug')) == ('password', False)":             {Kind: "binding", ID: appID, Name: "password"},
+	} {
+		v, err := runIn(t, e, body, expression.Scope{Request: &policy.Request{User: identity.Anonymous(), Target: &target}, Policy: true})
+		if err != nil || v.Raw != true {
+			t.Errorf("%s: %s, %v", target.Kind, v.Text, err)
+		}
 	}
 }
