@@ -65,6 +65,27 @@ func TestBodiesThatAreRefusedSayWhere(t *testing.T) {
 	}
 }
 
+// The expressions of prompts are refused at the same doors.
+func TestBodiesOfPromptsThatAreRefusedSayWhere(t *testing.T) {
+	site := open(t, settings(t), "version: 1\nentries: []\n")
+	body := "x = 1\nreturn exec('1')"
+	r := visit(t, site).as(rootToken, "POST", "/api/v3/stages/prompt/prompts/", `{"name":"p","field_key":"p","label":"p","type":"text","placeholder_expression":true,"placeholder":`+quote(t, body)+`}`)
+	if text := fmt.Sprint(r.body["placeholder"]); r.status != 400 || !strings.Contains(text, "(line 2, column 8)") {
+		t.Errorf("API: %d %v", r.status, r.body)
+	}
+	path := filepath.Join(t.TempDir(), "bad.yaml")
+	file := "version: 1\nentries:\n- model: authentik_stages_prompt.prompt\n  identifiers: {name: p}\n  attrs:\n    field_key: p\n    label: p\n    type: text\n    initial_value_expression: true\n    initial_value: |\n      " +
+		strings.ReplaceAll(body, "\n", "\n      ") + "\n"
+	if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := site.Apply(t.Context(), []string{path}, false)
+	var problems BlueprintErrors
+	if !errors.As(err, &problems) || len(problems) != 1 || problems[0].Line != 12 || problems[0].Column != 14 || problems[0].Field != "initial_value" {
+		t.Errorf("file: %v", err)
+	}
+}
+
 // What an expression reaches outside is what the settings say: nothing unless
 // an administrator lists it.
 func TestRule11ExpressionsCallWhatIsListed(t *testing.T) {

@@ -1,8 +1,11 @@
 package expression_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -274,6 +277,34 @@ func TestPromptsCallPoliciesThatOnlyDecide(t *testing.T) {
 		v, err := runIn(t, e, "return ak_call_policy('"+name+"').passing", expression.Scope{Request: request()})
 		if err == nil || !strings.Contains(err.Error(), "which only policies can do") {
 			t.Errorf("%s: %q, %v", name, v.Text, err)
+		}
+	}
+}
+
+// A password can be guessed in the password stage only, where guesses count.
+func TestRule31ExpressionsCheckNoPasswords(t *testing.T) {
+	for _, body := range []string{`return request.user.check_password("x")`, `return context["pending_user"].check_password("x")`,
+		`return context["pending_user"].password`, "from authentik.core.models import User\nreturn User.objects.filter(username='joe', password__startswith='$argon').exists()"} {
+		if v, err := run(t, body, expression.Scope{Request: request(), Policy: true}); err == nil {
+			t.Errorf("%s gives %s", body, v.Text)
+		}
+	}
+}
+
+// What an expression logs is one line, whatever a person has typed.
+func TestRule48ALogLineIsOneLine(t *testing.T) {
+	for name, handler := range map[string]func(io.Writer) slog.Handler{
+		"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+		"json": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
+	} {
+		var log bytes.Buffer
+		e := env(t)
+		e.Logger = slog.New(handler(&log))
+		if _, err := runIn(t, e, "for f in [ak_logger.info, ak_logger.error]:\n    f('a\\r\\nlevel=ERROR msg=forged\\x1b[2J\\u2028', key='b\\nc')", expression.Scope{}); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(log.String(), "\n"); n != 2 || strings.ContainsAny(log.String(), "\r\x1b") {
+			t.Errorf("%s: %d lines: %q", name, n, log.String())
 		}
 	}
 }
