@@ -34,7 +34,7 @@ func (c *Compiler) addHelpers(into starlark.StringDict) {
 }
 
 func akMessage(e *evaluation, c call) (starlark.Value, error) {
-	v, err := c.one()
+	v, err := c.only("message")
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func akMessage(e *evaluation, c call) (starlark.Value, error) {
 }
 
 func listFlatten(_ *evaluation, c call) (starlark.Value, error) {
-	v, err := c.one()
+	v, err := c.only("value")
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func listFlatten(_ *evaluation, c call) (starlark.Value, error) {
 
 // slugify makes a text fit for an URL: ASCII letters, digits, "_" and "-".
 func slugify(e *evaluation, c call) (starlark.Value, error) {
-	v, err := c.one()
+	v, err := c.only("value")
 	if err != nil {
 		return nil, err
 	}
@@ -93,10 +93,11 @@ func userArg(v starlark.Value) (*userValue, error) {
 }
 
 func akIsGroupMember(e *evaluation, c call) (starlark.Value, error) {
-	if len(c.args) != 1 {
-		return nil, raise(excType, "ak_is_group_member() takes a user and lookups such as name=\"x\"")
+	v, c, err := c.first("user")
+	if err != nil {
+		return nil, err
 	}
-	u, err := userArg(c.args[0])
+	u, err := userArg(v)
 	if err != nil {
 		return nil, err
 	}
@@ -145,9 +146,13 @@ func akUserHasAuthenticator(e *evaluation, c call) (starlark.Value, error) {
 // akCallPolicy judges a copy of the request, so that the arguments do not stay
 // in this evaluation's context (rule 9 of the security rules).
 func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
-	var name string
-	if err := (call{c.name, c.args, nil}).take("name", &name); err != nil {
+	v, c, err := c.first("name")
+	if err != nil {
 		return nil, err
+	}
+	name, ok := v.(starlark.String)
+	if !ok {
+		return nil, raise(excType, "ak_call_policy() takes the name of a policy, not '%s'", kindOf(v))
 	}
 	if e.env.Policies == nil {
 		return nil, raise(excRuntime, "ak_call_policy: policies cannot be called here")
@@ -171,16 +176,16 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 	if e.counted().policies.Add(1) > maxPolicyCalls {
 		return nil, e.limit("too many called policies")
 	}
-	result, err := e.env.Policies.CallPolicy(context.WithValue(e.ctx, countsKey{}, e.counted()), name, &r)
+	result, err := e.env.Policies.CallPolicy(context.WithValue(e.ctx, countsKey{}, e.counted()), string(name), &r)
 	switch {
 	case errors.Is(err, ErrUnknownPolicy):
-		return nil, raise(excValue, "no policy is called %s", repr(starlark.String(name)))
+		return nil, raise(excValue, "no policy is called %s", repr(name))
 	case err != nil:
 		return nil, hostError("call policy", err)
 	}
 	if result.Verdict != policy.Error {
 		if !e.scope.Policy && (len(result.Mails) > 0 || !result.Writes.Empty()) {
-			return nil, raise(excPermission, "ak_call_policy: %s changes the plan or sends mail, which only policies can do", repr(starlark.String(name)))
+			return nil, raise(excPermission, "ak_call_policy: %s changes the plan or sends mail, which only policies can do", repr(name))
 		}
 		if err := e.apply(result.Writes); err != nil {
 			return nil, err

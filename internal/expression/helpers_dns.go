@@ -93,7 +93,7 @@ func (c *Compiler) resolveDNS(e *evaluation, args call) (starlark.Value, error) 
 // reverseDNS is reverse_dns: the name of an address, or the address itself when
 // it has none.
 func (c *Compiler) reverseDNS(e *evaluation, args call) (starlark.Value, error) {
-	v, err := args.one()
+	v, err := args.only("ip_addr")
 	if err != nil {
 		return nil, err
 	}

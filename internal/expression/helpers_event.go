@@ -16,8 +16,8 @@ const maxEventVariables = 32 << 10
 // evaluation, with secrets masked. It holds the variables of the evaluation and
 // the arguments on top of them.
 func akCreateEvent(e *evaluation, c call) (starlark.Value, error) {
-	var action string
-	if err := (call{c.name, c.args, nil}).take("action", &action); err != nil {
+	v, c, err := c.first("action")
+	if err != nil {
 		return nil, err
 	}
 	if len(e.events) >= e.limits.Messages {
@@ -34,7 +34,7 @@ func akCreateEvent(e *evaluation, c call) (starlark.Value, error) {
 		}
 		about[string(kv[0].(starlark.String))] = v
 	}
-	e.events = append(e.events, policy.Event{Action: "custom_" + action, App: e.name, Context: about})
+	e.events = append(e.events, policy.Event{Action: "custom_" + str(v), App: e.name, Context: about})
 	return starlark.None, nil
 }
 

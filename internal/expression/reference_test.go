@@ -107,6 +107,11 @@ func TestReference(t *testing.T) {
 		{"every level of ak_logger", "for f in [ak_logger.debug, ak_logger.info, ak_logger.warning, ak_logger.warn, ak_logger.error, ak_logger.exception, ak_logger.critical]:\n    f('text', key=1)\nreturn hasattr(ak_logger, 'nothing')", "False"},
 		{"requests is there", `return (hasattr(requests, "get"), hasattr(requests, "request"))`, "(True, True)"},
 
+		{"helpers by the names of their arguments", `return (regex_match(value="a", regex="a"), regex_replace(value="a", regex="a", repl="b"), list_flatten(value=["x"]), slugify(value="A B"), str(ip_address(address="10.0.0.1")),
+	str(ip_network(address="10.0.0.0/8")), ak_message(message="m"), ak_is_group_member(user=ak_user_by(pk=7), name="staff"), ak_user_has_authenticator(user=ak_user_by(pk=7), device_type="totp"),
+	ak_call_policy(name="other", extra=1).passing, ak_create_event(action="x", a=1), ak_send_email(address="a@example.com", subject="s", body="b", cc=None))`,
+			"(True, 'b', 'x', 'a-b', '10.0.0.1', '10.0.0.0/8', None, True, True, True, None, True)"},
+
 		// Users.
 		{"a user's ids", `u = ak_user_by(pk=7); return (u.pk, u.id, len(u.uid), len(u.uuid))`, "(7, 7, 64, 36)"},
 		{"a user's names", `u = ak_user_by(pk=7); return (u.username, u.name, u.email, u.path, u.type, f"{u}", u.avatar)`, "('joe', 'Joe Doe', 'joe@example.com', 'users', 'internal', 'joe', '/avatar/joe')"},
@@ -247,6 +252,10 @@ func TestReferenceRefusals(t *testing.T) {
 		{"ak_call_policy of nothing", `ak_call_policy("none")`, "ValueError: no policy is called 'none'"},
 		{"ak_is_group_member with an unknown field", `ak_is_group_member(request.user, no_field=1)`, "FieldError: Cannot resolve keyword 'no_field'"},
 		{"ak_is_group_member of no user", `ak_is_group_member(None, name="x")`, "TypeError: a user is needed, not 'NoneType'"},
+		{"ak_message without a text", `ak_message()`, "TypeError: ak_message() takes one argument without a name, message, and 0 are given"},
+		{"ak_message with more", `ak_message("x", level=1)`, "TypeError: ak_message() got an unexpected keyword argument 'level'"},
+		{"ak_is_group_member of nobody", `ak_is_group_member(name="x")`, "TypeError: ak_is_group_member() takes one argument without a name, user, and 0 are given"},
+		{"ak_call_policy of no name", `ak_call_policy(5)`, "TypeError: ak_call_policy() takes the name of a policy, not 'int'"},
 		{"ip_address", `ip_address("x")`, "ValueError: 'x' does not appear"},
 		{"a module of the host", "import os", "ModuleNotFoundError: No module named 'os' is available to expressions"},
 		{"a model of nobody", "from authentik.core.models import Secret", "ImportError: cannot import name 'Secret'"},
