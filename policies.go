@@ -7,6 +7,8 @@ import (
 	"net"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
@@ -65,18 +67,32 @@ type storedObjects struct{ in *Installation }
 
 // Objects implements expression.Objects.
 func (s storedObjects) Objects(kind string) []map[string]any {
-	if kind != catalog.KindFlow && kind != catalog.KindApplication {
-		return nil
-	}
 	var out []map[string]any
 	for _, o := range s.in.catalog.Snapshot().Objects(kind) {
-		if o.Err == nil {
-			fields := field.Encode(o.Doc, field.Public)
-			fields["pk"] = o.ID.String()
+		if fields := shown(o, kind); fields != nil {
 			out = append(out, fields)
 		}
 	}
 	return out
+}
+
+// Object implements expression.Objects.
+func (s storedObjects) Object(kind string, id uuid.UUID) map[string]any {
+	o, ok := s.in.catalog.Snapshot().Get(id)
+	if !ok {
+		return nil
+	}
+	return shown(o, kind)
+}
+
+// shown are the fields of an object that expressions may look at.
+func shown(o *catalog.Object, kind string) map[string]any {
+	if o.Kind != kind || kind != catalog.KindFlow && kind != catalog.KindApplication || o.Err != nil {
+		return nil
+	}
+	fields := field.Encode(o.Doc, field.Public)
+	fields["pk"] = o.ID.String()
+	return fields
 }
 
 // recordPolicyEvents records what policies asked for outside of a flow.

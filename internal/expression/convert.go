@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"net/netip"
 	"reflect"
-	"slices"
 	"sort"
 	"time"
 
@@ -226,12 +225,7 @@ func (e *evaluation) configured(kind string, id uuid.UUID) map[string]any {
 	if e.env.Objects == nil {
 		return nil
 	}
-	list := e.env.Objects.Objects(kind)
-	i := slices.IndexFunc(list, func(fields map[string]any) bool { return fields["pk"] == id.String() })
-	if i < 0 {
-		return nil
-	}
-	return list[i]
+	return e.env.Objects.Object(kind, id)
 }
 
 // toGo makes a value of the program from a value of a body. With strict,

@@ -18,6 +18,8 @@ type Objects interface {
 	// Objects returns all objects of a kind, "application" or "flow", by the
 	// names of their fields on the wire, pk included.
 	Objects(kind string) []map[string]any
+	// Object returns one of them, nil when there is none.
+	Object(kind string, id uuid.UUID) map[string]any
 }
 
 // The models that are lists of fields, next to User and Group. Kinds of objects

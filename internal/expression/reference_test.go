@@ -29,6 +29,15 @@ func (objects) Objects(kind string) []map[string]any {
 	}[kind]
 }
 
+func (o objects) Object(kind string, id uuid.UUID) map[string]any {
+	for _, fields := range o.Objects(kind) {
+		if fields["pk"] == id.String() {
+			return fields
+		}
+	}
+	return nil
+}
+
 // full is a request with everything that a context can hold.
 func full() *policy.Request {
 	r := request()

@@ -142,6 +142,8 @@ func TestRequests(t *testing.T) {
 	}
 	if text := log.String(); !strings.Contains(text, "expression called a server") || !strings.Contains(text, "status=404") {
 		t.Errorf("the calls are not logged:\n%s", text)
+	} else if strings.Contains(text, "echo") || strings.Contains(text, "X-Key") || strings.Contains(text, "raw") {
+		t.Errorf("more than host and status is logged:\n%s", text)
 	}
 }
 
