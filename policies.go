@@ -2,10 +2,8 @@ package weir
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -13,7 +11,6 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/catalog"
-	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/outbound"
@@ -124,115 +121,4 @@ func (c calledPolicies) CallPolicy(ctx context.Context, name string, r *policy.R
 		return policy.Result{}, expression.ErrUnknownPolicy
 	}
 	return called.Evaluate(ctx, r, policy.DefaultTimeout), nil
-}
-
-// expressionPeople finds people and groups for expressions. The directory is
-// asked for what it can match itself; a search that would have to look at
-// everybody is refused.
-type expressionPeople struct{ in *Installation }
-
-var errBroadSearch = errors.New("compare username, email, name or pk too, so that not everybody has to be looked at")
-
-// FindUsers implements expression.Users.
-func (p expressionPeople) FindUsers(ctx context.Context, q expression.Query) ([]*identity.Person, error) {
-	match, rest := split(q)
-	if len(match) == 0 {
-		return nil, errBroadSearch
-	}
-	users, err := p.in.people.FindUsers(ctx, p.in.db, match)
-	if errors.Is(err, directory.ErrField) {
-		return nil, nil // a value that no such field can have
-	}
-	if err != nil {
-		return nil, err
-	}
-	var out []*identity.Person
-	for _, u := range users {
-		if holds(rest, userField(&u)) && (q.Limit == 0 || len(out) < q.Limit) {
-			out = append(out, p.in.people.NewPerson(u))
-		}
-	}
-	return out, nil
-}
-
-// FindGroups implements expression.Users. Groups are few, so all are compared.
-func (p expressionPeople) FindGroups(ctx context.Context, q expression.Query) ([]identity.Group, error) {
-	groups, err := p.in.people.FindGroups(ctx, p.in.db, nil)
-	if err != nil {
-		return nil, err
-	}
-	var out []identity.Group
-	for _, g := range groups {
-		if expression.MatchGroup(g, q.Where) && (q.Limit == 0 || len(out) < q.Limit) {
-			out = append(out, g)
-		}
-	}
-	return out, nil
-}
-
-// Authenticators implements expression.Users. No authenticator can be set up
-// in this version, so nobody has one.
-func (p expressionPeople) Authenticators(context.Context, int64) ([]identity.Authenticator, error) {
-	return nil, nil
-}
-
-// split separates what the directory matches from what is compared here.
-func split(q expression.Query) (map[string]any, []expression.Lookup) {
-	match := map[string]any{}
-	var rest []expression.Lookup
-	for _, l := range q.Where {
-		key := l.Field
-		folded := l.Op == "iexact" && slices.Contains([]string{"username", "email", "name"}, l.Field)
-		if folded {
-			key += "__iexact"
-		}
-		_, taken := match[key]
-		if l.Not || taken || len(l.Path) > 0 || l.Value == nil || (l.Op != "exact" && !folded) || l.Field == "attributes" {
-			rest = append(rest, l)
-			continue
-		}
-		match[key] = l.Value
-	}
-	return match, rest
-}
-
-func userField(u *identity.User) func(string) any {
-	return func(name string) any {
-		switch name {
-		case "pk":
-			return u.ID
-		case "uuid":
-			return u.UUID.String()
-		case "username":
-			return u.Username
-		case "name":
-			return u.Name
-		case "email":
-			return u.Email
-		case "is_active":
-			return u.Active
-		case "type":
-			return string(u.Type)
-		case "path":
-			return u.Path
-		case "attributes":
-			return u.Attributes
-		}
-		return nil
-	}
-}
-
-// holds tells whether all lookups hold; one that cannot be judged does not.
-func holds(lookups []expression.Lookup, get func(string) any) bool {
-	for _, l := range lookups {
-		have := get(l.Field)
-		for _, step := range l.Path {
-			m, _ := have.(map[string]any)
-			have = m[step]
-		}
-		if l.Match(have) == l.Not {
-			return false
-		}
-	}
-	return true
 }

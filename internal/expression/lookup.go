@@ -89,8 +89,13 @@ func (m *model) lookup(e *evaluation, key string, v starlark.Value) (Lookup, err
 		return l, raise(excFieldError, "Unsupported lookup '%s' for field '%s'.", strings.Join(rest, "__"), l.Field)
 	}
 	l.Path = rest
-	if l.Field == "groups" && len(l.Path) == 0 {
-		l.Path = []string{"pk"}
+	if l.Field == "groups" {
+		if len(rest) == 0 || rest[0] == "id" || rest[0] == "group_uuid" {
+			l.Path = []string{"pk"}
+		}
+		if !slices.Contains(groupModel.fields, l.Path[0]) || len(l.Path) > 1 && l.Path[0] != "attributes" {
+			return l, raise(excFieldError, "Unsupported lookup '%s' for field 'groups'.", strings.Join(rest, "__"))
+		}
 	}
 	value, err := e.lookupValue(v)
 	if err != nil {
