@@ -77,6 +77,16 @@ func (p People) Person(_ context.Context, id int64) (*identity.Person, error) {
 	return nil, fmt.Errorf("user %d: %w", id, flow.ErrNoPerson)
 }
 
+// PersonByUUID implements flow.People.
+func (p People) PersonByUUID(_ context.Context, id uuid.UUID) (*identity.Person, error) {
+	for _, person := range p {
+		if person.UUID == id {
+			return person, nil
+		}
+	}
+	return nil, fmt.Errorf("user %s: %w", id, flow.ErrNoPerson)
+}
+
 // Catalog is a configuration in memory.
 type Catalog struct {
 	types    map[string]*flow.StageType

@@ -13,8 +13,10 @@ import (
 	"github.com/weir-id/weir/internal/stages/password"
 	"github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
+	"github.com/weir-id/weir/internal/stages/userdelete"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/stages/userlogout"
+	"github.com/weir-id/weir/internal/stages/userwrite"
 )
 
 // Env is what stage types need of the rest of the program. All fields are
@@ -23,6 +25,9 @@ type Env struct {
 	Users    identification.Users
 	Sessions userlogin.Sessions
 	Accounts userlogin.Accounts
+	Writer   userwrite.Accounts
+	Remover  userdelete.Accounts
+	Ends     userwrite.Sessions
 	Sealer   device.Sealer
 	// Compiler compiles the expressions of prompts.
 	Compiler *expression.Compiler
@@ -40,7 +45,9 @@ func All(env Env) []flow.StageType {
 		password.Type(env.Users),
 		prompt.Type(env.Users, env.Compiler),
 		redirect.Type(),
+		userdelete.Type(env.Remover),
 		userlogin.Type(env.Sessions, env.Accounts, env.Sealer),
 		userlogout.Type(),
+		userwrite.Type(env.Writer, env.Ends),
 	}
 }

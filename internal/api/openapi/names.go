@@ -43,6 +43,7 @@ var names = map[string]string{
 	"prompt.Choice":                       "PromptChoice",
 	"prompt.Field":                        "StagePrompt",
 	"prompt.Type":                         "PromptTypeEnum",
+	"userwrite.CreationMode":              "UserCreationModeEnum",
 	"redirect.Mode":                       "RedirectStageModeEnum",
 	"resource.asn":                        inline,
 	"resource.flowSummary":                "FlowSet",
