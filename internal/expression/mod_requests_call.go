@@ -54,7 +54,7 @@ func (e *evaluation) callHTTP(s *httpSession, method string, c call) (starlark.V
 	if err == nil {
 		body, err = outbound.Body(resp, 0)
 	}
-	e.logCall(r, resp, time.Since(begin))
+	e.logCall(r, resp, errors.Is(err, outbound.ErrNotAllowed), time.Since(begin))
 	if stop := e.stopped(); stop != nil {
 		return nil, stop
 	}
@@ -108,17 +108,20 @@ func (e *evaluation) newRequest(s *httpSession, o *outgoing) (*http.Request, err
 	return r, nil
 }
 
-// logCall says that a call was made. Paths, headers and bodies hold keys and
-// data of people, so they are not in it.
-func (e *evaluation) logCall(r *http.Request, resp *http.Response, took time.Duration) {
+// logCall says that a call was made or refused. Paths, headers and bodies hold
+// keys and data of people, so they are not in it.
+func (e *evaluation) logCall(r *http.Request, resp *http.Response, refused bool, took time.Duration) {
 	if e.env.Logger == nil {
 		return
 	}
-	status := 0
+	level, text, status := slog.LevelInfo, "expression called a server", 0
+	if refused {
+		level, text = slog.LevelWarn, "expression may not call a server"
+	}
 	if resp != nil {
 		status = resp.StatusCode
 	}
-	e.env.Logger.LogAttrs(context.WithoutCancel(e.ctx), slog.LevelInfo, "expression called a server", slog.String("expression", e.name),
+	e.env.Logger.LogAttrs(context.WithoutCancel(e.ctx), level, text, slog.String("expression", e.name),
 		slog.String("method", r.Method), slog.String("host", r.URL.Host), slog.Int("status", status), slog.Duration("took", took))
 }
 

@@ -183,6 +183,9 @@ func TestRule11RequestsThatAreRefused(t *testing.T) {
 			if !errors.As(err, &x) || x.Class != row.class || !strings.Contains(x.Message, row.say) {
 				t.Errorf("got %q, %v", v.Text, err)
 			}
+			if strings.Contains(row.say, "the list") && !strings.Contains(log.String(), "expression may not call a server") {
+				t.Errorf("the refusal is not logged: %s", log.String())
+			}
 			if text := log.String() + fmt.Sprint(err); strings.Contains(text, "topsecret") {
 				t.Errorf("a secret of the address is shown: %s", text)
 			}
