@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -200,6 +201,99 @@ func TestUnenrolmentTakesEverythingAlong(t *testing.T) {
 		}
 		if events := o.events(); !strings.Contains(events, "model_deleted") || !strings.Contains(events, "logout") {
 			t.Errorf("events %s", events)
+		}
+	})
+}
+
+// invitedFlow needs an invitation, asks, makes an account and signs in.
+const invitedFlow = enrolmentFlow + `
+  - {model: authentik_flows.flow, id: invited, identifiers: {slug: invited}, attrs: {name: invited, title: Come in, designation: enrollment}}
+  - {model: authentik_stages_invitation.invitationstage, id: check, identifiers: {name: check}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf invited, stage: !KeyOf check, order: 0}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf invited, stage: !KeyOf ask, order: 1}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf invited, stage: !KeyOf write, order: 2}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf invited, stage: !KeyOf in, order: 3}}
+`
+
+// invited answers the form of the flow with an invitation and follows it.
+func (c *client) invited(token, name string) reply {
+	c.t.Helper()
+	path := "/api/v3/flows/executor/invited/?query=itoken%3D" + token
+	for range 4 {
+		if r := c.do("GET", path, ""); r.status != http.StatusFound {
+			break
+		}
+	}
+	r := c.do("POST", path, fmt.Sprintf(`{"username":%q,"password":"p","password_repeat":"p"}`, name))
+	for range 6 {
+		if r.status != http.StatusFound {
+			break
+		}
+		r = c.do("GET", r.header.Get("Location"), "")
+	}
+	return r
+}
+
+// One link that fifty people follow at the same time makes one account; whoever
+// leaves the form does not cost it.
+func TestRule13FiftyUsesOfOneInvitationMakeOneAccount(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, invitedFlow)
+		flow := o.must("GET", "flows/instances/invited/", nil)["pk"].(string)
+		made := o.must("POST", "stages/invitation/invitations/", m{"name": "for-max", "single_use": true, "flow": flow, "fixed_data": m{"attributes": m{"team": "red"}}})
+		token := made["pk"].(string)
+		if by := made["created_by"].(map[string]any)["username"]; by != "akadmin" || made["flow_obj"].(map[string]any)["slug"] != "invited" {
+			t.Errorf("made %v", made)
+		}
+		left := visit(t, o.site)
+		for range 3 {
+			left.do("GET", "/api/v3/flows/executor/invited/?query=itoken%3D"+token, "")
+		}
+		const people = 50
+		ends := make([]string, people)
+		var wg sync.WaitGroup
+		for i := range people {
+			c := visit(t, o.site)
+			wg.Go(func() { ends[i] = c.invited(token, fmt.Sprint("max", i)).component() })
+		}
+		wg.Wait()
+		in := 0
+		for _, end := range ends {
+			switch end {
+			case "xak-flow-redirect":
+				in++
+			case "ak-stage-access-denied":
+			default:
+				t.Errorf("a flow ends with %q", end)
+			}
+		}
+		list := o.must("GET", "core/users/?search=max", nil)["results"].([]any)
+		if in != 1 || len(list) != 1 {
+			t.Fatalf("%d got in, %d accounts", in, len(list))
+		}
+		if team := fmt.Sprint(list[0].(map[string]any)["attributes"]); team != "map[team:red]" {
+			t.Errorf("attributes %s", team)
+		}
+		if n := len(o.must("GET", "stages/invitation/invitations/", nil)["results"].([]any)); n != 0 {
+			t.Errorf("%d invitations are left", n)
+		}
+	})
+}
+
+func TestRule14AnExpiredInvitationOpensNothing(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, invitedFlow)
+		token := o.must("POST", "stages/invitation/invitations/", m{"name": "late", "expires": "2020-01-01T00:00:00Z"})["pk"].(string)
+		if r := visit(t, o.site).invited(token, "late"); r.component() != "ak-stage-access-denied" {
+			t.Errorf("an expired invitation: %v", r.body)
+		}
+		if r := visit(t, o.site).invited(strings.Repeat("0", 32), "none"); r.component() != "ak-stage-access-denied" {
+			t.Errorf("an unknown invitation: %v", r.body)
+		}
+		if n := len(o.must("GET", "core/users/?username=late", nil)["results"].([]any)); n != 0 {
+			t.Errorf("%d accounts", n)
 		}
 	})
 }

@@ -157,7 +157,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Ends: in.sessions, Sealer: devices, Compiler: in.expressions})
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions})
 	in.policyList = policies.All(policies.Env{Compiler: in.expressions})
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.expressions.Check,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})

@@ -89,7 +89,7 @@ func (s *Server) start(ctx context.Context) error {
 // assemble builds the handler over the parts of the installation.
 func (s *Server) assemble() error {
 	executor := flow.NewExecutor(flow.Config{
-		Catalog: s.view, People: s.people, Store: s.sessions.Executions(), Counter: s.sessions, Engine: &policy.Engine{Now: s.now},
+		Catalog: s.view, People: s.people, Store: s.sessions.Executions(), Counter: s.sessions, Consume: s.consumers(), Engine: &policy.Engine{Now: s.now},
 		Now: s.now, Log: s.log.With("component", "flow"), Avatar: s.avatar,
 		ObserveStage: s.metrics.ObserveStage, ObservePlan: s.metrics.ObservePlan,
 	})

@@ -83,13 +83,16 @@ func New(c Config) *Registry {
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
 	r.session = &session{people: p, rows: sessionsTable(c.Now)}
 
-	r.add(flowKind(c.Catalog))
+	flows := flowKind(c.Catalog)
+	r.add(flows)
 	r.add(bindingKind(c.Catalog))
 	r.addBase(anyStageKind(c.Catalog))
 	for i := range c.Stages {
 		r.add(stageKind(c.Catalog, &c.Stages[i]))
 	}
 	r.add(promptKind(c.Catalog))
+	r.add(&Kind{Objects: &invitation{p, flows, invitationsTable()}, Model: invitationModel, Label: "Invitation", Plural: "Invitations", Path: "stages/invitation/invitations",
+		Param: "invite_uuid", Key: "pk", Schema: "Invitation", Tag: "stages", Files: true, Filters: invitationFilters()})
 	r.addBase(anyPolicyKind(c.Catalog))
 	for i := range c.Policies {
 		r.add(policyKind(c.Catalog, &c.Policies[i]))

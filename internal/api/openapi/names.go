@@ -31,6 +31,7 @@ var names = map[string]string{
 	"authenticatorvalidate.selected":      "DeviceChallenge",
 	"field.Error":                         "ErrorDetail",
 	"flow.Designation":                    "FlowDesignationEnum",
+	"flow.Flow":                           "Flow",
 	"flow.Info":                           "ContextualFlowInfo",
 	"flow.Layout":                         "FlowLayoutEnum",
 	"flow.RedirectTo":                     inline,
