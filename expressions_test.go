@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/weir-id/weir/internal/expression"
 )
 
 // A body that cannot be accepted is refused at each door, with the place and
@@ -152,4 +154,29 @@ entries:
 	if site, err := Open(t.Context(), Config{Settings: bad}); err == nil || !strings.Contains(err.Error(), "x/y") {
 		t.Errorf("a list that nobody can read: %v, %v", site, err)
 	}
+}
+
+func TestInvitationsOfExpressions(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		site := open(t, s, "version: 1\nentries: []\n")
+		c := visit(t, site)
+		r := c.as(rootToken, "POST", "/api/v3/stages/invitation/invitations/", `{"name":"welcome","single_use":true,"fixed_data":{"team":"red"}}`)
+		if r.status != http.StatusCreated {
+			t.Fatalf("%d %v", r.status, r.body)
+		}
+		ended := c.as(rootToken, "POST", "/api/v3/stages/invitation/invitations/", `{"name":"ended","expires":"2020-01-01T00:00:00Z"}`)
+		if ended.status != http.StatusCreated {
+			t.Fatalf("%d %v", ended.status, ended.body)
+		}
+		body := fmt.Sprintf(`from authentik.stages.invitation.models import Invitation
+i = Invitation.objects.get(pk=%q)
+return (i.name, i.fixed_data, i.single_use, i.created_by.username, Invitation.objects.filter(pk=%q).exists())`, r.body["pk"], ended.body["pk"])
+		p, err := site.expressions.Compile("body", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := p.Run(t.Context(), expression.Scope{Policy: true}); err != nil || v.Text != "('welcome', {'team': 'red'}, True, 'akadmin', False)" {
+			t.Errorf("got %s, %v", v.Text, err)
+		}
+	})
 }

@@ -74,12 +74,37 @@ func (s storedObjects) Objects(kind string) []map[string]any {
 }
 
 // Object implements expression.Objects.
-func (s storedObjects) Object(kind string, id uuid.UUID) map[string]any {
+func (s storedObjects) Object(ctx context.Context, kind string, id uuid.UUID) (map[string]any, error) {
+	if kind == "invitation" {
+		return s.invitation(ctx, id)
+	}
 	o, ok := s.in.catalog.Snapshot().Get(id)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	return shown(o, kind)
+	return shown(o, kind), nil
+}
+
+func (s storedObjects) invitation(ctx context.Context, id uuid.UUID) (map[string]any, error) {
+	i, err := s.in.invitations().Valid(ctx, id)
+	if i == nil || err != nil {
+		return nil, err
+	}
+	fields := map[string]any{"pk": i.ID.String(), "invite_uuid": i.ID.String(), "name": i.Name, "single_use": i.SingleUse, "fixed_data": i.FixedData,
+		"expires": i.Expires, "flow": nil, "created_by": nil}
+	if i.Flow != nil {
+		fields["flow"] = i.Flow.String()
+	}
+	if i.CreatedBy != nil {
+		by, err := s.in.people.UsersByID(ctx, s.in.db, []int64{*i.CreatedBy})
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range by {
+			fields["created_by"] = s.in.people.NewPerson(u)
+		}
+	}
+	return fields, nil
 }
 
 // shown are the fields of an object that expressions may look at.

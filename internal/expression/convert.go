@@ -213,19 +213,21 @@ func (r *refValue) attr(e *evaluation, name string) (starlark.Value, error) {
 	case "name":
 		return starlark.String(r.ref.Name), nil
 	}
-	if v, ok := e.configured(r.ref.Kind, r.ref.ID)[name]; ok {
+	fields, err := e.configured(r.ref.Kind, r.ref.ID)
+	if v, ok := fields[name]; ok && err == nil {
 		return e.fromGo(v)
 	}
-	return nil, nil
+	return nil, err
 }
 
 // configured are the fields of an object of the configuration, nil where it
 // cannot be looked at.
-func (e *evaluation) configured(kind string, id uuid.UUID) map[string]any {
+func (e *evaluation) configured(kind string, id uuid.UUID) (map[string]any, error) {
 	if e.env.Objects == nil {
-		return nil
+		return nil, nil
 	}
-	return e.env.Objects.Object(kind, id)
+	fields, err := e.env.Objects.Object(e.ctx, kind, id)
+	return fields, hostError("look at "+kind, err)
 }
 
 // toGo makes a value of the program from a value of a body. With strict,

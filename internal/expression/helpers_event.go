@@ -5,6 +5,7 @@ import (
 
 	"go.starlark.net/starlark"
 
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -77,6 +78,9 @@ func (e *evaluation) eventVariables() (map[string]any, error) {
 			}
 			if context[key], err = e.toGo(item[1], false); err != nil {
 				return nil, err
+			}
+			if ref, ok := context[key].(*flow.Ref); ok && ref.Kind == "invitation" {
+				context[key] = ref.Name // the id is the secret of a link
 			}
 		}
 		out["context"] = context

@@ -244,11 +244,12 @@ func TestCreateEvent(t *testing.T) {
 	}
 	people := cmp.Comparer(func(a, b *identity.Person) bool { return a.ID == b.ID })
 	r := request()
+	r.Context["invitation"] = &flow.Ref{Kind: "invitation", ID: staffID, Name: "welcome"}
 	got := one(`ak_create_event("thing", reason="x", user=context["pending_user"], ak_is_sso_flow="mine")`, expression.Scope{Request: r, Policy: true})
 	want := policy.Event{Action: "custom_thing", App: "body", Context: map[string]any{
 		"request": map[string]any{"user": r.User, "debug": false, "obj": "password"},
 		"context": map[string]any{"pending_user": joe(), "auth_method": "password", "is_sso": false, "prompt_data": []any{"attributes", "email"},
-			"tags": []any{"x"}, "application": &flow.Ref{Kind: "application", ID: flowID, Name: "app"}},
+			"invitation": "welcome", "tags": []any{"x"}, "application": &flow.Ref{Kind: "application", ID: flowID, Name: "app"}},
 		"ak_client_ip": "10.1.2.3", "ak_is_sso_flow": "mine", "reason": "x", "user": joe(),
 	}}
 	if diff := cmp.Diff(want, got, people); diff != "" {

@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -18,8 +19,9 @@ type Objects interface {
 	// Objects returns all objects of a kind, "application" or "flow", by the
 	// names of their fields on the wire, pk included.
 	Objects(kind string) []map[string]any
-	// Object returns one of them, nil when there is none.
-	Object(kind string, id uuid.UUID) map[string]any
+	// Object returns one of them, or the "invitation" with an id, as long as it
+	// holds; nil when there is none.
+	Object(ctx context.Context, kind string, id uuid.UUID) (map[string]any, error)
 }
 
 // The models that are lists of fields, next to User and Group. Kinds of objects
@@ -33,7 +35,7 @@ var (
 		return nil, raise(excPermission, "Token.objects: expressions cannot look at tokens")
 	}, "pk", "identifier", "key", "intent", "user", "description", "expires", "expiring", "managed")
 	connectionModel = listModel("UserOAuthSourceConnection", nothing, "pk", "user", "source", "identifier", "access_token", "created", "expires")
-	invitationModel = listModel("Invitation", nothing, "pk", "invite_uuid", "name", "flow", "single_use", "expires", "fixed_data", "created_by")
+	invitationModel = listModel("Invitation", invited, "pk", "invite_uuid", "name", "flow", "single_use", "expires", "fixed_data", "created_by")
 	tenantModel     = listModel("Tenant", func(*evaluation, *model, []Lookup) ([]starlark.Value, error) {
 		return []starlark.Value{&settingsValue{opaque{"Tenant"}}}, nil
 	})
@@ -74,6 +76,27 @@ func configured(kind string) func(*evaluation, *model, []Lookup) ([]starlark.Val
 		}
 		return out, nil
 	}
+}
+
+// invited finds an invitation by its id. That is the secret of its link, so
+// nobody finds one who does not have it.
+func invited(e *evaluation, m *model, where []Lookup) ([]starlark.Value, error) {
+	for _, l := range where {
+		text, ok := l.Value.(string)
+		if !ok || l.Not || l.Op != "exact" || l.Field != "pk" && l.Field != "invite_uuid" {
+			continue
+		}
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return nil, nil // no invitation has such an id
+		}
+		fields, err := e.configured("invitation", id)
+		if err != nil || fields == nil || !matchFields(fields, where) {
+			return nil, err
+		}
+		return []starlark.Value{&objectValue{opaque{m.name}, m, "invitation", fields}}, nil
+	}
+	return nil, raise(excPermission, "%s.objects: name the invitation by its pk, which is the secret of its link", m.name)
 }
 
 // devicesOfUser lists the confirmed authenticators of the user that the lookups

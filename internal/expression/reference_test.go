@@ -1,6 +1,7 @@
 package expression_test
 
 import (
+	"context"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -29,13 +30,17 @@ func (objects) Objects(kind string) []map[string]any {
 	}[kind]
 }
 
-func (o objects) Object(kind string, id uuid.UUID) map[string]any {
-	for _, fields := range o.Objects(kind) {
+func (o objects) Object(_ context.Context, kind string, id uuid.UUID) (map[string]any, error) {
+	list := o.Objects(kind)
+	if kind == "invitation" {
+		list = []map[string]any{{"pk": staffID.String(), "invite_uuid": staffID.String(), "name": "welcome", "single_use": true, "fixed_data": map[string]any{"team": "red"}, "created_by": ann()}}
+	}
+	for _, fields := range list {
 		if fields["pk"] == id.String() {
-			return fields
+			return fields, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // full is a request with everything that a context can hold.
@@ -53,6 +58,7 @@ func full() *policy.Request {
 		"source":                            map[string]any{"slug": "discord", "name": "Discord"},
 		"goauthentik.io/sources/connection": map[string]any{"access_token": "t", "identifier": "5"},
 		"event":                             map[string]any{"action": "login", "app": "x", "client_ip": "192.0.2.1", "context": map[string]any{"asn": map[string]any{"asn": int64(1)}}, "user": map[string]any{"username": "joe"}, "created": when},
+		"invitation":                        &flow.Ref{Kind: "invitation", ID: staffID, Name: "welcome"},
 		"is_restored":                       true,
 		"invitation_in_effect":              true,
 		"oauth_userinfo":                    map[string]any{"email": "joe@example.com"},
@@ -192,7 +198,9 @@ func TestReference(t *testing.T) {
 		{"the class of a device", "from authentik.stages.authenticator_totp.models import TOTPDevice\nfrom authentik.stages.authenticator_sms.models import SMSDevice\nd = context['auth_method_args']['mfa_devices'][0]\nreturn (isinstance(d, TOTPDevice), isinstance(d, SMSDevice))", "(True, False)"},
 		{"classes of devices by name", "from authentik.stages.authenticator import devices_for_user\nreturn {d.__class__.__name__.lower().replace('device', '') for d in devices_for_user(context['pending_user'])}", "{'totp'}"},
 		{"UserOAuthSourceConnection", "from authentik.sources.oauth.models import UserOAuthSourceConnection\nreturn UserOAuthSourceConnection.objects.filter(user=request.user, source__slug='github').first()", "None"},
-		{"Invitation", "from authentik.stages.invitation.models import Invitation\ntry:\n    Invitation.objects.get(pk='x')\nexcept Invitation.DoesNotExist:\n    return 'missing'", "missing"},
+		{"Invitation", "from authentik.stages.invitation.models import Invitation\ni = Invitation.objects.get(pk='11111111-1111-4111-8111-111111111111')\nreturn (i.name, i.fixed_data['team'], i.single_use, i.created_by.username, Invitation.objects.filter(invite_uuid=i.pk, name='other').exists())", "('welcome', 'red', True, 'ann', False)"},
+		{"a missing Invitation", "from authentik.stages.invitation.models import Invitation\ntry:\n    Invitation.objects.get(pk='x')\nexcept Invitation.DoesNotExist:\n    return 'missing'", "missing"},
+		{"invitation", `i = context["invitation"]; return (i.name, i.pk, i.fixed_data["team"])`, "('welcome', '11111111-1111-4111-8111-111111111111', 'red')"},
 		{"CONTEXT_KEY_CITY", "from authentik.events.context_processors.mmdb import CONTEXT_KEY_CITY\nreturn context[CONTEXT_KEY_CITY]['country']", "DE"},
 		{"ValidationError", "from django.core.exceptions import ValidationError\ntry:\n    raise ValidationError('bad')\nexcept ValidationError as x:\n    return (x.message, x.messages)", "('bad', ['bad'])"},
 		{"timezone.now", "from django.utils.timezone import now\nfrom django.utils import timezone\nreturn now() == timezone.now()", "True"},
@@ -247,6 +255,8 @@ func TestReferenceRefusals(t *testing.T) {
 		{"a flow", "from authentik.flows.models import Flow\nFlow.objects.filter(slug='login').update(authentication='none')", "PermissionError: Flow.objects.update: expressions cannot change objects"},
 		{"an object of the configuration", "from authentik.flows.models import Flow\nf = Flow.objects.first()\nf.save()", "PermissionError: Flow.save: expressions cannot change objects"},
 		{"tokens", models + `Token.objects.filter(user=request.user).first()`, "PermissionError: Token.objects: expressions cannot look at tokens"},
+		{"all invitations", "from authentik.stages.invitation.models import Invitation\nInvitation.objects.all().first()", "PermissionError: Invitation.objects: name the invitation by its pk"},
+		{"invitations by name", "from authentik.stages.invitation.models import Invitation\nInvitation.objects.get(name='welcome')", "PermissionError: Invitation.objects: name the invitation by its pk"},
 		{"devices of everybody", "from authentik.stages.authenticator_totp.models import TOTPDevice\nTOTPDevice.objects.count()", "RuntimeError: TOTPDevice.objects: name the user"},
 		{"an unknown field of an application", models + `Application.objects.filter(owner=1)`, "FieldError: Cannot resolve keyword 'owner'"},
 		{"the session", `http_request.session["x"] = 1`, "TypeError: this value cannot be changed"},

@@ -151,7 +151,11 @@ func (*requestValue) attr(e *evaluation, name string) (starlark.Value, error) {
 		if r.Target == nil {
 			return starlark.None, nil
 		}
-		if fields := e.configured(r.Target.Kind, r.Target.ID); fields != nil {
+		fields, err := e.configured(r.Target.Kind, r.Target.ID)
+		if err != nil {
+			return nil, err
+		}
+		if fields != nil {
 			return e.fromGo(&flow.Ref{Kind: r.Target.Kind, ID: r.Target.ID, Name: fmt.Sprint(fields["name"])})
 		}
 		return newRecord(r.Target.Kind, map[string]starlark.Value{
