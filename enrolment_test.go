@@ -31,8 +31,8 @@ entries:
   - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf own, stage: !KeyOf write-own, order: 2}}
 `
 
-// walk posts to a flow and follows it to the end.
-func (c *client) walk(slug, body string) reply {
+// fills posts to a flow and follows it to the end.
+func (c *client) fills(slug, body string) reply {
 	c.t.Helper()
 	r := c.do("POST", "/api/v3/flows/executor/"+slug+"/", body)
 	for range 6 {
@@ -50,7 +50,7 @@ func TestEnrolmentMakesAnAccountAndSignsIn(t *testing.T) {
 		apply(t, o.site, enrolmentFlow)
 		c := visit(t, o.site)
 		const form = `{"username":"max","password":" correct horse ","password_repeat":" correct horse ","attributes.team":"blue"}`
-		if r := c.walk("enrol", form); r.component() != "xak-flow-redirect" {
+		if r := c.fills("enrol", form); r.component() != "xak-flow-redirect" {
 			t.Fatalf("enrolment ends with %v", r.body)
 		}
 		me := c.do("GET", "/api/v3/core/users/me/", "").body["user"].(map[string]any)
@@ -75,7 +75,7 @@ func TestEnrolmentMakesAnAccountAndSignsIn(t *testing.T) {
 		}
 		// Somebody else took the name while the form was open.
 		late := visit(t, o.site)
-		if r := late.walk("enrol", strings.Replace(form, `"max"`, `"MAX"`, 1)); r.component() != "ak-stage-prompt" {
+		if r := late.fills("enrol", strings.Replace(form, `"max"`, `"MAX"`, 1)); r.component() != "ak-stage-prompt" {
 			t.Errorf("a taken name: %v", r.body)
 		}
 	})
@@ -86,9 +86,9 @@ func TestANewPasswordEndsOtherSessions(t *testing.T) {
 		o := openOffice(t, s)
 		apply(t, o.site, enrolmentFlow)
 		here, there := visit(t, o.site), visit(t, o.site)
-		here.walk("enrol", `{"username":"max","password":"first","password_repeat":"first"}`)
+		here.fills("enrol", `{"username":"max","password":"first","password_repeat":"first"}`)
 		there.signIn("max", "first")
-		if r := here.walk("own", `{"password":"second","password_repeat":"second"}`); r.component() != "xak-flow-redirect" {
+		if r := here.fills("own", `{"password":"second","password_repeat":"second"}`); r.component() != "xak-flow-redirect" {
 			t.Fatalf("changing the password ends with %v", r.body)
 		}
 		if r := here.do("GET", "/api/v3/core/users/me/", ""); r.status != http.StatusOK {
@@ -175,11 +175,11 @@ func TestUnenrolmentTakesEverythingAlong(t *testing.T) {
 		o := openOffice(t, s)
 		apply(t, o.site, enrolmentFlow)
 		here, there := visit(t, o.site), visit(t, o.site)
-		here.walk("enrol", `{"username":"max","password":"p","password_repeat":"p"}`)
+		here.fills("enrol", `{"username":"max","password":"p","password_repeat":"p"}`)
 		there.signIn("max", "p")
 		apply(t, o.site, leaveFlow)
 		other := o.must("GET", "flows/instances/other/", nil)["pk"].(string)
-		if r := here.walk("leave", `{}`); r.component() != "ak-stage-dummy" {
+		if r := here.fills("leave", `{}`); r.component() != "ak-stage-dummy" {
 			t.Fatalf("the flow does not go on after the deletion: %v", r.body)
 		}
 		for name, c := range map[string]*client{"here": here, "there": there} {
@@ -193,7 +193,7 @@ func TestUnenrolmentTakesEverythingAlong(t *testing.T) {
 		if n := len(o.must("GET", "policies/bindings/?target="+other, nil)["results"].([]any)); n != 0 {
 			t.Errorf("%d bindings name somebody who is gone", n)
 		}
-		if r := here.walk("leave", `{}`); r.component() != "xak-flow-redirect" && r.component() != "ak-stage-access-denied" {
+		if r := here.fills("leave", `{}`); r.component() != "xak-flow-redirect" && r.component() != "ak-stage-access-denied" {
 			t.Errorf("the rest of the flow: %v", r.body)
 		}
 		if r := visit(t, o.site).signIn("max", "p"); r.component() != "ak-stage-password" {

@@ -126,6 +126,7 @@ entries:
   - {model: authentik_stages_prompt.prompt, id: field, identifiers: {name: planted-field}, attrs: {field_key: planted, label: Planted, type: text}}
   - {model: authentik_stages_prompt.promptstage, identifiers: {name: planted-form}, attrs: {fields: [!KeyOf field]}}
   - {model: authentik_policies_dummy.dummypolicy, identifiers: {name: planted-policy}}
+  - {model: authentik_policies_geoip.geoippolicy, identifiers: {name: planted-place}, attrs: {countries: [DE]}}
   - {model: authentik_core.application, identifiers: {slug: planted}, attrs: {name: Planted}}
   - {model: authentik_blueprints.blueprintinstance, identifiers: {name: planted}, attrs: {content: "version: 1", enabled: false}}
 `

@@ -37,6 +37,7 @@ var names = map[string]string{
 	"flow.RedirectTo":                     inline,
 	"flow.Requirement":                    "AuthenticationEnum",
 	"flow.ThemedURLs":                     "ThemedUrls",
+	"geoip.country":                       inline,
 	"identification.Source":               "LoginSource",
 	"identification.UserField":            "UserFieldsEnum",
 	"password.Backend":                    "BackendsEnum",
