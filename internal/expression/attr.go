@@ -9,36 +9,20 @@ import (
 // method is a method of a built-in type.
 type method func(e *evaluation, self starlark.Value, c call) (starlark.Value, error)
 
-// methodTables hold the methods of the built-in types, each to be bound to the
-// value that it is asked of.
+// methodTables hold the methods of the built-in types.
 type methodTables struct {
-	text, bytes, list, tuple, dict, set, number map[string]*starlark.Builtin
+	text, bytes, list, tuple, dict, set, number map[string]method
 }
 
 func newMethodTables() methodTables {
 	return methodTables{
-		text: unbound(textMethods()), bytes: unbound(bytesMethods()), list: unbound(listMethods()), tuple: unbound(tupleMethods()),
-		dict: unbound(dictMethods()), set: unbound(setMethods()), number: unbound(numberMethods()),
+		text: textMethods(), bytes: bytesMethods(), list: listMethods(), tuple: tupleMethods(),
+		dict: dictMethods(), set: setMethods(), number: numberMethods(),
 	}
-}
-
-// unbound makes callable values that call a method of their receiver.
-func unbound(methods map[string]method) map[string]*starlark.Builtin {
-	out := make(map[string]*starlark.Builtin, len(methods))
-	for name, m := range methods {
-		out[name] = starlark.NewBuiltin(name, func(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
-			e, err := enter(t)
-			if err != nil {
-				return nil, err
-			}
-			return m(e, b.Receiver(), call{name, args, kw})
-		})
-	}
-	return out
 }
 
 // of returns the methods of v's type; nil when it has none.
-func (t *methodTables) of(v starlark.Value) map[string]*starlark.Builtin {
+func (t *methodTables) of(v starlark.Value) map[string]method {
 	switch v.(type) {
 	case starlark.String:
 		return t.text
@@ -58,21 +42,6 @@ func (t *methodTables) of(v starlark.Value) map[string]*starlark.Builtin {
 	return nil
 }
 
-// attr returns an attribute of v, or nil where there is none.
-func (e *evaluation) attr(v starlark.Value, name string) (starlark.Value, error) {
-	if strings.HasPrefix(name, "__") {
-		// Nothing behind these names may be reached, whatever asks for them.
-		return nil, nil
-	}
-	if o, ok := v.(object); ok {
-		return o.attr(e, name)
-	}
-	if m, ok := e.c.methods.of(v)[name]; ok {
-		return m.BindReceiver(v), nil
-	}
-	return nil, nil
-}
-
 func missingAttr(v starlark.Value, name string) error {
 	switch v := v.(type) {
 	case *module:
@@ -83,13 +52,9 @@ func missingAttr(v starlark.Value, name string) error {
 	return raise(excAttribute, "'%s' object has no attribute '%s'", kindOf(v), name)
 }
 
+// opAttr is x.name with the name as a value.
 func opAttr(e *evaluation, c call) (starlark.Value, error) {
-	name := string(c.args[1].(starlark.String))
-	v, err := e.attr(c.args[0], name)
-	if v == nil && err == nil {
-		err = missingAttr(c.args[0], name)
-	}
-	return v, err
+	return e.attribute(c.args[0], string(c.args[1].(starlark.String)))
 }
 
 func opSetAttr(e *evaluation, c call) (starlark.Value, error) {

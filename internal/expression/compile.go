@@ -49,7 +49,7 @@ func NewCompiler(env Env) *Compiler {
 	}
 	c.modules = c.newModules()
 	c.globals = starlark.StringDict{}
-	addOps(c.globals)
+	addConstants(c.globals)
 	addBuiltins(c.globals)
 	c.addHelpers(c.globals)
 	for name, t := range c.types {

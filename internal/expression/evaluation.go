@@ -21,6 +21,7 @@ type evaluation struct {
 	c       *Compiler
 	name    string
 	thread  *starlark.Thread
+	machine machine
 	limits  Limits
 	scope   Scope
 	request *policy.Request
@@ -56,7 +57,8 @@ func (e *evaluation) call(fn starlark.Value, args ...starlark.Value) (starlark.V
 	return starlark.Call(e.thread, fn, args, nil)
 }
 
-// call is the arguments of one call.
+// call is the arguments of one call. The slice args belongs to the caller and
+// is only good until the call returns; the values in it may be kept.
 type call struct {
 	name string
 	args starlark.Tuple
@@ -83,25 +85,12 @@ func (c call) one() (starlark.Value, error) {
 // fn is a function of the runtime.
 type fn func(e *evaluation, c call) (starlark.Value, error)
 
-// builtin makes a callable value of f.
-func builtin(name string, f fn) *starlark.Builtin {
-	return starlark.NewBuiltin(name, func(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
-		e, err := enter(t)
-		if err != nil {
-			return nil, err
-		}
-		return f(e, call{name, args, kw})
-	})
-}
-
-// enter begins a call of the runtime: it finds the evaluation and refuses to
-// nest too deeply.
-func enter(t *starlark.Thread) (*evaluation, error) {
-	e := evalOf(t)
-	if t.CallStackDepth() > e.limits.Depth {
-		return nil, e.limit("too many nested calls")
+// nested refuses to nest calls too deeply.
+func (e *evaluation) nested() error {
+	if e.thread.CallStackDepth() > e.limits.Depth {
+		return e.limit("too many nested calls")
 	}
-	return e, nil
+	return nil
 }
 
 // object is a value with attributes of its own. A missing attribute is nil

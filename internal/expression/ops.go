@@ -13,11 +13,13 @@ type cell struct {
 	value starlark.Value
 }
 
-// addOps predeclares the operations of python.Ops.
-func addOps(into starlark.StringDict) {
-	for name, f := range map[string]fn{
-		python.OpName: opName, python.OpHas: opHas, python.OpCell: opCell, python.OpGet: opGet, python.OpSet: opSet,
-		python.OpEnter: opEnter, python.OpAttr: opAttr, python.OpSetAttr: opSetAttr,
+// runtimeOps are the operations of python.Ops, each in its place there.
+var runtimeOps = newRuntimeOps()
+
+func newRuntimeOps() []fn {
+	named := map[string]fn{
+		python.OpHas: opHas, python.OpCell: opCell, python.OpGet: opGet, python.OpSet: opSet,
+		python.OpEnter: opEnter, python.OpSetAttr: opSetAttr, python.OpKept: opKept,
 		python.OpIndex: opIndex, python.OpSetIndex: opSetIndex, python.OpDelIndex: opDelIndex,
 		python.OpSlice: opSlice, python.OpSetSlice: opSetSlice, python.OpDelSlice: opSetSlice,
 		python.OpIter: opIter, python.OpUnpack: opUnpack, python.OpUnpackStar: opUnpackStar,
@@ -26,33 +28,33 @@ func addOps(into starlark.StringDict) {
 		python.OpKwargs: opKwargs, python.OpFormat: opFormat, python.OpJoin: opJoin, python.OpTypeName: opTypeName,
 		python.OpImport: opImport, python.OpTry: opTry, python.OpReturn: opReturn, python.OpIsReturn: opIsReturn,
 		python.OpReturned: opReturned, python.OpIsSignal: opIsSignal, python.OpRaise: opRaise, python.OpAssert: opAssert,
-	} {
-		into[name] = builtin(name, f)
 	}
 	for _, op := range python.BinaryOps {
-		into["$"+op] = builtin(op, func(e *evaluation, c call) (starlark.Value, error) { return e.binaryOp(op, c.args[0], c.args[1]) })
-		into["$"+op+"="] = builtin(op, func(e *evaluation, c call) (starlark.Value, error) { return e.inPlace(op, c.args[0], c.args[1]) })
+		named["$"+op] = func(e *evaluation, c call) (starlark.Value, error) { return e.binaryOp(op, c.args[0], c.args[1]) }
+		named["$"+op+"="] = func(e *evaluation, c call) (starlark.Value, error) { return e.inPlace(op, c.args[0], c.args[1]) }
 	}
 	for _, op := range python.CompareOps {
-		into["$"+op] = builtin(op, func(e *evaluation, c call) (starlark.Value, error) {
+		named["$"+op] = func(e *evaluation, c call) (starlark.Value, error) {
 			ok, err := e.compareOp(op, c.args[0], c.args[1])
+			e.machine.kept = c.args[1]
 			return starlark.Bool(ok), err
-		})
+		}
 	}
 	for op, name := range python.UnaryOps {
-		into[name] = builtin(op, func(e *evaluation, c call) (starlark.Value, error) { return e.unaryOp(op, c.args[0]) })
+		named[name] = func(e *evaluation, c call) (starlark.Value, error) { return e.unaryOp(op, c.args[0]) }
 	}
-	into[python.SigBreak] = &signal{opaque: opaque{"break"}}
-	into[python.SigContinue] = &signal{opaque: opaque{"continue"}}
-	into["$ellipsis"] = &signal{opaque: opaque{"ellipsis"}}
+	var list []fn
+	for _, name := range python.Ops() {
+		list = append(list, named[name])
+	}
+	return list
 }
 
-func opName(e *evaluation, c call) (starlark.Value, error) {
-	name := string(c.args[0].(starlark.String))
-	if v, ok, err := e.variable(name); ok || err != nil {
-		return v, err
-	}
-	return nil, raise(excName, "name '%s' is not defined", name)
+// addConstants predeclares python.Constants.
+func addConstants(into starlark.StringDict) {
+	into[python.SigBreak] = &signal{opaque: opaque{"break"}}
+	into[python.SigContinue] = &signal{opaque: opaque{"continue"}}
+	into[python.Ellipsis] = &signal{opaque: opaque{"ellipsis"}}
 }
 
 func opHas(e *evaluation, c call) (starlark.Value, error) {
@@ -81,8 +83,9 @@ func opSet(_ *evaluation, c call) (starlark.Value, error) {
 	return starlark.None, nil
 }
 
-// opEnter has its check in builtin.
-func opEnter(*evaluation, call) (starlark.Value, error) { return starlark.None, nil }
+func opEnter(e *evaluation, _ call) (starlark.Value, error) { return starlark.None, e.nested() }
+
+func opKept(e *evaluation, _ call) (starlark.Value, error) { return e.machine.kept, nil }
 
 func opElem(e *evaluation, c call) (starlark.Value, error) { return c.args[0], e.elems(1) }
 

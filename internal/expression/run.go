@@ -84,7 +84,7 @@ func (p *Program) Run(ctx context.Context, scope Scope) (value Value, err error)
 		}
 	}()
 	e := p.newEvaluation(ctx, scope)
-	result, err := starlark.Call(e.thread, p.unit.body, nil, nil)
+	result, err := starlark.Call(e.thread, p.unit.body, starlark.Tuple{&e.machine}, nil)
 	if e.stopped() == nil && err == nil {
 		if value, err = e.value(result); err == nil && e.stopped() == nil {
 			return value, nil
@@ -105,6 +105,7 @@ func (p *Program) newEvaluation(ctx context.Context, scope Scope) *evaluation {
 	if e.request == nil {
 		e.request = &policy.Request{User: identity.Anonymous()}
 	}
+	e.machine = machine{opaque: opaque{"machine"}, e: e}
 	e.thread.SetLocal(localKey, e)
 	e.thread.OnMaxSteps = e.watch
 	e.thread.SetMaxExecutionSteps(min(clockSteps, e.limits.Steps))
