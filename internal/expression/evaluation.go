@@ -22,10 +22,12 @@ type evaluation struct {
 	name    string
 	thread  *starlark.Thread
 	machine machine
+	// self is the machine as the arguments of a call.
+	self    [1]starlark.Value
 	limits  Limits
 	scope   Scope
 	request *policy.Request
-	vars    map[string]starlark.Value
+	vars    []variable
 
 	// The objects of the request, each made on first use.
 	context      *starlark.Dict

@@ -81,9 +81,10 @@ const (
 	// OpImport(module[, member]).
 	OpImport = "$import"
 
-	// OpTry(body, handlers, orElse, finally) runs a try statement: body,
-	// orElse and finally are functions or None, handlers a tuple of pairs
-	// (function returning the class or None, function taking the exception).
+	// OpTry(body, orElse, finally, class, handler, ...) runs a try statement.
+	// body, orElse and finally are functions of the machine; the last two may be
+	// None. class is a class, a function of the machine that returns one, or
+	// None for all; handler is a function of the machine and the exception.
 	// It returns None, or the signal by which a part left early.
 	OpTry = "$try"
 	// OpReturn(x) makes the signal of a return inside a try; OpIsReturn(r)
