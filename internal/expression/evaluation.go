@@ -76,6 +76,23 @@ func (c call) take(pairs ...any) error {
 	return nil
 }
 
+// pair returns an argument and an optional second one, nil when not given.
+// Positional ones, which are the rule, cost no allocation.
+func (c call) pair(first, second string) (a, b starlark.Value, err error) {
+	if len(c.kw) > 0 || len(c.args) == 0 || len(c.args) > 2 {
+		return c.namedPair(first, second)
+	}
+	if len(c.args) == 2 {
+		b = c.args[1]
+	}
+	return c.args[0], b, nil
+}
+
+func (c call) namedPair(first, second string) (a, b starlark.Value, err error) {
+	err = c.take(first, &a, second+"?", &b)
+	return a, b, err
+}
+
 // one returns the only argument.
 func (c call) one() (starlark.Value, error) {
 	if len(c.kw) > 0 || len(c.args) != 1 {

@@ -198,19 +198,21 @@ func (e *evaluation) sort(list []starlark.Value, key starlark.Value, desc bool) 
 func dictMethods() map[string]method {
 	return map[string]method{
 		"get": func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
-			var key starlark.Value
-			var fallback starlark.Value = starlark.None
-			if err := c.take("key", &key, "default?", &fallback); err != nil {
+			key, fallback, err := c.pair("key", "default")
+			if err != nil {
 				return nil, err
 			}
 			if err := e.hashable(key); err != nil {
 				return nil, err
 			}
 			v, found, err := self.(*starlark.Dict).Get(key)
-			if !found {
-				v = fallback
+			switch {
+			case err != nil || found:
+				return v, err
+			case fallback == nil:
+				return starlark.None, nil
 			}
-			return v, err
+			return fallback, nil
 		},
 		"pop": func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
 			var key, fallback starlark.Value

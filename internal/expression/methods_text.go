@@ -136,8 +136,11 @@ func swapCase(s string) string {
 func textTrim(left, right bool) method {
 	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
 		var chars starlark.Value = starlark.None
-		if err := c.take("chars?", &chars); err != nil {
-			return nil, err
+		if len(c.args) > 0 || len(c.kw) > 0 {
+			var err error
+			if chars, err = c.one(); err != nil {
+				return nil, err
+			}
 		}
 		cut := unicode.IsSpace
 		if set, ok := chars.(starlark.String); ok {
@@ -167,35 +170,50 @@ func textCut(f func(s, affix string) string) method {
 }
 
 func textAffix(f func(s, affix string) bool) method {
-	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
-		var affix starlark.Value
-		var start, end starlark.Value = starlark.None, starlark.None
-		if err := c.take("affix", &affix, "start?", &start, "end?", &end); err != nil {
-			return nil, err
+	test := func(c call, s string, affix starlark.Value) (bool, error) {
+		a, ok := affix.(starlark.String)
+		if !ok {
+			return false, raise(excType, "%s first arg must be str or a tuple of str, not %s", c.name, kindOf(affix))
 		}
+		return f(s, string(a)), nil
+	}
+	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
 		s := string(self.(starlark.String))
-		if start != starlark.None || end != starlark.None {
-			part, err := opSlice(e, call{"", starlark.Tuple{self, start, end, starlark.None}, nil})
-			if err != nil {
+		var affix starlark.Value
+		if len(c.args) == 1 && len(c.kw) == 0 {
+			affix = c.args[0]
+		} else {
+			var err error
+			if affix, s, err = affixArgs(e, s, c); err != nil {
 				return nil, err
 			}
-			s = string(part.(starlark.String))
 		}
 		choices, ok := affix.(starlark.Tuple)
 		if !ok {
-			choices = starlark.Tuple{affix}
+			found, err := test(c, s, affix)
+			return starlark.Bool(found), err
 		}
 		for _, choice := range choices {
-			a, ok := choice.(starlark.String)
-			if !ok {
-				return nil, raise(excType, "%s first arg must be str or a tuple of str, not %s", c.name, kindOf(choice))
-			}
-			if f(s, string(a)) {
-				return starlark.True, nil
+			if found, err := test(c, s, choice); found || err != nil {
+				return starlark.Bool(found), err
 			}
 		}
 		return starlark.False, nil
 	}
+}
+
+// affixArgs reads an affix and the part of s that start and end leave.
+func affixArgs(e *evaluation, s string, c call) (starlark.Value, string, error) {
+	var affix starlark.Value
+	var start, end starlark.Value = starlark.None, starlark.None
+	if err := c.take("affix", &affix, "start?", &start, "end?", &end); err != nil {
+		return nil, "", err
+	}
+	part, err := opSlice(e, call{"", starlark.Tuple{starlark.String(s), start, end, starlark.None}, nil})
+	if err != nil {
+		return nil, "", err
+	}
+	return affix, string(part.(starlark.String)), nil
 }
 
 // textPart applies optional start and end to a text and returns the part with
