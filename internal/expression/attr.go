@@ -15,9 +15,28 @@ type methodTables struct {
 }
 
 func newMethodTables() methodTables {
-	return methodTables{
+	t := methodTables{
 		text: textMethods(), bytes: bytesMethods(), list: listMethods(), tuple: tupleMethods(),
 		dict: dictMethods(), set: setMethods(), number: numberMethods(),
+	}
+	bare(t.text, "isdigit", "isdecimal", "isnumeric", "isalpha", "isalnum", "isspace", "istitle", "isprintable", "islower", "isupper", "isascii", "isidentifier")
+	bare(t.list, "clear", "copy", "reverse")
+	bare(t.dict, "keys", "values", "items", "copy", "clear", "popitem")
+	bare(t.set, "copy", "clear", "pop")
+	bare(t.number, "bit_length", "is_integer")
+	return t
+}
+
+// bare makes methods refuse arguments.
+func bare(methods map[string]method, names ...string) {
+	for _, name := range names {
+		m := methods[name]
+		methods[name] = func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+			if n := len(c.args) + len(c.kw); n > 0 {
+				return nil, raise(excType, "%s.%s() takes no arguments (%d given)", kindOf(self), name, n)
+			}
+			return m(e, self, c)
+		}
 	}
 }
 
@@ -37,6 +56,27 @@ func (t *methodTables) of(v starlark.Value) map[string]method {
 	case *starlark.Set:
 		return t.set
 	case starlark.Int, starlark.Bool, starlark.Float:
+		return t.number
+	}
+	return nil
+}
+
+// named returns the methods of a type by its name.
+func (t *methodTables) named(name string) map[string]method {
+	switch name {
+	case "str":
+		return t.text
+	case "bytes":
+		return t.bytes
+	case "list":
+		return t.list
+	case "tuple":
+		return t.tuple
+	case "dict":
+		return t.dict
+	case "set":
+		return t.set
+	case "int", "bool", "float":
 		return t.number
 	}
 	return nil

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"go.starlark.net/starlark"
@@ -70,8 +71,33 @@ type call struct {
 // take stores the arguments in the variables after their names; a name that
 // ends in "?" is optional (see starlark.UnpackArgs).
 func (c call) take(pairs ...any) error {
+	if err := c.integers(pairs); err != nil {
+		return err
+	}
 	if err := starlark.UnpackArgs(c.name, c.args, c.kw, pairs...); err != nil {
 		return raise(excType, "%s", err)
+	}
+	return nil
+}
+
+// integers makes 0 and 1 of bools that are taken as integers, and refuses what
+// is too large for one.
+func (c *call) integers(pairs []any) error {
+	for i, v := range c.args {
+		if 2*i+1 >= len(pairs) {
+			break
+		}
+		if _, ok := pairs[2*i+1].(*int); !ok {
+			continue
+		}
+		n, ok := asInt(v)
+		if _, fits := n.Int64(); ok && !fits {
+			return raise(excOverflow, "Python int too large to convert to C ssize_t")
+		}
+		if _, isBool := v.(starlark.Bool); isBool {
+			c.args = slices.Clone(c.args)
+			c.args[i] = n
+		}
 	}
 	return nil
 }

@@ -95,13 +95,13 @@ func (e *evaluation) format(v starlark.Value, spec string) (string, error) {
 	}
 	f, err := parseSpec(spec)
 	if err != nil {
+		if !formatted(v) {
+			return "", raise(excType, "unsupported format string passed to %s.__format__", kindOf(v))
+		}
 		return "", err
 	}
 	if s, ok := v.(starlark.String); ok {
 		return f.text(string(s))
-	}
-	if b, ok := v.(starlark.Bool); ok && (f.kind == 0 || f.kind == 's') {
-		return f.text(str(b))
 	}
 	if i, ok := asInt(v); ok && !strings.ContainsRune("eEfFgG%", rune(f.kind)) {
 		return f.integer(i)
@@ -109,13 +109,19 @@ func (e *evaluation) format(v starlark.Value, spec string) (string, error) {
 	if x, ok := asFloat(v); ok {
 		return f.float(x)
 	}
-	if f.kind == 's' || f.kind == 0 {
-		if _, host := v.(object); !host {
-			return "", raise(excType, "unsupported format string passed to %s.__format__", kindOf(v))
-		}
+	if (f.kind == 's' || f.kind == 0) && formatted(v) {
 		return f.text(str(v))
 	}
 	return "", raise(excType, "unsupported format string passed to %s.__format__", kindOf(v))
+}
+
+// formatted tells whether the type of v has formats of its own.
+func formatted(v starlark.Value) bool {
+	switch v.(type) {
+	case starlark.String, starlark.Int, starlark.Float, starlark.Bool, object:
+		return true
+	}
+	return false
 }
 
 func (f formatSpec) unknown(kind string) error {
@@ -269,6 +275,12 @@ func (f formatSpec) float(x float64) (string, error) {
 		body = "inf"
 	case math.IsNaN(a):
 		body = "nan"
+	}
+	if f.alt && !strings.ContainsAny(body, ".in") {
+		mantissa, exponent, scientific := strings.Cut(body, "e")
+		if body = mantissa + "."; scientific {
+			body += "e" + exponent
+		}
 	}
 	whole, rest := body, ""
 	if i := strings.IndexAny(body, ".e"); i >= 0 {

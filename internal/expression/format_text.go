@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -112,9 +113,9 @@ func (e *evaluation) percentOne(flags string, kind byte, v starlark.Value) (stri
 		return e.format(e.convert(v, string(kind)), spec)
 	case 'd', 'i', 'u':
 		if f, ok := v.(starlark.Float); ok {
-			i, err := starlark.NumberToInt(f)
+			i, err := e.toInt(f, 10)
 			if err != nil {
-				return "", raise(excValue, "cannot convert float to integer")
+				return "", err
 			}
 			v = i
 		}
@@ -124,7 +125,11 @@ func (e *evaluation) percentOne(flags string, kind byte, v starlark.Value) (stri
 		if _, ok := asInt(v); !ok {
 			return "", raise(excType, "%%%c format: a real number is required, not %s", kind, kindOf(v))
 		}
-		return e.format(v, align+sign+alt+size+string(kind))
+		size, digits, ok := strings.Cut(size, ".")
+		if !ok {
+			return e.format(v, align+sign+alt+size+string(kind))
+		}
+		return e.percentDigits(v, strings.TrimPrefix(align, "0="), sign+alt, size, digits, kind)
 	case 'f', 'F', 'e', 'E', 'g', 'G':
 		if _, ok := asFloat(v); !ok {
 			return "", raise(excType, "must be real number, not %s", kindOf(v))
@@ -137,6 +142,24 @@ func (e *evaluation) percentOne(flags string, kind byte, v starlark.Value) (stri
 		return e.format(v, align+size)
 	}
 	return "", raise(excValue, "unsupported format character '%c' (0x%x)", kind, kind)
+}
+
+// percentDigits writes an integer with at least as many digits as asked for.
+func (e *evaluation) percentDigits(v starlark.Value, align, flags, size, digits string, kind byte) (string, error) {
+	i, _ := asInt(v)
+	sign := strings.Trim(flags, "#")
+	if i.Sign() < 0 {
+		sign, i = "-", starlark.MakeInt(0).Sub(i)
+	}
+	prefix := ""
+	if strings.Contains(flags, "#") && kind != 'd' {
+		prefix = "0" + string(kind)
+	}
+	body, err := e.format(i, "0"+digits+string(kind))
+	if err != nil {
+		return "", err
+	}
+	return e.format(starlark.String(sign+prefix+body), cmp.Or(align, ">")+size)
 }
 
 // formatMethod is text.format(...). Fields name positional or named arguments

@@ -14,11 +14,11 @@ import (
 // textMethods returns the methods of str.
 func textMethods() map[string]method {
 	return map[string]method{
-		"lower":      textFunc(strings.ToLower),
-		"upper":      textFunc(strings.ToUpper),
+		"lower":      textFunc(lowerText),
+		"upper":      textFunc(upperText),
 		"casefold":   textFunc(func(s string) string { return cases.Fold().String(s) }),
 		"title":      textFunc(titleText),
-		"capitalize": textFunc(func(s string) string { return mapFirst(s, unicode.ToUpper, strings.ToLower) }),
+		"capitalize": textFunc(func(s string) string { return mapFirst(s, titleRune, lowerText) }),
 		"swapcase":   textFunc(swapCase),
 
 		"isdigit":   textTest(unicode.IsDigit),
@@ -27,14 +27,20 @@ func textMethods() map[string]method {
 		"isalpha":   textTest(unicode.IsLetter),
 		"isalnum":   textTest(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
 		"isspace":   textTest(unicode.IsSpace),
-		"islower":   textCase(unicode.IsUpper, unicode.IsLower),
-		"isupper":   textCase(unicode.IsLower, unicode.IsUpper),
+		"istitle":   textIsTitle,
+		"isprintable": func(_ *evaluation, self starlark.Value, _ call) (starlark.Value, error) {
+			unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+			return starlark.Bool(strings.IndexFunc(string(self.(starlark.String)), unprintable) < 0), nil
+		},
+		"islower": textCase(unicode.IsUpper, unicode.IsLower),
+		"isupper": textCase(unicode.IsLower, unicode.IsUpper),
 		"isascii": func(_ *evaluation, self starlark.Value, _ call) (starlark.Value, error) {
 			return starlark.Bool(isASCII(string(self.(starlark.String)))), nil
 		},
 		"isidentifier": func(_ *evaluation, self starlark.Value, _ call) (starlark.Value, error) {
 			for i, r := range string(self.(starlark.String)) {
-				if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
+				start := r == '_' || unicode.In(r, unicode.L, unicode.Nl)
+				if !start && (i == 0 || !unicode.In(r, unicode.Nd, unicode.Mn, unicode.Mc, unicode.Pc)) {
 					return starlark.False, nil
 				}
 			}
@@ -69,7 +75,7 @@ func textMethods() map[string]method {
 		"ljust":      textPad('<'),
 		"rjust":      textPad('>'),
 		"center":     textPad('^'),
-		"expandtabs": textFunc(func(s string) string { return strings.ReplaceAll(s, "\t", "        ") }),
+		"expandtabs": textExpandTabs,
 		"translate":  textTranslate,
 	}
 }
@@ -102,37 +108,6 @@ func textCase(without, with func(rune) bool) method {
 	}
 }
 
-func mapFirst(s string, first func(rune) rune, rest func(string) string) string {
-	r, n := utf8.DecodeRuneInString(s)
-	if n == 0 {
-		return s
-	}
-	return string(first(r)) + rest(s[n:])
-}
-
-func titleText(s string) string {
-	var b strings.Builder
-	inWord := false
-	for _, r := range s {
-		if inWord {
-			b.WriteRune(unicode.ToLower(r))
-		} else {
-			b.WriteRune(unicode.ToTitle(r))
-		}
-		inWord = unicode.IsLetter(r)
-	}
-	return b.String()
-}
-
-func swapCase(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsUpper(r) {
-			return unicode.ToLower(r)
-		}
-		return unicode.ToUpper(r)
-	}, s)
-}
-
 func textTrim(left, right bool) method {
 	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
 		var chars starlark.Value = starlark.None
@@ -144,7 +119,12 @@ func textTrim(left, right bool) method {
 		}
 		cut := unicode.IsSpace
 		if set, ok := chars.(starlark.String); ok {
-			cut = func(r rune) bool { return strings.ContainsRune(string(set), r) }
+			e.work(len(set))
+			one := map[rune]bool{}
+			for _, r := range string(set) {
+				one[r] = true
+			}
+			cut = func(r rune) bool { return one[r] }
 		} else if chars != starlark.None {
 			return nil, raise(excType, "strip arg must be None or str")
 		}
@@ -183,9 +163,10 @@ func textAffix(f func(s, affix string) bool) method {
 		if len(c.args) == 1 && len(c.kw) == 0 {
 			affix = c.args[0]
 		} else {
+			var ok bool
 			var err error
-			if affix, s, err = affixArgs(e, s, c); err != nil {
-				return nil, err
+			if affix, s, ok, err = affixArgs(e, s, c); !ok || err != nil {
+				return starlark.False, err
 			}
 		}
 		choices, ok := affix.(starlark.Tuple)
@@ -202,29 +183,36 @@ func textAffix(f func(s, affix string) bool) method {
 	}
 }
 
-// affixArgs reads an affix and the part of s that start and end leave.
-func affixArgs(e *evaluation, s string, c call) (starlark.Value, string, error) {
-	var affix starlark.Value
+// affixArgs reads an affix and the part of s that start and end leave; ok is
+// false when there is no such part.
+func affixArgs(e *evaluation, s string, c call) (affix starlark.Value, part string, ok bool, err error) {
 	var start, end starlark.Value = starlark.None, starlark.None
 	if err := c.take("affix", &affix, "start?", &start, "end?", &end); err != nil {
-		return nil, "", err
+		return nil, "", false, err
 	}
-	part, err := opSlice(e, call{"", starlark.Tuple{starlark.String(s), start, end, starlark.None}, nil})
-	if err != nil {
-		return nil, "", err
-	}
-	return affix, string(part.(starlark.String)), nil
+	part, before, err := e.textPart(s, start, end)
+	return affix, part, before >= 0, err
 }
 
 // textPart applies optional start and end to a text and returns the part with
-// the number of characters before it.
-func (e *evaluation) textPart(s string, start, end starlark.Value) (string, int, error) {
+// the number of characters before it; -1 when there is no such part, in which
+// not even an empty text is found.
+func (e *evaluation) textPart(s string, start, end starlark.Value) (part string, before int, err error) {
 	if start == starlark.None && end == starlark.None {
 		return s, 0, nil
 	}
-	from, to, _, err := bounds(textLen(s), start, end, starlark.None)
-	if err != nil || from > to {
+	n := textLen(s)
+	from, to, _, err := bounds(n, start, end, starlark.None)
+	if err != nil {
 		return "", 0, err
+	}
+	if first, ok := asInt(start); ok && first.Sign() > 0 {
+		if at, fits := first.Int64(); !fits || at > int64(n) {
+			return "", -1, nil
+		}
+	}
+	if from > to {
+		return "", -1, nil
 	}
 	return textSlice(s, from, to), from, nil
 }
@@ -241,7 +229,10 @@ func textFind(f func(s, sub string) int, must bool) method {
 			return nil, err
 		}
 		e.work(len(s))
-		at := f(s, sub)
+		at := -1
+		if before >= 0 {
+			at = f(s, sub)
+		}
 		switch {
 		case at < 0 && must:
 			return nil, raise(excValue, "substring not found")
@@ -258,9 +249,12 @@ func textCount(e *evaluation, self starlark.Value, c call) (starlark.Value, erro
 	if err := c.take("sub", &sub, "start?", &start, "end?", &end); err != nil {
 		return nil, err
 	}
-	s, _, err := e.textPart(string(self.(starlark.String)), start, end)
+	s, before, err := e.textPart(string(self.(starlark.String)), start, end)
+	if err != nil || before < 0 {
+		return starlark.MakeInt(0), err
+	}
 	e.work(len(s))
-	return starlark.MakeInt(strings.Count(s, sub)), err
+	return starlark.MakeInt(strings.Count(s, sub)), nil
 }
 
 // texts makes a list of parts that share the memory of their whole.

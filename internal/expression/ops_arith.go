@@ -198,15 +198,11 @@ func floatOp(op string, x, y float64) (starlark.Value, error) {
 		if y == 0 {
 			return nil, raise(excZeroDivision, "%s", map[string]string{"//": "float floor division by zero", "%": "float modulo"}[op])
 		}
-		// The remainder has the divisor's sign.
-		mod := math.Mod(x, y)
-		if mod != 0 && (mod < 0) != (y < 0) {
-			mod += y
-		}
+		div, mod := floorDivide(x, y)
 		if op == "%" {
 			return starlark.Float(mod), nil
 		}
-		return starlark.Float(math.Round((x - mod) / y)), nil
+		return starlark.Float(div), nil
 	case "**":
 		if x == 0 && y < 0 {
 			return nil, raise(excZeroDivision, "0.0 cannot be raised to a negative power")
@@ -221,6 +217,28 @@ func floatOp(op string, x, y float64) (starlark.Value, error) {
 		return starlark.Float(z), nil
 	}
 	return nil, unsupported(op, starlark.Float(x), starlark.Float(y))
+}
+
+// floorDivide returns the quotient, rounded down, and the remainder, which has
+// the divisor's sign, also when it is zero.
+func floorDivide(x, y float64) (div, mod float64) {
+	mod = math.Mod(x, y)
+	div = (x - mod) / y
+	switch {
+	case mod == 0:
+		mod = math.Copysign(0, y)
+	case (mod < 0) != (y < 0):
+		mod += y
+		div--
+	}
+	if div == 0 {
+		return math.Copysign(0, x/y), mod
+	}
+	down := math.Floor(div)
+	if div-down > 0.5 {
+		down++
+	}
+	return down, mod
 }
 
 // concat is + of texts and sequences.

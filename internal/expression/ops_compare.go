@@ -40,6 +40,9 @@ func (e *evaluation) equal(x, y starlark.Value) (bool, error) {
 	switch x := x.(type) {
 	case starlark.String:
 		y, ok := y.(starlark.String)
+		if ok && len(x) == len(y) {
+			e.work(len(x))
+		}
 		return ok && x == y, nil
 	case starlark.Bytes:
 		y, ok := y.(starlark.Bytes)
@@ -156,6 +159,7 @@ func (e *evaluation) order(op string, x, y starlark.Value) (int, error) {
 	switch xv := x.(type) {
 	case starlark.String:
 		if yv, ok := y.(starlark.String); ok {
+			e.work(min(len(xv), len(yv)))
 			return strings.Compare(string(xv), string(yv)), nil
 		}
 	case starlark.Bytes:
@@ -281,6 +285,9 @@ func (e *evaluation) in(x, y starlark.Value) (bool, error) {
 		_, found, err := y.Get(x)
 		return found, err
 	case *starlark.Set:
+		if _, ok := x.(*starlark.Set); ok {
+			return false, nil // no set is in a set
+		}
 		if err := e.hashable(x); err != nil {
 			return false, err
 		}
@@ -322,7 +329,10 @@ func (e *evaluation) hashable(v starlark.Value) error {
 			}
 		}
 		return nil
-	case starlark.String, starlark.Int, starlark.Bool, starlark.NoneType:
+	case starlark.String:
+		e.work(len(v))
+		return nil
+	case starlark.Int, starlark.Bool, starlark.NoneType:
 		return nil
 	}
 	if _, err := v.Hash(); err != nil {
