@@ -45,6 +45,9 @@ func listMethods() map[string]method {
 			if err := c.take("index?", &i); err != nil {
 				return nil, err
 			}
+			if _, ok := asInt(i); !ok {
+				return nil, raise(excType, "'%s' object cannot be interpreted as an integer", kindOf(i))
+			}
 			l := self.(*starlark.List)
 			if l.Len() == 0 {
 				return nil, raise(excIndex, "pop from empty list")

@@ -69,6 +69,9 @@ func (e *evaluation) binaryOp(op string, x, y starlark.Value) (starlark.Value, e
 	}
 	if xf, ok := asFloat(x); ok {
 		if yf, ok := asFloat(y); ok {
+			if xInt && math.IsInf(xf, 0) || yInt && math.IsInf(yf, 0) {
+				return nil, raise(excOverflow, "int too large to convert to float")
+			}
 			return floatOp(op, xf, yf)
 		}
 	}
@@ -115,7 +118,7 @@ func (e *evaluation) intOp(op string, x, y starlark.Int) (starlark.Value, error)
 		if y.Sign() == 0 {
 			return nil, raise(excZeroDivision, "division by zero")
 		}
-		return starlark.Float(float64(x.Float()) / float64(y.Float())), nil
+		return divideInts(x, y)
 	case "//":
 		if y.Sign() == 0 {
 			return nil, raise(excZeroDivision, "integer division or modulo by zero")
@@ -157,6 +160,18 @@ func (e *evaluation) intOp(op string, x, y starlark.Int) (starlark.Value, error)
 		return nil, e.limit("integer too large")
 	}
 	return starlark.Binary(tokens[op], x, y)
+}
+
+// divideInts is x / y, also where x and y are too large for a float.
+func divideInts(x, y starlark.Int) (starlark.Value, error) {
+	if bits(x) <= 53 && bits(y) <= 53 {
+		return starlark.Float(float64(x.Float()) / float64(y.Float())), nil
+	}
+	z, _ := new(big.Rat).SetFrac(x.BigInt(), y.BigInt()).Float64()
+	if math.IsInf(z, 0) {
+		return nil, raise(excOverflow, "integer division result too large for a float")
+	}
+	return starlark.Float(z), nil
 }
 
 func (e *evaluation) power(x, y starlark.Int) (starlark.Value, error) {

@@ -174,6 +174,15 @@ func (e *evaluation) order(op string, x, y starlark.Value) (int, error) {
 		if yv, ok := y.(starlark.Tuple); ok {
 			return e.orderItems(op, xv, yv)
 		}
+	case *starlark.Set:
+		if yv, ok := y.(*starlark.Set); ok {
+			// Most sets stand in no order, which sorting takes as the same place.
+			holds, err := e.compareSets(op, xv, yv)
+			if !holds || err != nil {
+				return 0, err
+			}
+			return sign(op[0] == '<', op[0] == '>'), nil
+		}
 	case comparer:
 		if s, ok := xv.compare(y); ok {
 			return s, nil

@@ -1,6 +1,8 @@
 package expression
 
 import (
+	"math"
+
 	"go.starlark.net/starlark"
 )
 
@@ -179,6 +181,9 @@ func newFloat(_ *evaluation, c call) (starlark.Value, error) {
 		return nil, err
 	}
 	if f, ok := asFloat(v); ok {
+		if _, isInt := v.(starlark.Int); isInt && math.IsInf(f, 0) {
+			return nil, raise(excOverflow, "int too large to convert to float")
+		}
 		return starlark.Float(f), nil
 	}
 	if s, ok := v.(starlark.String); ok {
