@@ -139,6 +139,9 @@ func (e *evaluation) percentOne(flags string, kind byte, v starlark.Value) (stri
 		if i, ok := asInt(v); ok {
 			return e.format(i, align+size+"c")
 		}
+		if s, ok := v.(starlark.String); !ok || textLen(string(s)) != 1 {
+			return "", raise(excType, "%%c requires int or char")
+		}
 		return e.format(v, align+size)
 	}
 	return "", raise(excValue, "unsupported format character '%c' (0x%x)", kind, kind)

@@ -8,7 +8,10 @@ import (
 // expr writes an expression of a kind, with at most depth levels below it.
 func (g *generator) expr(k kind, depth int) string {
 	if g.r.IntN(60) == 0 {
-		k = g.anyKind() // something that does not fit
+		// Something that does not fit, but no set, which would be shown.
+		if k = g.anyKind(); k == set {
+			k = tuple
+		}
 	}
 	if names := g.names[k]; len(names) > 0 && (depth <= 0 || g.r.IntN(4) == 0) {
 		return names[g.r.IntN(len(names))]
