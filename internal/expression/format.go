@@ -328,6 +328,9 @@ func (e *evaluation) convert(v starlark.Value, conv string) starlark.Value {
 func opFormat(e *evaluation, c call) (starlark.Value, error) {
 	conv, spec := string(c.args[1].(starlark.String)), str(c.args[2])
 	if conv == "" && spec == "" {
+		if s, ok := c.args[0].(starlark.String); ok {
+			return c.args[0], e.text(len(s))
+		}
 		s := str(c.args[0])
 		return starlark.String(s), e.text(len(s))
 	}
@@ -339,9 +342,17 @@ func opFormat(e *evaluation, c call) (starlark.Value, error) {
 }
 
 func opJoin(e *evaluation, c call) (starlark.Value, error) {
+	n := 0
+	for _, part := range c.args {
+		n += len(part.(starlark.String))
+	}
+	if err := e.text(n); err != nil {
+		return nil, err
+	}
 	var b strings.Builder
+	b.Grow(n)
 	for _, part := range c.args {
 		b.WriteString(string(part.(starlark.String)))
 	}
-	return starlark.String(b.String()), e.text(b.Len())
+	return starlark.String(b.String()), nil
 }

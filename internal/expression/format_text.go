@@ -73,7 +73,10 @@ func (e *evaluation) percent(format string, arg starlark.Value) (starlark.Value,
 		}
 	}
 	if used < len(values) && !mapped {
-		if _, isDict := arg.(*starlark.Dict); !isDict {
+		switch arg.(type) {
+		case *starlark.Dict, *starlark.List, starlark.Bytes, indexable:
+			// What can be indexed may be there for named values alone.
+		default:
 			return nil, raise(excType, "not all arguments converted during string formatting")
 		}
 	}

@@ -24,6 +24,8 @@ type machine struct {
 	// used is how many of args are filled, and given how many of those the call
 	// that is being made has.
 	used, given int
+	// few is where args begins: most bodies need no more.
+	few [8]starlark.Value
 	// kept is the right operand of the latest comparison.
 	kept starlark.Value
 }

@@ -45,8 +45,12 @@ func listMethods() map[string]method {
 			if err := c.take("index?", &i); err != nil {
 				return nil, err
 			}
-			if _, ok := asInt(i); !ok {
+			n, ok := asInt(i)
+			if !ok {
 				return nil, raise(excType, "'%s' object cannot be interpreted as an integer", kindOf(i))
+			}
+			if _, fits := n.Int64(); !fits {
+				return nil, raise(excOverflow, "Python int too large to convert to C ssize_t")
 			}
 			l := self.(*starlark.List)
 			if l.Len() == 0 {

@@ -86,7 +86,11 @@ func textFunc(f func(string) string) method {
 		if err := c.take(); err != nil {
 			return nil, err
 		}
-		s := f(string(self.(starlark.String)))
+		old := string(self.(starlark.String))
+		s := f(old)
+		if s == old {
+			return self, e.text(len(s))
+		}
 		return starlark.String(s), e.text(len(s))
 	}
 }
@@ -134,6 +138,9 @@ func textTrim(left, right bool) method {
 		}
 		if right {
 			s = strings.TrimRightFunc(s, cut)
+		}
+		if len(s) == len(self.(starlark.String)) {
+			return self, e.text(len(s))
 		}
 		return starlark.String(s), e.text(len(s))
 	}
@@ -270,6 +277,11 @@ func (e *evaluation) texts(parts iter.Seq[string]) (starlark.Value, error) {
 }
 
 func splitArgs(c call) (sep string, blanks bool, limit int, err error) {
+	if len(c.args) == 1 && len(c.kw) == 0 {
+		if sep, ok := c.args[0].(starlark.String); ok && sep != "" {
+			return string(sep), false, -1, nil
+		}
+	}
 	var v starlark.Value = starlark.None
 	limit = -1
 	if err = c.take("sep?", &v, "maxsplit?", &limit); err != nil {
@@ -296,7 +308,7 @@ func textSplit(e *evaluation, self starlark.Value, c call) (starlark.Value, erro
 	s := string(self.(starlark.String))
 	switch {
 	case !blanks && limit < 0:
-		return e.texts(strings.SplitSeq(s, sep))
+		return e.splitAll(s, sep)
 	case limit < 0:
 		return e.texts(strings.FieldsSeq(s))
 	}
@@ -321,6 +333,19 @@ func textSplit(e *evaluation, self starlark.Value, c call) (starlark.Value, erro
 			s = s[at+width:]
 		}
 	})
+}
+
+// splitAll is the common case of textSplit.
+func (e *evaluation) splitAll(s, sep string) (starlark.Value, error) {
+	n := strings.Count(s, sep) + 1
+	if err := e.elems(n); err != nil {
+		return nil, err
+	}
+	out := make([]starlark.Value, 0, n)
+	for part := range strings.SplitSeq(s, sep) {
+		out = append(out, starlark.String(part))
+	}
+	return starlark.NewList(out), nil
 }
 
 func textRsplit(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {

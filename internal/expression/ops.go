@@ -24,7 +24,7 @@ func newRuntimeOps() []fn {
 		python.OpSlice: opSlice, python.OpSetSlice: opSetSlice, python.OpDelSlice: opSetSlice,
 		python.OpIter: opIter, python.OpUnpack: opUnpack, python.OpUnpackStar: opUnpackStar,
 		python.OpElem: opElem, python.OpList: opDisplay, python.OpTuple: opTuple, python.OpSetOf: opSetOf,
-		python.OpGen: opGen, python.OpSplat: opSplat, python.OpDict: opDict, python.OpDictMerge: opDictMerge,
+		python.OpGen: opGen, python.OpSpread: opSpread, python.OpSplat: opSplat, python.OpDict: opDict, python.OpDictMerge: opDictMerge,
 		python.OpKwargs: opKwargs, python.OpFormat: opFormat, python.OpJoin: opJoin, python.OpTypeName: opTypeName,
 		python.OpImport: opImport, python.OpTry: opTry, python.OpReturn: opReturn, python.OpIsReturn: opIsReturn,
 		python.OpReturned: opReturned, python.OpIsSignal: opIsSignal, python.OpRaise: opRaise, python.OpAssert: opAssert,
@@ -118,6 +118,27 @@ func opGen(e *evaluation, c call) (starlark.Value, error) {
 	return newIterator("generator", e.over(listItems(c.args[0].(*starlark.List)))), nil
 }
 
+func opSpread(e *evaluation, c call) (starlark.Value, error) {
+	it, err := e.iterate(c.args[0])
+	if err != nil {
+		return nil, raise(excType, "Value after * must be an iterable, not %s", kindOf(c.args[0]))
+	}
+	var out []starlark.Value
+	for {
+		v, ok, err := it.next()
+		if err == nil && ok {
+			err = e.elems(1)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return starlark.NewList(out), nil
+		}
+		out = append(out, v)
+	}
+}
+
 func opSplat(e *evaluation, c call) (starlark.Value, error) {
 	var out []starlark.Value
 	for _, part := range c.args {
@@ -126,11 +147,7 @@ func opSplat(e *evaluation, c call) (starlark.Value, error) {
 			out = append(out, pair[1])
 			continue
 		}
-		items, err := e.items(pair[1])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, items...)
+		out = append(out, listItems(pair[1].(*starlark.List))...)
 	}
 	return starlark.NewList(out), e.elems(len(out))
 }

@@ -27,14 +27,7 @@ func (e *evaluation) iterate(v starlark.Value) (stepper, error) {
 	case *iterator:
 		return v, nil
 	case *starlark.List:
-		i := 0
-		return stepFunc(func() (starlark.Value, bool, error) {
-			if err := e.tick(); err != nil || i >= v.Len() {
-				return nil, false, err
-			}
-			i++
-			return v.Index(i - 1), true, nil
-		}), nil
+		return &listSteps{e: e, list: v}, nil
 	case starlark.Tuple:
 		return e.over(v), nil
 	case starlark.String:
@@ -86,15 +79,34 @@ func (e *evaluation) iterate(v starlark.Value) (stepper, error) {
 }
 
 // over walks over a fixed slice.
-func (e *evaluation) over(list []starlark.Value) stepper {
-	i := 0
-	return stepFunc(func() (starlark.Value, bool, error) {
-		if err := e.tick(); err != nil || i >= len(list) {
-			return nil, false, err
-		}
-		i++
-		return list[i-1], true, nil
-	})
+func (e *evaluation) over(list []starlark.Value) stepper { return &sliceSteps{e, list} }
+
+type sliceSteps struct {
+	e    *evaluation
+	rest []starlark.Value
+}
+
+func (s *sliceSteps) next() (starlark.Value, bool, error) {
+	if err := s.e.tick(); err != nil || len(s.rest) == 0 {
+		return nil, false, err
+	}
+	v := s.rest[0]
+	s.rest = s.rest[1:]
+	return v, true, nil
+}
+
+type listSteps struct {
+	e    *evaluation
+	list *starlark.List
+	at   int
+}
+
+func (s *listSteps) next() (starlark.Value, bool, error) {
+	if err := s.e.tick(); err != nil || s.at >= s.list.Len() {
+		return nil, false, err
+	}
+	s.at++
+	return s.list.Index(s.at - 1), true, nil
 }
 
 // items collects and counts all values of v.

@@ -112,7 +112,8 @@ func (p *Program) newEvaluation(ctx context.Context, scope Scope) *evaluation {
 	if e.request == nil {
 		e.request = &policy.Request{User: identity.Anonymous()}
 	}
-	e.machine = machine{opaque: opaque{"machine"}, e: e}
+	e.machine.opaque, e.machine.e = opaque{"machine"}, e
+	e.machine.args = e.machine.few[:]
 	e.self[0] = &e.machine
 	e.thread.Name = p.name
 	e.thread.SetLocal(localKey, e)

@@ -125,7 +125,11 @@ func (e *emitter) display(x *displayExpr) syntax.Expr {
 			if s, ok := el.(*starExpr); ok {
 				flag, el = "True", s.x
 			}
-			list = append(list, e.tuple(x.Pos, e.ident(x.Pos, flag), e.expr(el)))
+			item := e.expr(el)
+			if flag == "True" {
+				item = e.op(el.pos(), OpSpread, item)
+			}
+			list = append(list, e.tuple(x.Pos, e.ident(x.Pos, flag), item))
 		}
 		return e.wrapDisplay(x, e.op(x.Pos, OpSplat, list...))
 	}
@@ -223,6 +227,7 @@ func (e *emitter) lambda(x *lambdaExpr) syntax.Expr {
 	for _, q := range x.params {
 		if q.name != "" {
 			s.bind(q.name, false)
+			s.params[q.name] = true
 		}
 	}
 	e.scope = s
@@ -252,6 +257,11 @@ func (e *emitter) call(x *callExpr) syntax.Expr {
 	}
 	fn := e.expr(x.fn)
 	for i, a := range x.args {
+		if c, ok := a.x.(*compExpr); ok && c.kind == '(' && len(args) == 1 && e.takesAll(x.fn) {
+			list := *c
+			list.kind = '['
+			a.x = &list
+		}
 		args[i] = e.expr(a.x)
 	}
 	return e.binary(x.Pos, fn, CallToken, e.give(x.Pos, e.ident(x.Pos, Machine), args))
@@ -266,9 +276,23 @@ func (e *emitter) harmless(x expr) bool {
 	case *nameExpr:
 		for s := e.scope; s != nil; s = s.parent {
 			if boxed, ok := s.vars[x.id]; ok {
-				return !boxed
+				return !boxed && (s.comp || s.params[x.id])
 			}
 		}
+	}
+	return false
+}
+
+// takesAll tells that fn is a function of the language to which a list is the
+// same as the generator of its items.
+func (e *emitter) takesAll(fn expr) bool {
+	name, ok := fn.(*nameExpr)
+	if !ok {
+		return false
+	}
+	switch name.id {
+	case "all", "any", "list", "max", "min", "set", "sorted", "sum", "tuple":
+		return e.opts.Builtin(name.id) && e.scope.owner(name.id) == nil
 	}
 	return false
 }
@@ -283,7 +307,7 @@ func (e *emitter) callWith(x *callExpr) syntax.Expr {
 		case a.stars == 2:
 			kwargs = append(kwargs, v)
 		case a.stars == 1:
-			spread = append(spread, e.tuple(a.Pos, e.ident(a.Pos, "True"), v))
+			spread = append(spread, e.tuple(a.Pos, e.ident(a.Pos, "True"), e.op(a.Pos, OpSpread, v)))
 		case a.name != "":
 			named = append(named, &syntax.BinaryExpr{X: e.ident(a.Pos, a.name), OpPos: e.at(a.Pos), Op: syntax.EQ, Y: v})
 		case len(spread) > 0:

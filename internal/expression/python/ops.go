@@ -67,8 +67,9 @@ const (
 	// OpList(list), OpTuple(tuple) count a display and return it; OpSetOf(list)
 	// makes a set, OpGen(list) a one-shot iterator.
 	OpList, OpTuple, OpSetOf, OpGen = "$list", "$tuple", "$setof", "$gen"
-	// OpSplat((starred, x), ...) makes a list, spreading starred parts.
-	OpSplat = "$splat"
+	// OpSpread(x) makes a list of what * spreads; OpSplat((starred, x), ...) makes
+	// a list, with the items of starred parts in it.
+	OpSpread, OpSplat = "$spread", "$splat"
 	// OpDict(k, v, k, v, ...) makes a dict; OpDictMerge(mapping, ...) joins
 	// several; OpKwargs does so for named arguments, whose keys are texts.
 	OpDict, OpDictMerge, OpKwargs = "$dict", "$dictmerge", "$kwargs"
@@ -139,7 +140,7 @@ func Ops() []string {
 	ops := []string{
 		OpHas, OpCell, OpGet, OpSet, OpEnter, OpSetAttr, OpIndex, OpSetIndex, OpDelIndex,
 		OpSlice, OpSetSlice, OpDelSlice, OpKept, OpIter, OpUnpack, OpUnpackStar, OpElem, OpList, OpTuple, OpSetOf, OpGen,
-		OpSplat, OpDict, OpDictMerge, OpKwargs, OpFormat, OpJoin, OpTypeName, OpImport, OpTry, OpReturn,
+		OpSpread, OpSplat, OpDict, OpDictMerge, OpKwargs, OpFormat, OpJoin, OpTypeName, OpImport, OpTry, OpReturn,
 		OpIsReturn, OpReturned, OpIsSignal, OpRaise, OpAssert,
 	}
 	for _, op := range BinaryOps {
