@@ -33,6 +33,7 @@ func fnLen(e *evaluation, c call) (starlark.Value, error) {
 	}
 	switch v := v.(type) {
 	case starlark.String:
+		e.work(len(v))
 		return starlark.MakeInt(textLen(string(v))), nil
 	case starlark.Bytes:
 		return starlark.MakeInt(len(v)), nil
@@ -334,7 +335,11 @@ func fnCallable(_ *evaluation, c call) (starlark.Value, error) {
 func fnPrint(e *evaluation, c call) (starlark.Value, error) {
 	var parts []string
 	for _, v := range c.args {
-		parts = append(parts, str(v))
+		s := str(v)
+		if err := e.text(len(s)); err != nil {
+			return nil, err
+		}
+		parts = append(parts, s)
 	}
 	e.log("info", strings.Join(parts, " "), nil)
 	return starlark.None, nil

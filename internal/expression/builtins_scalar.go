@@ -154,6 +154,11 @@ func fnPow(e *evaluation, c call) (starlark.Value, error) {
 	case yi.Sign() < 0:
 		return nil, raise(excValue, "pow() with a modulus wants a positive exponent")
 	}
+	limbs := bits(mi)/64 + 1
+	e.work(8 * (bits(yi) * limbs * limbs / 10))
+	if err := e.tick(); err != nil {
+		return nil, err
+	}
 	z := new(big.Int).Exp(xi.BigInt(), yi.BigInt(), new(big.Int).Abs(mi.BigInt()))
 	return e.binaryOp("%", starlark.MakeBigInt(z), mi)
 }

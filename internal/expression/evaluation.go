@@ -40,7 +40,9 @@ type evaluation struct {
 
 	elements, bytes int64
 	nesting         int
-	fatal           error
+	// wideKeys counts keys whose hashes an author can make collide.
+	wideKeys int
+	fatal    error
 	// handling holds the exceptions whose handlers are running.
 	handling []*exception
 

@@ -118,13 +118,24 @@ func (e *evaluation) callMethod(x starlark.Value, name string, args starlark.Tup
 		if err := e.nested(); err != nil {
 			return nil, err
 		}
-		return m(e, x, call{name, args, nil})
+		return e.method(m, x, call{name, args, nil})
 	}
 	f, err := e.attribute(x, name)
 	if err != nil {
 		return nil, err
 	}
 	return e.callPlain(f, args)
+}
+
+// method runs a method. Each may look at the whole of a text.
+func (e *evaluation) method(m method, self starlark.Value, c call) (starlark.Value, error) {
+	switch s := self.(type) {
+	case starlark.String:
+		e.work(len(s))
+	case starlark.Bytes:
+		e.work(len(s))
+	}
+	return m(e, self, c)
 }
 
 // callPlain calls f, without a frame where it is the runtime's own.
@@ -188,7 +199,7 @@ func (e *evaluation) attr(v starlark.Value, name string) (starlark.Value, error)
 		return o.attr(e, name)
 	}
 	if m, ok := e.c.methods.of(v)[name]; ok {
-		return builtin(name, func(e *evaluation, c call) (starlark.Value, error) { return m(e, v, c) }), nil
+		return builtin(name, func(e *evaluation, c call) (starlark.Value, error) { return e.method(m, v, c) }), nil
 	}
 	return nil, nil
 }

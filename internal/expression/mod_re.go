@@ -39,11 +39,18 @@ type regex struct {
 	back    *regexp2.Regexp
 }
 
-// compileRegex compiles or finds a pattern.
-func (c *Compiler) compileRegex(pattern string, flags int) (*regex, error) {
+// compileRegex compiles or finds a pattern. Compiling counts as work, since each
+// counted repetition may be written out.
+func (e *evaluation) compileRegex(pattern string, flags int) (*regex, error) {
+	c := e.c
 	key := strconv.Itoa(flags) + ":" + pattern
+	e.work(len(key))
 	if r, ok := c.regexes.Get(key); ok {
 		return r, nil
+	}
+	e.work(8 * (len(pattern) + 1000*strings.Count(pattern, "{")))
+	if err := e.tick(); err != nil {
+		return nil, err
 	}
 	if len(pattern) > maxPattern {
 		return nil, raise(excRegex, "the pattern is longer than %d bytes", maxPattern)
@@ -226,7 +233,7 @@ func (r *regex) anchored(e *evaluation, s string, full bool) (*matchValue, error
 	if full {
 		pattern += `\Z`
 	}
-	anchored, err := e.c.compileRegex(pattern, r.flags)
+	anchored, err := e.compileRegex(pattern, r.flags)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package expression
 import (
 	"math"
 	"math/big"
+	mathbits "math/bits"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -45,11 +46,8 @@ func asFloat(v starlark.Value) (float64, bool) {
 }
 
 func bits(i starlark.Int) int {
-	if n, ok := i.Int64(); ok {
-		if n < 0 {
-			n = -n
-		}
-		return big.NewInt(n).BitLen()
+	if n, ok := i.Int64(); ok && n != math.MinInt64 {
+		return mathbits.Len64(uint64(max(n, -n)))
 	}
 	return i.BigInt().BitLen()
 }

@@ -46,6 +46,9 @@ func (e *evaluation) equal(x, y starlark.Value) (bool, error) {
 		return ok && x == y, nil
 	case starlark.Bytes:
 		y, ok := y.(starlark.Bytes)
+		if ok && len(x) == len(y) {
+			e.work(len(x))
+		}
 		return ok && x == y, nil
 	case starlark.NoneType:
 		return y == starlark.None, nil
@@ -102,6 +105,9 @@ func (e *evaluation) equalItems(x, y starlark.Indexable) (bool, error) {
 	for i := range x.Len() {
 		xi, yi := x.Index(i), y.Index(i)
 		if same(xi, yi) {
+			if err := e.tick(); err != nil {
+				return false, err
+			}
 			continue
 		}
 		if eq, err := e.equal(xi, yi); !eq || err != nil {
@@ -164,6 +170,7 @@ func (e *evaluation) order(op string, x, y starlark.Value) (int, error) {
 		}
 	case starlark.Bytes:
 		if yv, ok := y.(starlark.Bytes); ok {
+			e.work(min(len(xv), len(yv)))
 			return strings.Compare(string(xv), string(yv)), nil
 		}
 	case *starlark.List:
@@ -284,6 +291,7 @@ func (e *evaluation) in(x, y starlark.Value) (bool, error) {
 		e.work(len(y))
 		return strings.Contains(string(y), string(s)), nil
 	case starlark.Bytes:
+		e.work(len(y))
 		if b, ok := x.(starlark.Bytes); ok {
 			return strings.Contains(string(y), string(b)), nil
 		}
@@ -341,7 +349,19 @@ func (e *evaluation) hashable(v starlark.Value) error {
 	case starlark.String:
 		e.work(len(v))
 		return nil
-	case starlark.Int, starlark.Bool, starlark.NoneType:
+	case starlark.Int:
+		if bits(v) > 31 {
+			// Starlark hashes integers by their low bits alone, so an author can
+			// make keys that all fall into one place and are compared one by one.
+			e.wideKeys++
+			e.work(e.wideKeys)
+		}
+		return nil
+	case starlark.Float:
+		e.wideKeys++
+		e.work(e.wideKeys)
+		return nil
+	case starlark.Bool, starlark.NoneType:
 		return nil
 	}
 	if _, err := v.Hash(); err != nil {

@@ -42,7 +42,7 @@ func (t *typeObject) attr(e *evaluation, name string) (starlark.Value, error) {
 		if !t.is(c.args[0]) {
 			return nil, raise(excType, "descriptor '%s' for '%s' objects doesn't apply to a '%s' object", name, t.name, kindOf(c.args[0]))
 		}
-		return m(e, c.args[0], call{name, c.args[1:], c.kw})
+		return e.method(m, c.args[0], call{name, c.args[1:], c.kw})
 	}), nil
 }
 
