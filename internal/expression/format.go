@@ -132,8 +132,11 @@ func (f formatSpec) text(s string) (string, error) {
 	if f.kind != 0 && f.kind != 's' {
 		return "", f.unknown("str")
 	}
-	if f.sign != 0 {
+	switch {
+	case f.sign != 0:
 		return "", raise(excValue, "Sign not allowed in string format specifier")
+	case f.grouping != "":
+		return "", raise(excValue, "Cannot specify '%s' with 's'.", f.grouping)
 	}
 	if f.precision >= 0 && textLen(s) > f.precision {
 		s = textSlice(s, 0, f.precision)

@@ -24,7 +24,7 @@ func newRuntimeOps() []fn {
 		python.OpSlice: opSlice, python.OpSetSlice: opSetSlice, python.OpDelSlice: opSetSlice,
 		python.OpIter: opIter, python.OpUnpack: opUnpack, python.OpUnpackStar: opUnpackStar,
 		python.OpElem: opElem, python.OpList: opDisplay, python.OpTuple: opTuple, python.OpSetOf: opSetOf,
-		python.OpGen: opGen, python.OpSpread: opSpread, python.OpSplat: opSplat, python.OpDict: opDict, python.OpDictMerge: opDictMerge,
+		python.OpGen: opGen, python.OpSpread: opSpread, python.OpSplat: opSplat, python.OpDict: opDict, python.OpDictMerge: opDictMerge, python.OpMapping: opMapping,
 		python.OpKwargs: opKwargs, python.OpFormat: opFormat, python.OpJoin: opJoin, python.OpTypeName: opTypeName,
 		python.OpImport: opImport, python.OpTry: opTry, python.OpReturn: opReturn, python.OpIsReturn: opIsReturn,
 		python.OpReturned: opReturned, python.OpIsSignal: opIsSignal, python.OpRaise: opRaise, python.OpAssert: opAssert,
@@ -178,6 +178,8 @@ func opDictMerge(e *evaluation, c call) (starlark.Value, error) {
 	}
 	return out, nil
 }
+
+func opMapping(e *evaluation, c call) (starlark.Value, error) { return e.asDict(c.args[0]) }
 
 // asDict returns a mapping as a dict.
 func (e *evaluation) asDict(v starlark.Value) (*starlark.Dict, error) {

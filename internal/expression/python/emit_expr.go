@@ -160,7 +160,7 @@ func (e *emitter) dict(x *dictExpr) syntax.Expr {
 	var parts, pairs []syntax.Expr
 	for i, key := range x.keys {
 		if key == nil {
-			parts = append(parts, e.op(x.Pos, OpDict, pairs...), e.expr(x.vals[i]))
+			parts = append(parts, e.op(x.Pos, OpDict, pairs...), e.op(x.Pos, OpMapping, e.expr(x.vals[i])))
 			pairs = nil
 			continue
 		}

@@ -71,8 +71,9 @@ const (
 	// a list, with the items of starred parts in it.
 	OpSpread, OpSplat = "$spread", "$splat"
 	// OpDict(k, v, k, v, ...) makes a dict; OpDictMerge(mapping, ...) joins
-	// several; OpKwargs does so for named arguments, whose keys are texts.
-	OpDict, OpDictMerge, OpKwargs = "$dict", "$dictmerge", "$kwargs"
+	// several, each of which OpMapping(x) has checked where it stands; OpKwargs
+	// joins named arguments, whose keys are texts.
+	OpDict, OpDictMerge, OpMapping, OpKwargs = "$dict", "$dictmerge", "$mapping", "$kwargs"
 
 	// OpFormat(x, conversion, spec) and OpJoin(part, ...) are f-strings.
 	OpFormat, OpJoin = "$format", "$join"
@@ -140,7 +141,7 @@ func Ops() []string {
 	ops := []string{
 		OpHas, OpCell, OpGet, OpSet, OpEnter, OpSetAttr, OpIndex, OpSetIndex, OpDelIndex,
 		OpSlice, OpSetSlice, OpDelSlice, OpKept, OpIter, OpUnpack, OpUnpackStar, OpElem, OpList, OpTuple, OpSetOf, OpGen,
-		OpSpread, OpSplat, OpDict, OpDictMerge, OpKwargs, OpFormat, OpJoin, OpTypeName, OpImport, OpTry, OpReturn,
+		OpSpread, OpSplat, OpDict, OpDictMerge, OpMapping, OpKwargs, OpFormat, OpJoin, OpTypeName, OpImport, OpTry, OpReturn,
 		OpIsReturn, OpReturned, OpIsSignal, OpRaise, OpAssert,
 	}
 	for _, op := range BinaryOps {
