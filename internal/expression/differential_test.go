@@ -14,9 +14,9 @@ import (
 	"github.com/weir-id/weir/internal/expression"
 )
 
-// pythonResults has python3 run bodies and returns what they give, in the
-// manner of result.
-func pythonResults(t testing.TB, bodies []string) []string {
+// pythonResults has a script run bodies with python3 and returns what they give,
+// in the manner of result.
+func pythonResults(t testing.TB, script string, bodies []string) []string {
 	t.Helper()
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -30,7 +30,7 @@ func pythonResults(t testing.TB, bodies []string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), python, "-W", "ignore", "testdata/run_python.py")
+	cmd := exec.CommandContext(t.Context(), python, "-W", "ignore", script)
 	cmd.Stdin = bytes.NewReader(input)
 	out, err := cmd.Output()
 	if err != nil {
@@ -81,7 +81,7 @@ func compare(t *testing.T, first, n uint64) (differences int) {
 	for i := range list {
 		list[i] = program(first + uint64(i))
 	}
-	python := pythonResults(t, list)
+	python := pythonResults(t, "testdata/run_python.py", list)
 	c := expression.NewCompiler(expression.Env{CacheSize: 1})
 	limited := 0
 	for i, body := range list {
