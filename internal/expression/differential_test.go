@@ -104,7 +104,7 @@ func compare(t *testing.T, first, n uint64) (differences int) {
 // Small programs mean here what they mean in Python. The seeds are always the
 // same; WEIR_PROGRAMS=first,count compares others.
 func TestProgramsAgreeWithPython(t *testing.T) {
-	first, n := uint64(1), uint64(3000)
+	first, n := uint64(1), uint64(2000)
 	if other := os.Getenv("WEIR_PROGRAMS"); other != "" {
 		a, b, _ := strings.Cut(other, ",")
 		first, _ = strconv.ParseUint(a, 10, 64)

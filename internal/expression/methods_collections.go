@@ -226,6 +226,13 @@ func dictMethods() map[string]method {
 			if err := c.take("key", &key, "default?", &fallback); err != nil {
 				return nil, err
 			}
+			if self.(*starlark.Dict).Len() == 0 {
+				// Nothing is looked for, so even what is no key is only missing.
+				if fallback == nil {
+					return nil, &exception{class: excKey, args: starlark.Tuple{key}}
+				}
+				return fallback, nil
+			}
 			if err := e.hashable(key); err != nil {
 				return nil, err
 			}

@@ -157,13 +157,6 @@ func textCut(f func(s, affix string) string) method {
 }
 
 func textAffix(f func(s, affix string) bool) method {
-	test := func(c call, s string, affix starlark.Value) (bool, error) {
-		a, ok := affix.(starlark.String)
-		if !ok {
-			return false, raise(excType, "%s first arg must be str or a tuple of str, not %s", c.name, kindOf(affix))
-		}
-		return f(s, string(a)), nil
-	}
 	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
 		s := string(self.(starlark.String))
 		var affix starlark.Value
@@ -172,22 +165,39 @@ func textAffix(f func(s, affix string) bool) method {
 		} else {
 			var ok bool
 			var err error
-			if affix, s, ok, err = affixArgs(e, s, c); !ok || err != nil {
-				return starlark.False, err
+			if affix, s, ok, err = affixArgs(e, s, c); err != nil {
+				return nil, err
+			}
+			if !ok {
+				// Nothing begins or ends there, whatever it is.
+				f := func(string, string) bool { return false }
+				return anyAffix(c, f, s, affix)
 			}
 		}
-		choices, ok := affix.(starlark.Tuple)
-		if !ok {
-			found, err := test(c, s, affix)
-			return starlark.Bool(found), err
-		}
-		for _, choice := range choices {
-			if found, err := test(c, s, choice); found || err != nil {
-				return starlark.Bool(found), err
-			}
-		}
-		return starlark.False, nil
+		return anyAffix(c, f, s, affix)
 	}
+}
+
+// anyAffix tells whether f holds for an affix, or one of several.
+func anyAffix(c call, f func(s, affix string) bool, s string, affix starlark.Value) (starlark.Value, error) {
+	choices, ok := affix.(starlark.Tuple)
+	if !ok {
+		a, ok := affix.(starlark.String)
+		if !ok {
+			return nil, raise(excType, "%s first arg must be str or a tuple of str, not %s", c.name, kindOf(affix))
+		}
+		return starlark.Bool(f(s, string(a))), nil
+	}
+	for _, choice := range choices {
+		a, ok := choice.(starlark.String)
+		if !ok {
+			return nil, raise(excType, "tuple for %s must only contain str, not %s", c.name, kindOf(choice))
+		}
+		if f(s, string(a)) {
+			return starlark.True, nil
+		}
+	}
+	return starlark.False, nil
 }
 
 // affixArgs reads an affix and the part of s that start and end leave; ok is
