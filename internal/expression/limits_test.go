@@ -190,6 +190,7 @@ func TestRule11NothingToReach(t *testing.T) {
 		`return type(1).__mro__`, `return request.__dict__`, `def __init__(): pass`, `import __main__`, `from os import __name__`,
 		`return f"{request.__class__}"`, `eval("1")`, `exec("1")`, `open("/etc/passwd")`, `compile("1", "", "eval")`, `globals()`, `locals()`,
 		`f(__x=1)`, `lambda __x: 1`, `[__x for __x in []]`, `global __x`,
+		`return $m`, `return request.$m`, `$m = 1`, `def f($m): pass`, `return f"{$m}"`, `import $m`,
 	}
 	for _, body := range refused {
 		var x *python.Error
@@ -202,6 +203,7 @@ func TestRule11NothingToReach(t *testing.T) {
 		`return "{0.__class__.__mro__}".format(1)`, `return "{x.__dict__}".format(x=request)`, `setattr(request, "user", 1)`,
 		`setattr(request, "__class__", 1)`, `import os`, `import sys`, `import builtins`, `import subprocess`, `import socket`, `import ctypes`,
 		`from importlib import import_module`, `import json; return json.os`, `return re.sys`, `return type(request)()`,
+		`return getattr(request, "$m")`, `return "{0.$m}".format(1)`, `return getattr(1, "")`, `return (lambda: 1)("$m")`, `return (lambda: 1)(**{"$m": 1})`,
 	}
 	for _, body := range raising {
 		v, err := run(t, body, expression.Scope{Request: request(), Policy: true})
