@@ -19,7 +19,7 @@ type Compiler struct {
 	types   map[string]*typeObject
 	modules map[string]*module
 	globals starlark.StringDict
-	regexes *lru.Cache[string, *regex]
+	regexes *lru.Cache[regexKey, *regex]
 	bodies  *lru.Cache[[sha256.Size]byte, *unit]
 }
 
@@ -45,7 +45,7 @@ func NewCompiler(env Env) *Compiler {
 	}
 	c := &Compiler{
 		env: env, methods: newMethodTables(), types: newTypes(),
-		regexes: lru.New[string, *regex](256), bodies: lru.New[[sha256.Size]byte, *unit](size),
+		regexes: lru.New[regexKey, *regex](256), bodies: lru.New[[sha256.Size]byte, *unit](size),
 	}
 	c.modules = c.newModules()
 	c.globals = starlark.StringDict{}

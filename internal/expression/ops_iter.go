@@ -147,13 +147,15 @@ type loop struct {
 	opaque
 	e     *evaluation
 	steps stepper
+	// rest holds the items of a tuple, for which no steps are needed.
+	rest starlark.Tuple
 }
 
 func (l *loop) Iterate() starlark.Iterator { return l }
 func (l *loop) Done()                      {}
 
 func (l *loop) Next(p *starlark.Value) bool {
-	v, ok, err := l.steps.next()
+	v, ok, err := l.next()
 	if err != nil {
 		// Walking fails only for good: a limit or the clock.
 		l.e.thread.Cancel(l.e.stop(err).Error())
@@ -165,12 +167,28 @@ func (l *loop) Next(p *starlark.Value) bool {
 	return ok
 }
 
+func (l *loop) next() (v starlark.Value, ok bool, err error) {
+	if l.steps != nil {
+		return l.steps.next()
+	}
+	if err := l.e.tick(); err != nil || len(l.rest) == 0 {
+		return nil, false, err
+	}
+	v, l.rest = l.rest[0], l.rest[1:]
+	return v, true, nil
+}
+
 func opIter(e *evaluation, c call) (starlark.Value, error) {
-	steps, err := e.iterate(c.args[0])
-	if err != nil {
+	l := &loop{opaque: opaque{"iterator"}, e: e}
+	if t, ok := c.args[0].(starlark.Tuple); ok {
+		l.rest = t
+		return l, nil
+	}
+	var err error
+	if l.steps, err = e.iterate(c.args[0]); err != nil {
 		return nil, err
 	}
-	return &loop{opaque{"iterator"}, e, steps}, nil
+	return l, nil
 }
 
 // unpack returns exactly n values of v.
