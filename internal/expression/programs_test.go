@@ -54,9 +54,7 @@ func program(seed uint64) string {
 func (g *generator) results() []string {
 	out := []string{g.expr(kind(g.r.IntN(int(kinds))), 2)}
 	for k := range kinds {
-		for _, name := range g.names[k] {
-			out = append(out, name)
-		}
+		out = append(out, g.names[k]...)
 	}
 	for i, x := range out {
 		// Sets have no order that could be compared.

@@ -150,8 +150,5 @@ func Ops() []string {
 	for _, op := range CompareOps {
 		ops = append(ops, "$"+op)
 	}
-	for _, op := range slices.Sorted(maps.Values(UnaryOps)) {
-		ops = append(ops, op)
-	}
-	return ops
+	return append(ops, slices.Sorted(maps.Values(UnaryOps))...)
 }
