@@ -79,7 +79,7 @@ func (e *evaluation) toInt(v starlark.Value, base int) (starlark.Value, error) {
 		if len(text) > 1300 {
 			return nil, e.limit("integer too large")
 		}
-		neg := strings.HasPrefix(text, "-")
+		neg, given := strings.HasPrefix(text, "-"), base
 		if text != "" && (text[0] == '+' || text[0] == '-') {
 			text = text[1:]
 		}
@@ -99,7 +99,7 @@ func (e *evaluation) toInt(v starlark.Value, base int) (starlark.Value, error) {
 			_, ok = n.SetString(strings.ReplaceAll(text, "_", ""), base)
 		}
 		if !ok {
-			return nil, raise(excValue, "invalid literal for int() with base %d: %s", base, repr(v))
+			return nil, raise(excValue, "invalid literal for int() with base %d: %s", given, repr(v))
 		}
 		if neg {
 			n.Neg(n)
