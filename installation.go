@@ -22,6 +22,7 @@ import (
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
+	"github.com/weir-id/weir/internal/reputation"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
@@ -81,6 +82,7 @@ type Installation struct {
 	access     *access.Access
 	tokens     *token.Tokens
 	events     *event.Recorder
+	reputation *reputation.Scores
 	sessions   *session.Manager
 	stageTypes []flow.StageType
 	policyList []policy.Type
@@ -148,10 +150,16 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		Refused: func(k guard.Kind) { in.metrics.GuessesRefused.WithLabelValues(string(k)).Inc() }})
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
 	in.access = access.New(in.db, resource.Owners())
-	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() }}
+	in.reputation = reputation.New(reputation.Config{DB: in.db, Expiry: in.config.ReputationExpiry, Now: in.now,
+		Limits: func() (lower, upper int64) {
+			s := in.catalog.Snapshot().Settings()
+			return int64(s.ReputationLower), int64(s.ReputationUpper)
+		}})
+	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() },
+		Observers: []event.Observer{in.reputation.Observe}}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: devices})
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Sealer: devices})
 	in.policyList = in.policyTypes()
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})

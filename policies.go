@@ -17,7 +17,7 @@ import (
 
 // policyTypes returns the policy types of this version.
 func (in *Installation) policyTypes() []policy.Type {
-	return policies.All(policies.Env{Compiler: expression.NewCompiler(expression.Env{
+	return policies.All(policies.Env{Scores: in.reputation, Compiler: expression.NewCompiler(expression.Env{
 		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
 	})})
 }

@@ -120,6 +120,7 @@ entries:
   - {model: authentik_stages_deny.denystage, identifiers: {name: planted-deny}}
   - {model: authentik_stages_redirect.redirectstage, identifiers: {name: planted-redirect}, attrs: {mode: static, target_static: "https://example.com/"}}
   - {model: authentik_policies_dummy.dummypolicy, identifiers: {name: planted-policy}}
+  - {model: authentik_policies_reputation.reputationpolicy, identifiers: {name: planted-reputation}}
   - {model: authentik_core.application, identifiers: {slug: planted}, attrs: {name: Planted}}
   - {model: authentik_blueprints.blueprintinstance, identifiers: {name: planted}, attrs: {content: "version: 1", enabled: false}}
 `

@@ -46,7 +46,8 @@ type Outcome struct {
 	// Cookies are set on the answer.
 	Cookies []Cookie
 	// Apply changes the world, in the step's transaction. It runs at most
-	// once, and only if nobody else took the step first.
+	// once, and only if nobody else took the step first. That of an answer which
+	// is refused runs too.
 	Apply func(ctx context.Context, tx Tx) error
 }
 

@@ -6,6 +6,7 @@ import (
 	runtime "github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/policies/dummy"
 	"github.com/weir-id/weir/internal/policies/expression"
+	"github.com/weir-id/weir/internal/policies/reputation"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -13,6 +14,8 @@ import (
 type Env struct {
 	// Compiler compiles the bodies of expression policies.
 	Compiler *runtime.Compiler
+	// Scores are what reputation policies ask.
+	Scores reputation.Scores
 }
 
 // All returns the policy types in alphabetical order.
@@ -20,5 +23,6 @@ func All(env Env) []policy.Type {
 	return []policy.Type{
 		dummy.Type(),
 		expression.Type(env.Compiler),
+		reputation.Type(env.Scores),
 	}
 }

@@ -18,10 +18,11 @@ import (
 // Env is what stage types need of the rest of the program. All fields are
 // required but Devices.
 type Env struct {
-	Users    identification.Users
-	Sessions userlogin.Sessions
-	Accounts userlogin.Accounts
-	Sealer   device.Sealer
+	Users      identification.Users
+	Reputation identification.Reputation
+	Sessions   userlogin.Sessions
+	Accounts   userlogin.Accounts
+	Sealer     device.Sealer
 	// Devices may be nil: nobody has a device then.
 	Devices authenticatorvalidate.Devices
 }
@@ -32,7 +33,7 @@ func All(env Env) []flow.StageType {
 		authenticatorvalidate.Type(env.Devices),
 		deny.Type(),
 		dummy.Type(),
-		identification.Type(env.Users),
+		identification.Type(env.Users, env.Reputation),
 		password.Type(env.Users),
 		redirect.Type(),
 		userlogin.Type(env.Sessions, env.Accounts, env.Sealer),

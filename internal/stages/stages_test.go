@@ -46,6 +46,8 @@ func (h house) Authenticate(_ context.Context, _ guard.Guess, backends []string,
 	return directory.Verdict{OK: true, Backend: backends[0], Method: "password"}, nil
 }
 
+func (house) Unknown(string, netip.Addr) func(context.Context, flow.Tx) error { return nil }
+
 func (house) SeenFrom(context.Context, int64, netip.Addr) (bool, error) { return false, nil }
 func (house) Active(context.Context, flow.Tx, int64) (bool, error)      { return true, nil }
 func (house) Seal(plain []byte, _ string) []byte                        { return plain }
@@ -124,7 +126,7 @@ func hostile() []map[string]any {
 // world has a flow of the subject's stage for ann, and a stage behind it.
 func (s subject) world(t *testing.T) (*flowtest.World, *flowtest.Browser) {
 	h := house{identity.NewPerson(identity.User{ID: 7, UUID: uuid.New(), Username: "ann", Active: true}, nil)}
-	w := flowtest.New(t, stages.All(stages.Env{Users: h, Sessions: h, Accounts: h, Sealer: h, Devices: h})...)
+	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h})...)
 	w.People[7] = h.ann
 	f := w.AddFlow("f", nil)
 	w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {

@@ -20,8 +20,9 @@ const answeredKey = flow.Key[bool]("goauthentik.io/stages/identification/answere
 const maxHint = 1024
 
 type stage struct {
-	config Config
-	users  Users
+	config     Config
+	users      Users
+	reputation Reputation
 }
 
 var _ flow.Stage = (*stage)(nil)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -37,8 +38,16 @@ type embedded interface {
 	ShowsPassword() bool
 }
 
-// Type returns the stage type that looks people up in users.
-func Type(users Users) flow.StageType {
+// Reputation remembers who typed names that nobody has.
+type Reputation interface {
+	// Unknown lowers the score of a name from an address, in the transaction of
+	// the step.
+	Unknown(typed string, from netip.Addr) func(ctx context.Context, tx flow.Tx) error
+}
+
+// Type returns the stage type that looks people up in users, and tells
+// reputation of names that nobody has.
+func Type(users Users, reputation Reputation) flow.StageType {
 	return flow.NewStageType(flow.StageType{
 		Name:      "identification",
 		Path:      "identification",
@@ -50,7 +59,7 @@ func Type(users Users) flow.StageType {
 		Label:       "Identification Stage",
 		Description: "Asks the person for a user name or an e-mail address.",
 		Pages:       pages,
-	}, defaults, effects, func(_ string, c Config) flow.Stage { return &stage{c, users} })
+	}, defaults, effects, func(_ string, c Config) flow.Stage { return &stage{c, users, reputation} })
 }
 
 func effects(c Config) flow.Effects {

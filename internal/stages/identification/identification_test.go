@@ -3,6 +3,7 @@ package identification_test
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -21,10 +22,16 @@ import (
 	"github.com/weir-id/weir/policy"
 )
 
-// users knows one person and counts how many passwords' worth of work was done.
+// users knows one person and counts how many passwords' worth of work was done,
+// and which unknown names were stored with a step.
 type users struct {
-	person *identity.Person
-	work   int
+	person  *identity.Person
+	work    int
+	unknown []string
+}
+
+func (u *users) Unknown(typed string, _ netip.Addr) func(context.Context, flow.Tx) error {
+	return func(context.Context, flow.Tx) error { u.unknown = append(u.unknown, typed); return nil }
 }
 
 func (u *users) Lookup(_ context.Context, fields []string, typed string, fold bool) (*identity.Person, error) {
@@ -58,7 +65,7 @@ type fixture struct {
 // address, else as the defaults are.
 func newFixture(t *testing.T, change func(*identification.Config)) *fixture {
 	fx := &fixture{users: &users{}}
-	typ := identification.Type(fx.users)
+	typ := identification.Type(fx.users, fx.users)
 	fx.World = flowtest.New(t, typ, password.Type(fx.users))
 	fx.users.person = fx.People.Add(identity.User{ID: 7, Username: "ann", Email: "ann@example.com", Active: true,
 		Attributes: map[string]any{"upn": "ann@corp"}})
@@ -162,6 +169,41 @@ func TestIdentification(t *testing.T) {
 			}
 			if got := fx.Store.Events(); !slices.Equal(got, row.events) {
 				t.Errorf("events %v, want %v", got, row.events)
+			}
+		})
+	}
+}
+
+// TestUnknownNamesLoseReputation: a name that nobody has is told of with the step
+// that refuses it, and with it alone.
+func TestUnknownNamesLoseReputation(t *testing.T) {
+	strict := func(c *identification.Config) { c.PretendUserExists = false }
+	for _, row := range []struct {
+		name   string
+		change func(*identification.Config)
+		embed  bool
+		action flow.InvalidResponseAction
+		body   map[string]any
+		want   []string
+	}{
+		{"an unknown name that is refused", strict, false, flow.Retry, map[string]any{"uid_field": "bob"}, []string{"bob"}},
+		{"the same where the flow restarts", strict, false, flow.Restart, map[string]any{"uid_field": "bob"}, []string{"bob"}},
+		{"the same with a password", nil, true, flow.Retry, map[string]any{"uid_field": "bob", "password": "wrong"}, []string{"bob"}},
+		{"a known one with a wrong password has its event", nil, true, flow.Retry, map[string]any{"uid_field": "ann", "password": "wrong"}, nil},
+		{"a known one", strict, false, flow.Retry, map[string]any{"uid_field": "ann"}, nil},
+		{"a pretended one", nil, false, flow.Retry, map[string]any{"uid_field": "bob"}, nil},
+		{"nothing typed", strict, false, flow.Retry, map[string]any{}, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			fx := newFixture(t, row.change)
+			if row.embed {
+				fx.embed(false)
+			}
+			other := fx.AddFlow("other", nil)
+			fx.Bind(other, fx.stage, func(b *flow.Binding) { b.InvalidResponseAction = row.action })
+			fx.browser.Answer(t, "other", "", row.body)
+			if !slices.Equal(fx.users.unknown, row.want) {
+				t.Errorf("told of %q, want %q", fx.users.unknown, row.want)
 			}
 		})
 	}
@@ -376,7 +418,7 @@ func TestConfig(t *testing.T) {
 		{"nulls stand for nothing", map[string]any{"user_fields": names, "captcha_stage": nil, "webauthn_stage": nil, "password_stage": nil}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			typ := identification.Type(&users{})
+			typ := identification.Type(&users{}, &users{})
 			_, errs := field.Decode(typ.Defaults(), row.data, field.Create)
 			if (row.field == "") != (errs == nil) || (row.field != "" && len(errs[row.field]) == 0) {
 				t.Errorf("errors %v, want some on %q", errs, row.field)

@@ -144,8 +144,14 @@ func (s *stage) refuse(x *flow.Exec, f finding) flow.Outcome {
 		errs = refusal(text, id)
 	}
 	out := flow.AskAgain(errs)
-	if f.checked {
+	switch {
+	case f.checked:
 		out = out.Record(failed(x, f.person))
+	case f.person == nil && f.errs == nil:
+		// The event of a wrong password does as much. A name that is pretended
+		// costs nothing yet: its score would tell it from one that somebody has,
+		// and the password that follows is counted for both.
+		out.Apply = s.reputation.Unknown(f.typed, x.ClientIP())
 	}
 	return out
 }
