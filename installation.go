@@ -22,12 +22,14 @@ import (
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
+	"github.com/weir-id/weir/internal/outbound"
 	"github.com/weir-id/weir/internal/reputation"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/internal/session/token"
 	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/dial"
 	"github.com/weir-id/weir/internal/telemetry"
@@ -159,7 +161,8 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		Observers: []event.Observer{in.reputation.Observe}}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Sealer: devices})
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Sealer: devices,
+		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
 	in.policyList = in.policyTypes()
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})

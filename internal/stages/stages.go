@@ -6,6 +6,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
@@ -23,6 +24,7 @@ type Env struct {
 	Sessions   userlogin.Sessions
 	Accounts   userlogin.Accounts
 	Sealer     device.Sealer
+	Captcha    captcha.Env
 	// Devices may be nil: nobody has a device then.
 	Devices authenticatorvalidate.Devices
 }
@@ -31,6 +33,7 @@ type Env struct {
 func All(env Env) []flow.StageType {
 	return []flow.StageType{
 		authenticatorvalidate.Type(env.Devices),
+		captcha.Type(env.Captcha),
 		deny.Type(),
 		dummy.Type(),
 		identification.Type(env.Users, env.Reputation),

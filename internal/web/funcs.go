@@ -38,7 +38,8 @@ func (t *texts) funcs(icons string) template.FuncMap {
 			}
 			return out
 		},
-		"post": newPost,
+		"post":    newPost,
+		"captcha": newCaptcha,
 		"alert": func(kind, title, text string) (Alert, error) {
 			switch kind {
 			case "info", "success", "warning", "error":
