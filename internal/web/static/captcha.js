@@ -1,5 +1,5 @@
 // The check whether somebody is there: a provider's widget, or a piece of work
-// (see package captcha). The token goes into a hidden field of the form.
+// (see package captcha). The token goes into a hidden field.
 const slot = document.getElementById("captcha");
 const { name, key, src, passed, wait } = slot.dataset;
 const field = slot.querySelector(`input[name="${name}"]`);
@@ -12,6 +12,7 @@ let waiting = "auto" in slot.dataset;
 const done = (token) => {
   field.value = token;
   live.textContent = passed;
+  if (bar) slot.querySelector(".hint").textContent = passed;
   if (waiting) form.requestSubmit();
 };
 
@@ -33,7 +34,7 @@ for (let n = 2, i = 0; i < 64; n++) {
   K[i++] = Math.cbrt(n) * 2 ** 32;
 }
 const turn = (x, n) => (x >>> n) | (x << (32 - n));
-const block = () => { // w[0..15] into h
+const block = () => {
   for (let i = 16; i < 64; i++) {
     const x = w[i - 15], y = w[i - 2];
     w[i] = w[i - 16] + (turn(x, 7) ^ turn(x, 18) ^ (x >>> 3)) + w[i - 7] + (turn(y, 17) ^ turn(y, 19) ^ (y >>> 10));
@@ -47,7 +48,7 @@ const block = () => { // w[0..15] into h
   h[0] += a; h[1] += b; h[2] += c; h[3] += d; h[4] += e; h[5] += f; h[6] += g; h[7] += z;
 };
 
-// A breath for the page, shorter than a timer's.
+// Shorter than a timer.
 const breath = () => new Promise((r) => { const c = new MessageChannel(); c.port1.onmessage = r; c.port2.postMessage(0); });
 
 async function work() {
