@@ -100,10 +100,12 @@ func TestRecipeCaptchaAfterFailures(t *testing.T) {
 		fails(o, bad, "ada", 1)
 		next(bad, "ada", "ak-stage-captcha")
 		next(bad, "somebody else", "ak-stage-captcha")
-		next(good, "ada", "ak-stage-captcha")
+		next(good, "ada", "ak-stage-password")
 		next(good, "somebody else", "ak-stage-password")
-		fails(o, good, "nobody", 5)
-		next("192.0.2.33", "nobody", "ak-stage-captcha") // as for ada
+		fails(o, "192.0.2.33", "nobody", 4) // as for ada
+		next("192.0.2.33", "nobody", "ak-stage-password")
+		fails(o, "192.0.2.33", "nobody", 1)
+		next("192.0.2.33", "nobody", "ak-stage-captcha")
 
 		// The check has to be passed, and then the password still has to be right.
 		g, r := next(bad, "ada", "ak-stage-captcha")
