@@ -19,19 +19,17 @@ func TestBrowserMeetsACaptchaAfterFailures(t *testing.T) {
 	}
 	bad.sees("continue")
 
-	plain := newTab(t, s.URL, false)
-	plain.open("/")
-	plain.at("/if/flow/")
-	plain.fill("uid_field", user.name)
-	plain.submit()
-	plain.sees("This check needs JavaScript")
-
-	b := newTab(t, s.URL, true)
-	b.open("/")
-	b.at("/if/flow/")
-	b.fill("uid_field", user.name)
-	b.submit() // to the captcha, which goes on to the password by itself
-	b.sees("Enter your password")
+	named := func(js bool) *tab {
+		b := newTab(t, s.URL, js)
+		b.open("/")
+		b.at("/if/flow/")
+		b.fill("uid_field", user.name)
+		b.submit()
+		return b
+	}
+	named(false).sees("This check needs JavaScript")
+	b := named(true)
+	b.sees("Enter your password") // the captcha has gone on by itself
 	b.fill("password", user.password)
 	b.submit()
 	b.at("/if/user/")
