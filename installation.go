@@ -20,9 +20,11 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/outbound"
+	"github.com/weir-id/weir/internal/policies"
 	"github.com/weir-id/weir/internal/reputation"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
@@ -69,25 +71,26 @@ type Config struct {
 // Installation is an open database with its configuration and its people,
 // without a server: what the commands work on.
 type Installation struct {
-	config     Settings
-	log        *slog.Logger
-	now        func() time.Time
-	announce   func(password string) error
-	registry   *prometheus.Registry
-	metrics    *telemetry.Metrics
-	db         store.DB
-	jobs       *jobs.Queue
-	installID  string
-	hashing    *password.Queue
-	hasher     *password.Hasher
-	people     *directory.Directory
-	access     *access.Access
-	tokens     *token.Tokens
-	events     *event.Recorder
-	reputation *reputation.Scores
-	sessions   *session.Manager
-	stageTypes []flow.StageType
-	policyList []policy.Type
+	config      Settings
+	log         *slog.Logger
+	now         func() time.Time
+	announce    func(password string) error
+	registry    *prometheus.Registry
+	metrics     *telemetry.Metrics
+	db          store.DB
+	jobs        *jobs.Queue
+	installID   string
+	hashing     *password.Queue
+	hasher      *password.Hasher
+	people      *directory.Directory
+	access      *access.Access
+	tokens      *token.Tokens
+	events      *event.Recorder
+	reputation  *reputation.Scores
+	sessions    *session.Manager
+	expressions *expression.Compiler
+	stageTypes  []flow.StageType
+	policyList  []policy.Type
 	// mediaRoot is open while a server runs.
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
@@ -161,10 +164,11 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		Observers: []event.Observer{in.reputation.Observe}}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Sealer: devices,
+	in.expressions = in.compiler()
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Ends: in.sessions, Sealer: devices, Compiler: in.expressions,
 		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
-	in.policyList = in.policyTypes()
-	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList,
+	in.policyList = policies.All(policies.Env{Compiler: in.expressions, Scores: in.reputation})
+	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.expressions.Check,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {
 		return err

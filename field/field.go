@@ -16,6 +16,8 @@
 //	readonly       ignored when written
 //	secret         sealed at rest, never read back
 //	hidden         kept by the program: neither written nor shown from outside
+//	grants         a group that people are put into: whoever writes the field has
+//	               to hold what its members may do
 //	file           taken from blueprints only; the API ignores it
 //	default        API descriptions name the default
 //	format=NAME    what the text is, for API schemas: email, uri

@@ -5,14 +5,32 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
 	"github.com/weir-id/weir/field"
 )
 
-// carryOut does what a stage decided.
+// carryOut does what a stage decided. What the transaction refuses is undone,
+// so the plan is as it was before.
 func (r *run) carryOut(ctx context.Context, c *current, out Outcome) (*Result, error) {
+	result, err := r.try(ctx, c, out)
+	var refusal *Refusal
+	if out.Apply == nil || !errors.As(err, &refusal) {
+		return result, err
+	}
+	r.e.Log.InfoContext(ctx, "step refused", slog.String("flow", r.req.Flow.Slug), slog.String("stage", r.trace.Stage), slog.Any("error", refusal.Err))
+	r.exec = nil // knows of people who were never made
+	if r.before != nil {
+		r.plan = r.before.Plan.clone()
+	} else {
+		r.plan = &Plan{Format: PlanFormat, FlowID: r.req.Flow.ID, Context: NewContext(nil), Started: r.now}
+	}
+	return r.invalid(ctx, c, Deny(refusal.Message))
+}
+
+func (r *run) try(ctx context.Context, c *current, out Outcome) (*Result, error) {
 	switch out.kind {
 	case ask:
 		return r.show(ctx, out, nil)

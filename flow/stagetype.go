@@ -149,6 +149,9 @@ type Catalog interface {
 	// Binding and Stage return the current version of an object.
 	Binding(id uuid.UUID) (*Binding, bool)
 	Stage(id uuid.UUID) (*StageObject, bool)
+	// Document returns an object that only some stage type knows, such as a
+	// field of a form; nobody else asks for it.
+	Document(id uuid.UUID) (any, bool)
 	// StageType returns a type by wire name.
 	StageType(name string) (*StageType, bool)
 	// PinnedBinding and PinnedStage return the version that a plan has

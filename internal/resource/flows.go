@@ -1,6 +1,8 @@
 package resource
 
 import (
+	"slices"
+
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
@@ -187,13 +189,17 @@ func anyStageKind(c *catalog.Catalog) *Kind {
 	return k
 }
 
-// typeFilters are the filters of a stage or policy type: the declared ones, or
-// all fields that can be compared and the id.
+// typeFilters are the filters of a stage or policy type: the declared ones, the
+// id among them where it is named, or all fields that can be compared and the
+// id.
 func typeFilters(fields []field.Spec, declared []string, id string) []Filter {
+	out := []Filter{{Name: id, Format: "uuid", Path: "pk"}}
+	if i := slices.Index(declared, id); i >= 0 {
+		return append(out, filtersOf(fields, append([]string{"name"}, slices.Delete(slices.Clone(declared), i, i+1)...)...)...)
+	}
 	if declared != nil {
 		return filtersOf(fields, append([]string{"name"}, declared...)...)
 	}
-	out := []Filter{{Name: id, Format: "uuid", Path: "pk"}}
 	for _, s := range fields {
 		if !s.ReadOnly && !s.Secret && (s.Type == "string" || s.Type == "boolean" || s.Type == "integer") {
 			out = append(out, filterOf(fields, s.Name))

@@ -89,6 +89,7 @@ func New(c Config) *Registry {
 	for i := range c.Stages {
 		r.add(stageKind(c.Catalog, &c.Stages[i]))
 	}
+	r.add(promptKind(c.Catalog))
 	r.addBase(anyPolicyKind(c.Catalog))
 	for i := range c.Policies {
 		r.add(policyKind(c.Catalog, &c.Policies[i]))

@@ -5,15 +5,19 @@ package stages
 import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/device"
+	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/password"
+	"github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
+	"github.com/weir-id/weir/internal/stages/userdelete"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/stages/userlogout"
+	"github.com/weir-id/weir/internal/stages/userwrite"
 )
 
 // Env is what stage types need of the rest of the program. All fields are
@@ -23,8 +27,13 @@ type Env struct {
 	Reputation identification.Reputation
 	Sessions   userlogin.Sessions
 	Accounts   userlogin.Accounts
+	Writer     userwrite.Accounts
+	Remover    userdelete.Accounts
+	Ends       userwrite.Sessions
 	Sealer     device.Sealer
 	Captcha    captcha.Env
+	// Compiler compiles the expressions of prompts.
+	Compiler *expression.Compiler
 	// Devices may be nil: nobody has a device then.
 	Devices authenticatorvalidate.Devices
 }
@@ -38,8 +47,11 @@ func All(env Env) []flow.StageType {
 		dummy.Type(),
 		identification.Type(env.Users, env.Reputation),
 		password.Type(env.Users),
+		prompt.Type(env.Users, env.Compiler),
 		redirect.Type(),
+		userdelete.Type(env.Remover),
 		userlogin.Type(env.Sessions, env.Accounts, env.Sealer),
 		userlogout.Type(),
+		userwrite.Type(env.Writer, env.Ends),
 	}
 }

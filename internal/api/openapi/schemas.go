@@ -80,6 +80,13 @@ func (s *Schemas) Object(name string, fields []field.Spec, use Use) *Schema {
 	return s.add(use.component(name), s.object(fields, use))
 }
 
+// Open adds an object like Object that may hold any further members.
+func (s *Schemas) Open(name string, fields []field.Spec, use Use) *Schema {
+	o := s.object(fields, use)
+	o.Additional = &Schema{}
+	return s.add(use.component(name), o)
+}
+
 // Page adds one page of a list of objects and refers to it.
 func (s *Schemas) Page(name string, item *Schema) *Schema {
 	return s.add("Paginated"+name+"List", pageOf(item))
