@@ -1,5 +1,5 @@
-// Package captcha holds the stage that makes trying things by the thousand
-// expensive: a person does not notice it, or clicks once. The identification
+// Package captcha holds the stage that makes it cost something to try things by
+// the thousand: a person does not notice it, or clicks once. The identification
 // stage can ask its question on its own page.
 //
 // There are two ways. With keys of a provider (reCAPTCHA, hCaptcha, Turnstile,
