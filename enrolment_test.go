@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -30,8 +31,8 @@ entries:
   - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf own, stage: !KeyOf write-own, order: 2}}
 `
 
-// walk posts to a flow and follows it to the end.
-func (c *client) walk(slug, body string) reply {
+// fills posts to a flow and follows it to the end.
+func (c *client) fills(slug, body string) reply {
 	c.t.Helper()
 	r := c.do("POST", "/api/v3/flows/executor/"+slug+"/", body)
 	for range 6 {
@@ -49,7 +50,7 @@ func TestEnrolmentMakesAnAccountAndSignsIn(t *testing.T) {
 		apply(t, o.site, enrolmentFlow)
 		c := visit(t, o.site)
 		const form = `{"username":"max","password":" correct horse ","password_repeat":" correct horse ","attributes.team":"blue"}`
-		if r := c.walk("enrol", form); r.component() != "xak-flow-redirect" {
+		if r := c.fills("enrol", form); r.component() != "xak-flow-redirect" {
 			t.Fatalf("enrolment ends with %v", r.body)
 		}
 		me := c.do("GET", "/api/v3/core/users/me/", "").body["user"].(map[string]any)
@@ -74,7 +75,7 @@ func TestEnrolmentMakesAnAccountAndSignsIn(t *testing.T) {
 		}
 		// Somebody else took the name while the form was open.
 		late := visit(t, o.site)
-		if r := late.walk("enrol", strings.Replace(form, `"max"`, `"MAX"`, 1)); r.component() != "ak-stage-prompt" {
+		if r := late.fills("enrol", strings.Replace(form, `"max"`, `"MAX"`, 1)); r.component() != "ak-stage-prompt" {
 			t.Errorf("a taken name: %v", r.body)
 		}
 	})
@@ -85,9 +86,9 @@ func TestANewPasswordEndsOtherSessions(t *testing.T) {
 		o := openOffice(t, s)
 		apply(t, o.site, enrolmentFlow)
 		here, there := visit(t, o.site), visit(t, o.site)
-		here.walk("enrol", `{"username":"max","password":"first","password_repeat":"first"}`)
+		here.fills("enrol", `{"username":"max","password":"first","password_repeat":"first"}`)
 		there.signIn("max", "first")
-		if r := here.walk("own", `{"password":"second","password_repeat":"second"}`); r.component() != "xak-flow-redirect" {
+		if r := here.fills("own", `{"password":"second","password_repeat":"second"}`); r.component() != "xak-flow-redirect" {
 			t.Fatalf("changing the password ends with %v", r.body)
 		}
 		if r := here.do("GET", "/api/v3/core/users/me/", ""); r.status != http.StatusOK {
@@ -174,11 +175,11 @@ func TestUnenrolmentTakesEverythingAlong(t *testing.T) {
 		o := openOffice(t, s)
 		apply(t, o.site, enrolmentFlow)
 		here, there := visit(t, o.site), visit(t, o.site)
-		here.walk("enrol", `{"username":"max","password":"p","password_repeat":"p"}`)
+		here.fills("enrol", `{"username":"max","password":"p","password_repeat":"p"}`)
 		there.signIn("max", "p")
 		apply(t, o.site, leaveFlow)
 		other := o.must("GET", "flows/instances/other/", nil)["pk"].(string)
-		if r := here.walk("leave", `{}`); r.component() != "ak-stage-dummy" {
+		if r := here.fills("leave", `{}`); r.component() != "ak-stage-dummy" {
 			t.Fatalf("the flow does not go on after the deletion: %v", r.body)
 		}
 		for name, c := range map[string]*client{"here": here, "there": there} {
@@ -192,7 +193,7 @@ func TestUnenrolmentTakesEverythingAlong(t *testing.T) {
 		if n := len(o.must("GET", "policies/bindings/?target="+other, nil)["results"].([]any)); n != 0 {
 			t.Errorf("%d bindings name somebody who is gone", n)
 		}
-		if r := here.walk("leave", `{}`); r.component() != "xak-flow-redirect" && r.component() != "ak-stage-access-denied" {
+		if r := here.fills("leave", `{}`); r.component() != "xak-flow-redirect" && r.component() != "ak-stage-access-denied" {
 			t.Errorf("the rest of the flow: %v", r.body)
 		}
 		if r := visit(t, o.site).signIn("max", "p"); r.component() != "ak-stage-password" {
@@ -200,6 +201,99 @@ func TestUnenrolmentTakesEverythingAlong(t *testing.T) {
 		}
 		if events := o.events(); !strings.Contains(events, "model_deleted") || !strings.Contains(events, "logout") {
 			t.Errorf("events %s", events)
+		}
+	})
+}
+
+// invitedFlow needs an invitation, asks, makes an account and signs in.
+const invitedFlow = enrolmentFlow + `
+  - {model: authentik_flows.flow, id: invited, identifiers: {slug: invited}, attrs: {name: invited, title: Come in, designation: enrollment}}
+  - {model: authentik_stages_invitation.invitationstage, id: check, identifiers: {name: check}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf invited, stage: !KeyOf check, order: 0}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf invited, stage: !KeyOf ask, order: 1}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf invited, stage: !KeyOf write, order: 2}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf invited, stage: !KeyOf in, order: 3}}
+`
+
+// invited answers the form of the flow with an invitation and follows it.
+func (c *client) invited(token, name string) reply {
+	c.t.Helper()
+	path := "/api/v3/flows/executor/invited/?query=itoken%3D" + token
+	for range 4 {
+		if r := c.do("GET", path, ""); r.status != http.StatusFound {
+			break
+		}
+	}
+	r := c.do("POST", path, fmt.Sprintf(`{"username":%q,"password":"p","password_repeat":"p"}`, name))
+	for range 6 {
+		if r.status != http.StatusFound {
+			break
+		}
+		r = c.do("GET", r.header.Get("Location"), "")
+	}
+	return r
+}
+
+// One link that fifty people follow at the same time makes one account; whoever
+// leaves the form does not cost it.
+func TestRule13FiftyUsesOfOneInvitationMakeOneAccount(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, invitedFlow)
+		flow := o.must("GET", "flows/instances/invited/", nil)["pk"].(string)
+		made := o.must("POST", "stages/invitation/invitations/", m{"name": "for-max", "single_use": true, "flow": flow, "fixed_data": m{"attributes": m{"team": "red"}}})
+		token := made["pk"].(string)
+		if by := made["created_by"].(map[string]any)["username"]; by != "akadmin" || made["flow_obj"].(map[string]any)["slug"] != "invited" {
+			t.Errorf("made %v", made)
+		}
+		left := visit(t, o.site)
+		for range 3 {
+			left.do("GET", "/api/v3/flows/executor/invited/?query=itoken%3D"+token, "")
+		}
+		const people = 50
+		ends := make([]string, people)
+		var wg sync.WaitGroup
+		for i := range people {
+			c := visit(t, o.site)
+			wg.Go(func() { ends[i] = c.invited(token, fmt.Sprint("max", i)).component() })
+		}
+		wg.Wait()
+		in := 0
+		for _, end := range ends {
+			switch end {
+			case "xak-flow-redirect":
+				in++
+			case "ak-stage-access-denied":
+			default:
+				t.Errorf("a flow ends with %q", end)
+			}
+		}
+		list := o.must("GET", "core/users/?search=max", nil)["results"].([]any)
+		if in != 1 || len(list) != 1 {
+			t.Fatalf("%d got in, %d accounts", in, len(list))
+		}
+		if team := fmt.Sprint(list[0].(map[string]any)["attributes"]); team != "map[team:red]" {
+			t.Errorf("attributes %s", team)
+		}
+		if n := len(o.must("GET", "stages/invitation/invitations/", nil)["results"].([]any)); n != 0 {
+			t.Errorf("%d invitations are left", n)
+		}
+	})
+}
+
+func TestRule14AnExpiredInvitationOpensNothing(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, invitedFlow)
+		token := o.must("POST", "stages/invitation/invitations/", m{"name": "late", "expires": "2020-01-01T00:00:00Z"})["pk"].(string)
+		if r := visit(t, o.site).invited(token, "late"); r.component() != "ak-stage-access-denied" {
+			t.Errorf("an expired invitation: %v", r.body)
+		}
+		if r := visit(t, o.site).invited(strings.Repeat("0", 32), "none"); r.component() != "ak-stage-access-denied" {
+			t.Errorf("an unknown invitation: %v", r.body)
+		}
+		if n := len(o.must("GET", "core/users/?username=late", nil)["results"].([]any)); n != 0 {
+			t.Errorf("%d accounts", n)
 		}
 	})
 }

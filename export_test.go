@@ -112,6 +112,7 @@ func everything(in *Installation) string {
 		"prompt":         "{fields: [!KeyOf prompt], validation_policies: []}",
 		"deny":           `{deny_message: "no: 'entry' # here"}`,
 		"expression":     "{expression: \"if request.user:\\n    return True\\n\\n# Ä\\nreturn False\\n\"}",
+		"geoip":          `{countries: ["NO", DE], asns: [64496], history_max_distance_km: 9223372036854775807}`,
 	}
 	var b strings.Builder
 	b.WriteString(`version: 1

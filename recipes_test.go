@@ -3,38 +3,34 @@ package weir
 import (
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/weir-id/weir/internal/stages/captcha/captchatest"
 )
 
-// guest is a browser of the API at an address of its own.
-type guest struct {
-	*client
-	from string
-}
+// guest is a browser of the API in front of the login flow.
+type guest struct{ *client }
 
-// arrive opens the login flow in a new browser, behind a proxy that is trusted.
-func arrive(o *office, from string) (*guest, reply) {
+// arrive opens the login flow in a new browser at an address.
+func arrive(o *office, from string) (guest, reply) {
 	o.t.Helper()
-	g := &guest{visit(o.t, o.site), from}
-	return g, g.do("GET", loginFlow, "", "X-Forwarded-For", from)
+	g := guest{visit(o.t, o.site).from(from)}
+	return g, g.do("GET", loginFlow, "")
 }
 
 // says answers a step and goes on to the next.
-func (g *guest) says(body string) reply {
+func (g guest) says(body string) reply {
 	g.t.Helper()
-	r := g.do("POST", loginFlow, body, "X-Forwarded-For", g.from)
+	r := g.do("POST", loginFlow, body)
 	for r.status == http.StatusFound {
-		r = g.do("GET", r.header.Get("Location"), "", "X-Forwarded-For", g.from)
+		r = g.do("GET", r.header.Get("Location"), "")
 	}
 	return r
 }
 
 // introduced says who somebody is, and returns what they are asked next.
-func introduced(o *office, from, name string) (*guest, reply) {
+func introduced(o *office, from, name string) (guest, reply) {
 	o.t.Helper()
 	g, _ := arrive(o, from)
 	return g, g.says(fmt.Sprintf(`{"uid_field":%q}`, name))
@@ -51,7 +47,7 @@ func fails(o *office, from, name string, times int) {
 }
 
 // passes does the work of a captcha where there is one.
-func (g *guest) passes(r reply) reply {
+func (g guest) passes(r reply) reply {
 	g.t.Helper()
 	if r.component() != "ak-stage-captcha" {
 		return r
@@ -62,7 +58,7 @@ func (g *guest) passes(r reply) reply {
 // recipes is an office behind a proxy, with ada and recipes.
 func recipes(t *testing.T, s Settings, files ...string) *office {
 	t.Helper()
-	s.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	s.TrustedProxies = append(s.TrustedProxies, loopback)
 	o := openOffice(t, s)
 	o.user("ada", nil)
 	o.password("ada", "the right one")
@@ -86,7 +82,7 @@ const (
 func TestRecipeCaptchaAfterFailures(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		o := recipes(t, s, "captcha-after-failures.yaml")
-		next := func(from, name, want string) (*guest, reply) {
+		next := func(from, name, want string) (guest, reply) {
 			t.Helper()
 			g, r := introduced(o, from, name)
 			if r.component() != want {

@@ -4,13 +4,27 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/invitation"
 	"github.com/weir-id/weir/internal/resource"
+	invitationstage "github.com/weir-id/weir/internal/stages/invitation"
 	"github.com/weir-id/weir/internal/stages/userdelete"
 	"github.com/weir-id/weir/internal/store"
 )
+
+// invitations are those of this installation.
+func (in *Installation) invitations() *invitation.Invitations {
+	return &invitation.Invitations{DB: in.db, Now: in.now}
+}
+
+// consumers use up what plans of stages hold, by its kind.
+func (in *Installation) consumers() map[string]func(ctx context.Context, tx flow.Tx, id uuid.UUID) error {
+	return map[string]func(ctx context.Context, tx flow.Tx, id uuid.UUID) error{invitationstage.Consumed: in.invitations().Consume}
+}
 
 // RemoveUser implements userdelete.Accounts: the person deletes their own
 // account, with what the configuration says about it, in one transaction.

@@ -3,7 +3,6 @@ package weir
 import (
 	"fmt"
 	"net/http"
-	"net/netip"
 	"slices"
 	"testing"
 
@@ -72,7 +71,7 @@ func TestReputationWritesNoTransactionOfItsOwn(t *testing.T) {
 
 func TestReputationHasItsLimitsAndItsAddresses(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
-		s.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		s.TrustedProxies = append(s.TrustedProxies, loopback)
 		o := openOffice(t, s)
 		apply(t, o.site, onePage)
 		o.user("ada", nil)
@@ -80,10 +79,10 @@ func TestReputationHasItsLimitsAndItsAddresses(t *testing.T) {
 		const flow = "/api/v3/flows/executor/one-page/?query="
 		try := func(name, password, from string) {
 			t.Helper()
-			c := visit(t, o.site)
-			r := c.do("POST", flow, fmt.Sprintf(`{"uid_field":%q,"password":%q}`, name, password), "X-Forwarded-For", from)
+			c := visit(t, o.site).from(from)
+			r := c.do("POST", flow, fmt.Sprintf(`{"uid_field":%q,"password":%q}`, name, password))
 			for r.status == http.StatusFound {
-				r = c.do("GET", r.header.Get("Location"), "", "X-Forwarded-For", from)
+				r = c.do("GET", r.header.Get("Location"), "")
 			}
 		}
 		o.must("PATCH", "admin/settings/", m{"reputation_lower_limit": -2, "reputation_upper_limit": 1})
@@ -130,6 +129,24 @@ func TestReputationHasItsLimitsAndItsAddresses(t *testing.T) {
 			t.Error("a deleted score is there")
 		}
 	})
+}
+
+func TestReputationKnowsThePlace(t *testing.T) {
+	s := settings(t)
+	mapped(t, &s)
+	o := openOffice(t, s)
+	for _, from := range []string{inBonn, inNoPlace} {
+		c := visit(t, o.site).from(from)
+		c.do("POST", loginFlow, `{"uid_field":"nobody"}`)
+		c.do("POST", loginFlow, `{"password":"wrong"}`)
+	}
+	for ip, want := range map[string]string{inBonn: "Bonn DE 64497", inNoPlace: "<nil> <nil> <nil>"} {
+		row := results(o.must("GET", "policies/reputation/scores/?ip="+ip, nil))[0]
+		geo, asn := row["ip_geo_data"].(m), row["ip_asn_data"].(m)
+		if got := fmt.Sprint(geo["city"], " ", geo["country"], " ", asn["asn"]); got != want {
+			t.Errorf("%s is in %s, want %s", ip, got, want)
+		}
+	}
 }
 
 // TestRule37NobodyChoosesWhoseReputationFalls: of strangers neither forwarding

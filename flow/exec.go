@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -158,6 +159,17 @@ func (x *Exec) DisplayUser(ctx context.Context) (*identity.Person, error) {
 		return identity.NewPerson(identity.User{Username: typed}, nil), nil
 	}
 	return x.PendingUser(ctx)
+}
+
+// Consume notes that the plan uses something up, of a kind that the executor's
+// configuration knows: with the first step from now on that acts (makes an
+// account, signs somebody in), or when the flow ends well. What somebody else
+// has used by then denies that step.
+func (x *Exec) Consume(kind string, id uuid.UUID) {
+	if c := (Consumable{kind, id}); !slices.Contains(x.plan.Consume, c) {
+		x.plan.Consume = append(x.plan.Consume, c)
+		x.Context.changed = true
+	}
 }
 
 // SessionKey is what the session is stored under.

@@ -82,8 +82,9 @@ type StageType struct {
 	// Schema names the object in the API description; empty for Label without
 	// its blanks.
 	Schema string
-	// Filters are the fields that the API compares lists by; nil for all that
-	// can be compared, and the id.
+	// Filters are the fields that the API compares lists by, "stage_uuid" for
+	// the id and "no_flows" for stages that no flow has; nil for all that can be
+	// compared, and the id.
 	Filters []string
 	// Exchanges are the challenges of the type, for API descriptions.
 	Exchanges []Exchange

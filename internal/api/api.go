@@ -49,8 +49,8 @@ type Role struct {
 	Name string
 }
 
-// Config is what the API needs. All fields are required but BaseURL, Problem,
-// Browse and Now.
+// Config is what the API needs. All fields are required but BaseURL,
+// Capabilities, Problem, Browse and Now.
 type Config struct {
 	Runner Runner
 	// Start begins a flow for the person of a request, as flowhttp.Runner does.
@@ -82,6 +82,9 @@ type Config struct {
 	// Version is that of the program; BaseURL is where people reach the site,
 	// empty where that is not configured.
 	Version, BaseURL string
+	// Capabilities are what this installation can do, by the names that clients
+	// know.
+	Capabilities []string
 	// Problem writes a page for a person who typed an address of the API;
 	// nil answers everybody in JSON.
 	Problem func(w http.ResponseWriter, r *http.Request, status int)

@@ -3,9 +3,12 @@
 package policies
 
 import (
+	"time"
+
 	runtime "github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/policies/dummy"
 	"github.com/weir-id/weir/internal/policies/expression"
+	"github.com/weir-id/weir/internal/policies/geoip"
 	"github.com/weir-id/weir/internal/policies/reputation"
 	"github.com/weir-id/weir/policy"
 )
@@ -16,6 +19,10 @@ type Env struct {
 	Compiler *runtime.Compiler
 	// Scores are what reputation policies ask.
 	Scores reputation.Scores
+	// Logins knows the earlier logins of people.
+	Logins geoip.Logins
+	// Now is the clock.
+	Now func() time.Time
 }
 
 // All returns the policy types in alphabetical order.
@@ -23,6 +30,7 @@ func All(env Env) []policy.Type {
 	return []policy.Type{
 		dummy.Type(),
 		expression.Type(env.Compiler),
+		geoip.Type(env.Logins, env.Now),
 		reputation.Type(env.Scores),
 	}
 }

@@ -176,7 +176,13 @@ func meet(ids []uuid.UUID, want any) bool {
 
 func stageKind(c *catalog.Catalog, t *flow.StageType) *Kind {
 	o := &object{catalog: c, kind: catalog.KindStage, typ: t.Name, model: modelKey(t.Model), extras: []extra{computed(readStage)}, search: []string{"name"}}
-	o.filters = typeFilters(o.Fields(), t.Filters, "stage_uuid")
+	declared := slices.DeleteFunc(slices.Clone(t.Filters), func(name string) bool { return name == "no_flows" })
+	o.filters = typeFilters(o.Fields(), declared, "stage_uuid")
+	if len(declared) < len(t.Filters) {
+		o.filters = append(o.filters, Filter{Name: "no_flows", Type: "boolean", Match: func(v View, o *catalog.Object, want any) bool {
+			return usedIn(v, o, catalog.KindBinding) != want
+		}})
+	}
 	return o.declare(Kind{Path: "stages/" + t.Path, Param: "stage_uuid", Key: "pk", Schema: schemaName(t.Schema, t.Label), Tag: "stages"})
 }
 

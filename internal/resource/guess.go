@@ -32,7 +32,7 @@ type guessRow struct {
 // are seen, and forgotten for those who wait without guilt.
 func guesses(p people) *made[guessRow] {
 	return &made[guessRow]{people: p, model: guessModel, what: "guess limit", rows: guessesTable(p.now), keys: []string{"pk"},
-		remove: "delete from guesses where id = $1", members: new(guessRow), show: func(_ View, r *guessRow) any { return r },
+		remove: "delete from guesses where id = $1", members: new(guessRow), show: func(_ View, r *guessRow) map[string]any { return field.Encode(r, field.Public) },
 		ref: func(r *guessRow) *Ref { return &Ref{Key: r.PK.String(), Name: string(r.Kind) + " " + r.Subject} }}
 }
 

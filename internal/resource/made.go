@@ -26,7 +26,7 @@ type made[T any] struct {
 	ref    func(*T) *Ref
 	// members describes what the API shows of a row, show fills it in.
 	members any
-	show    func(View, *T) any
+	show    func(View, *T) map[string]any
 }
 
 // Fields implements Objects.
@@ -88,7 +88,7 @@ func (k *made[T]) Read(ctx context.Context, v View, refs ...*Ref) ([]map[string]
 			}
 			row = now.loaded.(*T)
 		}
-		out[i] = field.Encode(k.show(v, row), field.Public)
+		out[i] = k.show(v, row)
 	}
 	return out, nil
 }

@@ -41,11 +41,7 @@ type extra struct {
 
 // computed declares read-only members by a struct with json names.
 func computed[T any](read func(v View, o *catalog.Object) T) extra {
-	specs := field.Describe(new(T))
-	for i := range specs {
-		specs[i].ReadOnly, specs[i].Default = true, nil
-	}
-	return extra{specs, func(v View, o *catalog.Object) map[string]any {
+	return extra{readOnly(new(T)), func(v View, o *catalog.Object) map[string]any {
 		members := read(v, o)
 		return field.Encode(&members, field.Public)
 	}}

@@ -29,7 +29,7 @@ type scoreRow struct {
 // are seen, and forgiven.
 func scores(p people) *made[scoreRow] {
 	return &made[scoreRow]{people: p, model: reputationModel, what: "reputation", rows: scoresTable(p.now), keys: []string{"pk"},
-		remove: "delete from reputation where id = $1", members: new(scoreRow), show: func(_ View, r *scoreRow) any { return r },
+		remove: "delete from reputation where id = $1", members: new(scoreRow), show: func(_ View, r *scoreRow) map[string]any { return field.Encode(r, field.Public) },
 		ref: func(r *scoreRow) *Ref { return &Ref{Key: r.PK.String(), Name: r.Identifier + " " + r.IP} }}
 }
 

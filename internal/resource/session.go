@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/useragent"
+	"github.com/weir-id/weir/policy"
 )
 
 const sessionModel = "authentik_core.authenticatedsession"
@@ -29,7 +32,7 @@ type sessionMembers struct {
 	UUID      uuid.UUID `json:"uuid"`
 	Current   bool      `json:"current" field:"readonly"`
 	UserAgent userAgent `json:"user_agent" field:"readonly"`
-	// GeoIP and ASN are null: places of addresses are not looked up.
+	// GeoIP and ASN are looked up; null where nothing is known.
 	GeoIP         *geoIP    `json:"geo_ip" field:"readonly,null"`
 	ASN           *asn      `json:"asn" field:"readonly,null"`
 	User          int64     `json:"user" field:"required"`
@@ -96,15 +99,23 @@ func readUserAgent(header string) userAgent {
 // sessions is authentik_core.authenticatedsession: a browser somebody is signed
 // in with. Flows make them; here they are seen and ended: the next request of
 // one that is deleted is refused on every node (rule 33).
-func sessions(p people) *made[sessionRow] {
+func sessions(p people, locate func(netip.Addr) map[string]any) *made[sessionRow] {
 	return &made[sessionRow]{people: p, model: sessionModel, what: "session", rows: sessionsTable(p.now), keys: []string{"uuid", "pk"},
-		remove: "delete from sessions where uuid = $1", members: new(sessionMembers), show: readSession,
-		ref: func(r *sessionRow) *Ref { return &Ref{Key: r.id.String(), Name: r.ip} }}
+		remove: "delete from sessions where uuid = $1", members: new(sessionMembers),
+		show: func(v View, r *sessionRow) map[string]any { return readSession(v, r, locate) },
+		ref:  func(r *sessionRow) *Ref { return &Ref{Key: r.id.String(), Name: r.ip} }}
 }
 
-func readSession(v View, r *sessionRow) any {
-	return &sessionMembers{UUID: r.id, Current: v.Session != "" && r.key == v.Session, UserAgent: readUserAgent(r.agent), User: r.user,
-		LastIP: r.ip, LastUserAgent: r.agent, LastUsed: r.used, Expires: r.end}
+// readSession is a session as the API shows it; locate tells where addresses
+// are, as policies see it.
+func readSession(v View, r *sessionRow, locate func(netip.Addr) map[string]any) map[string]any {
+	out := field.Encode(&sessionMembers{UUID: r.id, Current: v.Session != "" && r.key == v.Session, UserAgent: readUserAgent(r.agent), User: r.user,
+		LastIP: r.ip, LastUserAgent: r.agent, LastUsed: r.used, Expires: r.end}, field.Public)
+	if ip, err := netip.ParseAddr(r.ip); err == nil {
+		known := locate(ip)
+		out["geo_ip"], out["asn"] = known[policy.KeyGeoIP], known[policy.KeyASN]
+	}
+	return out
 }
 
 func sessionsTable(now func() time.Time) *table[sessionRow] {

@@ -11,6 +11,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
+	"github.com/weir-id/weir/internal/stages/invitation"
 	"github.com/weir-id/weir/internal/stages/password"
 	"github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
@@ -23,15 +24,16 @@ import (
 // Env is what stage types need of the rest of the program. All fields are
 // required but Devices.
 type Env struct {
-	Users      identification.Users
-	Reputation identification.Reputation
-	Sessions   userlogin.Sessions
-	Accounts   userlogin.Accounts
-	Writer     userwrite.Accounts
-	Remover    userdelete.Accounts
-	Ends       userwrite.Sessions
-	Sealer     device.Sealer
-	Captcha    captcha.Env
+	Users       identification.Users
+	Reputation  identification.Reputation
+	Sessions    userlogin.Sessions
+	Accounts    userlogin.Accounts
+	Writer      userwrite.Accounts
+	Invitations invitation.Invitations
+	Remover     userdelete.Accounts
+	Ends        userwrite.Sessions
+	Sealer      device.Sealer
+	Captcha     captcha.Env
 	// Compiler compiles the expressions of prompts.
 	Compiler *expression.Compiler
 	// Devices may be nil: nobody has a device then.
@@ -46,6 +48,7 @@ func All(env Env) []flow.StageType {
 		deny.Type(),
 		dummy.Type(),
 		identification.Type(env.Users, env.Reputation),
+		invitation.Type(env.Invitations),
 		password.Type(env.Users),
 		prompt.Type(env.Users, env.Compiler),
 		redirect.Type(),

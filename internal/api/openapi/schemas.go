@@ -182,7 +182,7 @@ func (s *Schemas) value(f *field.Spec, use Use) *Schema {
 	case f.Type == "number":
 		return &Schema{Type: "number", Format: "double", Minimum: f.Min, Maximum: f.Max}
 	case f.Type == "integer":
-		return &Schema{Type: "integer", Minimum: f.Min, Maximum: f.Max}
+		return &Schema{Type: "integer", Format: f.Format, Minimum: f.Min, Maximum: f.Max}
 	case f.Type == "string":
 		return text(f, use)
 	}
