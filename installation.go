@@ -167,7 +167,9 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		Observers: []event.Observer{in.reputation.Observe}}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip},
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.expressions = in.compiler()
+	if in.expressions, err = in.compiler(); err != nil {
+		return err
+	}
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions,
 		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
 	in.policyList = policies.All(policies.Env{Compiler: in.expressions, Scores: in.reputation, Logins: placedLogins{in}, Now: in.now})
