@@ -27,9 +27,11 @@ type run struct {
 	before *Execution
 	// dropped tells that markers took entries out of the plan.
 	dropped bool
-	events  []Event
-	trace   Trace
-	exec    *Exec
+	// events and apply are what the step does besides the outcome at its end.
+	events []Event
+	apply  []func(ctx context.Context, tx Tx) error
+	trace  Trace
+	exec   *Exec
 }
 
 func (e *Executor) newRun(req *Request) *run {
@@ -317,7 +319,19 @@ func checkComponent(body map[string]any) field.Errors {
 
 // dirty tells whether there is something to keep although no stage finished.
 func (r *run) dirty() bool {
-	return r.plan.Context.changed || (r.dropped && r.before != nil) || len(r.events) > 0
+	return r.plan.Context.changed || (r.dropped && r.before != nil) || r.owes()
+}
+
+// owes tells whether there is something to write besides the plan.
+func (r *run) owes() bool { return len(r.events) > 0 || len(r.apply) > 0 }
+
+// hold keeps what an outcome does besides the plan, for a step that ends with
+// another one.
+func (r *run) hold(out Outcome) {
+	r.events = append(r.events, out.Events...)
+	if out.Apply != nil {
+		r.apply = append(r.apply, out.Apply)
+	}
 }
 
 // pendingForEvents is the person whom events of the step are about, as far as

@@ -46,7 +46,9 @@ type Config struct {
 	Log       Log
 	Hashing   Hashing
 	Guesses   Guesses
-	Limits    Limits
+	// ReputationExpiry is how long a score is remembered. Default 24 h.
+	ReputationExpiry time.Duration
+	Limits           Limits
 	// Expressions says what the expressions of administrators may reach.
 	Expressions Expressions
 }
@@ -149,7 +151,8 @@ func New() Config {
 		Hashing: Hashing{
 			MemoryKiB: 19456, Time: 2, Threads: 1, Queue: 64,
 		},
-		Guesses: Guesses{Account: 10, FirstDelay: 5 * time.Second, MaxDelay: 5 * time.Minute, Address: 100, Window: 10 * time.Minute},
+		Guesses:          Guesses{Account: 10, FirstDelay: 5 * time.Second, MaxDelay: 5 * time.Minute, Address: 100, Window: 10 * time.Minute},
+		ReputationExpiry: 24 * time.Hour,
 		Limits: Limits{
 			Requests: 512, ClientRequests: 128,
 			BodyBytes: 1 << 20, HeaderBytes: 64 << 10,

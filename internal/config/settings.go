@@ -115,6 +115,9 @@ func Settings() []Setting {
 		{"guess_window", "the window for wrong guesses from one network address", false, func(c *Config, v string) error {
 			return duration(&c.Guesses.Window, v, time.Second)
 		}},
+		{"reputation_expiry", "how long the score of a name and an address is remembered", false, func(c *Config, v string) error {
+			return span(&c.ReputationExpiry, v, time.Minute, 8760*time.Hour)
+		}},
 		{"max_requests", "requests answered at once", false, func(c *Config, v string) error {
 			return number(&c.Limits.Requests, v, 8, 65536)
 		}},
@@ -267,9 +270,13 @@ func number[T integer](dst *T, v string, low, high int64) error {
 }
 
 func duration(dst *time.Duration, v string, low time.Duration) error {
+	return span(dst, v, low, time.Hour)
+}
+
+func span(dst *time.Duration, v string, low, high time.Duration) error {
 	d, err := time.ParseDuration(v)
-	if err != nil || d < low || d > time.Hour {
-		return fmt.Errorf("must be a duration such as 30s, from %v to 1h", low)
+	if err != nil || d < low || d > high {
+		return fmt.Errorf("must be a duration such as 30s, from %v to %v", low, high)
 	}
 	*dst = d
 	return nil

@@ -62,7 +62,7 @@ type Registry struct {
 	group   *group
 	role    *role
 	token   *apiToken
-	session *session
+	session *made[sessionRow]
 	event   *events
 }
 
@@ -89,7 +89,7 @@ func New(c Config) *Registry {
 	r.group = &group{people: p, roles: roles, rows: groupsTable()}
 	r.role = &role{people: p, roles: roles, rows: rolesTable()}
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
-	r.session = &session{people: p, rows: sessionsTable(c.Now), locate: c.Locate}
+	r.session = sessions(p, c.Locate)
 	r.event = &events{people: p, rows: eventsTable(c.Now)}
 
 	flows := flowKind(c.Catalog)
@@ -122,10 +122,12 @@ func New(c Config) *Registry {
 		Tag: "core", Files: true, AddOwn: true, Verbs: []access.Verb{ViewTokenKey, SetTokenKey}, Filters: tokenFilters()})
 	r.add(&Kind{Objects: r.session, Model: sessionModel, Label: "Authenticated Session", Plural: "Authenticated Sessions", Path: "core/authenticated_sessions",
 		Param: "uuid", Key: "uuid", Schema: "AuthenticatedSession", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: sessionFilters()})
-	r.add(&Kind{Objects: &guess{people: p, rows: guessesTable(c.Now)}, Model: guessModel, Label: "Guess Limit", Plural: "Guess Limits", Path: "guard/limits",
+	r.add(&Kind{Objects: guesses(p), Model: guessModel, Label: "Guess Limit", Plural: "Guess Limits", Path: "guard/limits",
 		Param: "id", Key: "pk", Schema: "GuessLimit", Tag: "guard", Calls: List | Retrieve | Delete, Filters: guessFilters()})
 	r.add(&Kind{Objects: r.event, Model: eventModel, Label: "Event", Plural: "Events", Path: "events/events", Param: "event_uuid",
 		Key: "pk", Schema: "Event", Tag: "events", Calls: AllCalls &^ UsedBy, Filters: EventFilters()})
+	r.add(&Kind{Objects: scores(p), Model: reputationModel, Label: "Reputation Score", Plural: "Reputation Scores", Path: "policies/reputation/scores",
+		Param: "reputation_uuid", Key: "pk", Schema: "Reputation", Tag: "policies", Calls: List | Retrieve | Delete | UsedBy, Filters: scoreFilters()})
 	r.add(permissionKind(r))
 	r.declarePermissions()
 	return r
