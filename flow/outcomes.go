@@ -169,7 +169,7 @@ func (r *run) finish(ctx context.Context, out Outcome) (*Result, error) {
 		}
 		result.Challenge = envelope
 	}
-	if r.before == nil && !out.acts() && len(r.plan.Consume) == 0 && len(r.events) == 0 && len(out.Events) == 0 {
+	if r.before == nil && !out.acts() && len(r.plan.Consume) == 0 && !r.asked() && len(out.Events) == 0 {
 		return result, nil // nothing was stored and nothing happened
 	}
 	r.consume(&out)
@@ -227,7 +227,7 @@ func (r *run) deny(ctx context.Context, challenge *AccessDenied, out Outcome) (*
 	}
 	result := &Result{Challenge: envelope, Cookies: out.Cookies}
 	r.trace.Outcome, r.trace.Message = "denied", challenge.Message
-	if r.before != nil || len(r.events) > 0 || len(out.Events) > 0 || out.Apply != nil {
+	if r.before != nil || r.asked() || len(out.Events) > 0 || out.Apply != nil {
 		if err := r.commit(ctx, result, nil, out); err != nil {
 			return nil, err
 		}
@@ -275,7 +275,7 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 	with[string(KeyRedirected)] = &Ref{Kind: "flow", ID: r.req.Flow.ID, Name: r.req.Flow.Slug}
 	p := r.planner()
 	plan, err := p.plan(ctx, target, with)
-	r.events = append(r.events, p.events...)
+	r.keepAsked(p)
 	var na *notApplicable
 	switch {
 	case errors.As(err, &na):
@@ -288,14 +288,15 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 	}
 	plan.Consume = used
 	result := &Result{Challenge: &Envelope{Component: "xak-flow-redirect", Body: &RedirectTo{To: flowPath(target.Slug, r.req.RawQuery)}}}
-	if err := r.keep(ctx, target, plan, nil); err != nil {
+	again := target.ID == r.req.Flow.ID
+	if err := r.keep(ctx, target, plan, again); err != nil {
 		return nil, err
 	}
-	if target.ID == r.req.Flow.ID {
+	if again {
 		return result, nil
 	}
 	r.trace.Outcome = "switched"
-	if r.before != nil || len(r.events) > 0 {
+	if r.before != nil || r.asked() {
 		if err := r.commit(ctx, result, nil, Outcome{}); err != nil {
 			return nil, err
 		}
@@ -303,8 +304,9 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 	return result, nil
 }
 
-// keep stores a new plan in this session, in place of one of the same flow.
-func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, events []Event) error {
+// keep stores a new plan in this session, in place of one of the same flow;
+// asked tells to carry out what policies asked for along with it.
+func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, asked bool) error {
 	if len(plan.Entries) == 0 {
 		return nil // an empty flow is done as soon as its page is opened
 	}
@@ -312,8 +314,12 @@ func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, events []Event
 	if err != nil {
 		return fmt.Errorf("load execution of %q: %w", target.Slug, err)
 	}
-	committed, err := r.e.Store.Commit(ctx, &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
-		Flow: target, Before: before, After: plan, Events: events, Trace: Trace{At: r.now, Outcome: "planned"}})
+	c := &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
+		Flow: target, Before: before, After: plan, Trace: Trace{At: r.now, Outcome: "planned"}}
+	if asked {
+		c.Events, c.Effects = r.events, r.effects
+	}
+	committed, err := r.e.Store.Commit(ctx, c)
 	if err != nil {
 		return fmt.Errorf("start flow %q: %w", target.Slug, err)
 	}
@@ -361,7 +367,7 @@ func (r *run) notApplicable(ctx context.Context, na *notApplicable) (*Result, er
 func (r *run) leave(ctx context.Context, to string) (*Result, error) {
 	result := &Result{Challenge: &Envelope{Component: "xak-flow-redirect", Body: &RedirectTo{To: to}}}
 	r.trace.Outcome = "denied"
-	if r.before != nil || len(r.events) > 0 {
+	if r.before != nil || r.asked() {
 		if err := r.commit(ctx, result, nil, Outcome{}); err != nil {
 			return nil, err
 		}
@@ -380,7 +386,7 @@ func denialText(na *notApplicable) string {
 func (r *run) commit(ctx context.Context, result *Result, after *Plan, out Outcome) error {
 	c := &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Pending: r.pendingForEvents(ctx), Brand: r.req.Brand,
 		Flow: r.req.Flow, Before: r.before, After: after, Login: out.Login, Logout: out.Logout,
-		Events: append(r.events, out.Events...), Trace: r.trace}
+		Events: append(r.events, out.Events...), Effects: r.effects, Trace: r.trace}
 	if out.Apply != nil {
 		c.Apply = append(c.Apply, out.Apply)
 	}

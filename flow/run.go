@@ -28,6 +28,7 @@ type run struct {
 	// dropped tells that markers took entries out of the plan.
 	dropped bool
 	events  []Event
+	effects []policy.Effect
 	trace   Trace
 	exec    *Exec
 }
@@ -97,9 +98,24 @@ func (r *run) makePlan(ctx context.Context, with map[string]any) (*Plan, error) 
 	begin := time.Now()
 	plan, err := p.plan(ctx, r.req.Flow, with)
 	r.e.ObservePlan(r.req.Flow.Slug, time.Since(begin))
-	r.events = append(r.events, p.events...)
+	r.keepAsked(p)
 	return plan, err
 }
+
+// keepAsked keeps what the policies of a planner asked for until the step is
+// written. A passive request has no effects (rule 5); what asks for them is
+// asked again by the next one that may act.
+func (r *run) keepAsked(p *planner) {
+	r.events = append(r.events, p.events...)
+	if !r.req.Passive {
+		r.effects = append(r.effects, p.effects...)
+	}
+	p.events, p.effects = nil, nil
+}
+
+// asked tells whether policies, or stages before, asked for something that is
+// to be written.
+func (r *run) asked() bool { return len(r.events) > 0 || len(r.effects) > 0 }
 
 // start plans the flow. A result means that the flow is over before it began.
 func (r *run) start(ctx context.Context, with map[string]any) (*Result, error) {
@@ -223,7 +239,7 @@ func (r *run) marker(ctx context.Context, c *current) (bool, error) {
 		target.Mode = now.PolicyEngineMode
 	}
 	result := p.evaluate(ctx, r.plan, user, target)
-	r.events = append(r.events, p.events...)
+	r.keepAsked(p)
 	if len(result.Sources) > 0 {
 		r.trace.Policies = append(r.trace.Policies, *tracePolicies(c.name, result))
 	}
@@ -274,8 +290,7 @@ func (r *run) call(ctx context.Context, c *current, answer bool) (out Outcome, e
 			err = &panicError{value: p, stack: debug.Stack()}
 		}
 		r.e.ObserveStage(c.typ.Name, answer, time.Since(begin))
-		r.events = append(r.events, r.exec.planner.events...)
-		r.exec.planner.events = nil
+		r.keepAsked(r.exec.planner)
 	}()
 	if answer {
 		body := r.req.Body
@@ -314,7 +329,7 @@ func checkComponent(body map[string]any) field.Errors {
 
 // dirty tells whether there is something to keep although no stage finished.
 func (r *run) dirty() bool {
-	return r.plan.Context.changed || (r.dropped && r.before != nil) || len(r.events) > 0
+	return r.plan.Context.changed || (r.dropped && r.before != nil) || r.asked()
 }
 
 // pendingForEvents is the person whom events of the step are about, as far as

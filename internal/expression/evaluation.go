@@ -43,6 +43,7 @@ type evaluation struct {
 	calls    *atomic.Int64
 	messages []string
 	events   []policy.Event
+	effects  []policy.Effect
 	logs     []LogLine
 	writes   policy.Writes
 }

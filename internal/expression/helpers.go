@@ -189,6 +189,7 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 			return nil, err
 		}
 		e.events = append(e.events, result.Events...)
+		e.effects = append(e.effects, result.Effects...)
 	}
 	raw, err := e.fromGo(result.Raw)
 	if err != nil {

@@ -93,7 +93,8 @@ func (called) CallPolicy(_ context.Context, name string, _ *policy.Request) (pol
 		return policy.Result{}, expression.ErrUnknownPolicy
 	}
 	return policy.Result{Verdict: policy.Pass, Messages: []string{"from other"}, Raw: int64(5),
-		Writes: policy.Writes{Set: map[string]any{"by_other": true}}, Events: []policy.Event{{Action: "custom_other"}}}, nil
+		Writes: policy.Writes{Set: map[string]any{"by_other": true}}, Events: []policy.Event{{Action: "custom_other"}},
+		Effects: []policy.Effect{{Act: policy.EndPassword}}}, nil
 }
 
 type settings map[string]any
@@ -252,6 +253,9 @@ func TestMessagesEventsAndLogs(t *testing.T) {
 	want := []policy.Event{{Action: "custom_thing", App: "body", Context: map[string]any{"user": "x", "n": []any{int64(1)}}}, {Action: "custom_other"}}
 	if diff := cmp.Diff(want, v.Events); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if len(v.Effects) != 1 || v.Effects[0].Act != policy.EndPassword {
+		t.Errorf("effects of the called policy: %v", v.Effects)
 	}
 	if diff := cmp.Diff([]expression.LogLine{{Level: "warning", Text: "look here", Attrs: map[string]string{"key": "5"}}}, v.Logs); diff != "" {
 		t.Errorf("logs (-want +got):\n%s", diff)

@@ -42,7 +42,9 @@ type Value struct {
 	Messages []string
 	// Events are the events of ak_create_event and of called policies.
 	Events []policy.Event
-	Writes policy.Writes
+	// Effects are those of called policies.
+	Effects []policy.Effect
+	Writes  policy.Writes
 	// Logs are for the test endpoint; they went to the log already.
 	Logs []LogLine
 }
@@ -140,7 +142,7 @@ func (e *evaluation) value(result starlark.Value) (Value, error) {
 	text := str(result)
 	return Value{
 		Raw: raw, True: bool(result.Truth()), Text: text, Messages: e.messages,
-		Events: e.events, Writes: writes, Logs: e.logs,
+		Events: e.events, Effects: e.effects, Writes: writes, Logs: e.logs,
 	}, e.text(len(text))
 }
 
