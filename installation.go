@@ -151,7 +151,8 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	devices := keys.Box("device cookie")
 	limits := guard.New(guard.Config{DB: in.db, Limits: guard.Limits(in.config.Guesses), Key: directory.UsernameKey, Devices: devices, Now: in.now,
 		Refused: func(k guard.Kind) { in.metrics.GuessesRefused.WithLabelValues(string(k)).Inc() }})
-	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
+	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, History: in.passwordHistory,
+		Now: in.now, Logger: in.log})
 	in.access = access.New(in.db, resource.Owners())
 	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() }}
 	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
@@ -159,7 +160,11 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	in.expressions = in.compiler()
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions})
-	in.policyList = policies.All(policies.Env{Compiler: in.expressions, Logins: placedLogins{in}, Now: in.now})
+	policyEnv, err := in.policyEnv()
+	if err != nil {
+		return err
+	}
+	in.policyList = policies.All(policyEnv)
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.expressions.Check,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {

@@ -79,6 +79,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.stop = stop
 	var err error
 	s.jobs.Clean(s.db, s.now)
+	s.jobs.TrimPasswords(s.people.TrimHistory)
 	if s.stopJobs, err = s.jobs.Start(background); err != nil {
 		return err
 	}

@@ -115,8 +115,8 @@ func (a *Access) evaluate(ctx context.Context, s *catalog.Snapshot, app *flow.Ap
 }
 
 func (a *Access) record(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, effects []policy.Effect) {
-	if h != nil && h.Method == http.MethodHead {
-		effects = nil // HEAD only looks
+	if onlyLooks(h) {
+		effects = nil
 	}
 	if len(events) == 0 && len(effects) == 0 {
 		return
@@ -124,4 +124,14 @@ func (a *Access) record(ctx context.Context, p *identity.Person, h *policy.HTTPR
 	if err := a.Record(ctx, p, h, events, effects); err != nil {
 		a.Log.ErrorContext(ctx, "events and effects of policies not stored", slog.Any("error", err))
 	}
+}
+
+// onlyLooks tells whether a request must change nothing: HEAD, and what another
+// site made the browser ask (rule 5).
+func onlyLooks(h *policy.HTTPRequest) bool {
+	if h == nil {
+		return false
+	}
+	from := http.Header(h.Header).Get("Sec-Fetch-Site")
+	return h.Method == http.MethodHead || from == "cross-site" || from == "same-site"
 }
