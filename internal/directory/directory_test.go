@@ -38,6 +38,8 @@ type house struct {
 	tokens appPasswords
 	// history is how many earlier passwords are kept.
 	history int
+	// asked counts the questions for earlier passwords.
+	asked int
 }
 
 func newHouse(t *testing.T, db store.DB) *house {

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/storetest"
 	"github.com/weir-id/weir/policy"
@@ -25,11 +29,18 @@ func (h *house) set(user int64, plain ...string) {
 	}
 }
 
+// chosen asks whether a password was used, each time as another account, so that
+// no limit is met.
+func (h *house) chosen(ctx context.Context, user int64, plain string, newest int) (bool, error) {
+	h.asked++
+	return h.PasswordUsed(ctx, guard.Guess{Account: fmt.Sprint("asked", h.asked), Choice: true}, identity.NewPerson(identity.User{ID: user}, nil), plain, newest)
+}
+
 // used are those of the passwords that count as used.
 func (h *house) used(user int64, newest int, plain ...string) (out []string) {
 	h.Helper()
 	for _, p := range plain {
-		is, err := h.PasswordUsed(h.Context(), user, p, newest)
+		is, err := h.chosen(h.Context(), user, p, newest)
 		if err != nil {
 			h.Fatal(err)
 		}
@@ -86,6 +97,44 @@ func TestPasswordHistory(t *testing.T) {
 	})
 }
 
+// Changes at the same time lose no password: each that was replaced is there.
+func TestRule32ParallelChangesLoseNoPassword(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db store.DB) {
+		h := newHouse(t, db)
+		h.history = 50
+		u := h.create(identity.User{Username: "ada", Active: true})
+		hash, err := h.HashPassword(t.Context(), "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := map[string]bool{}
+		var all errgroup.Group
+		for i := range 20 {
+			own := hash[:len(hash)-2] + fmt.Sprintf("%02d", i)
+			set[own] = true
+			all.Go(func() error {
+				return h.write(func(ctx context.Context, tx store.Tx) error { return h.SetPasswordHash(ctx, tx, u.ID, own) })
+			})
+		}
+		if err := all.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		earlier, err := store.Select(t.Context(), db, store.Column[string], "select hash from password_history where user_id = $1", u.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range append(earlier, h.read(u.ID).PasswordHash) {
+			if !set[h] {
+				t.Errorf("%q is there twice, or was never set", h)
+			}
+			delete(set, h)
+		}
+		if len(set) > 0 {
+			t.Errorf("%d passwords are lost", len(set))
+		}
+	})
+}
+
 func TestWhatDoesNotGetIntoTheHistory(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		h := newHouse(t, db)
@@ -132,19 +181,19 @@ func TestRule44EarlierPasswordsAreComparedWithinBounds(t *testing.T) {
 			}
 		}
 		h.hashes = 0
-		if used, err := h.PasswordUsed(t.Context(), u.ID, "first", 50); err != nil || !used {
+		if used, err := h.chosen(t.Context(), u.ID, "first", 50); err != nil || !used {
 			t.Errorf("behind hashes that cannot be verified: %v, %v", used, err)
 		}
 		if h.hashes != 2 {
 			t.Errorf("%d hashes were computed, want those of the two passwords", h.hashes)
 		}
 		h.hashes = 0
-		if used, err := h.PasswordUsed(t.Context(), u.ID, string(make([]byte, password.MaxPlainBytes+1)), 50); err != nil || used || h.hashes != 0 {
+		if used, err := h.chosen(t.Context(), u.ID, string(make([]byte, password.MaxPlainBytes+1)), 50); err != nil || used || h.hashes != 0 {
 			t.Errorf("an overlong password: %v, %v, %d hashes", used, err, h.hashes)
 		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := h.PasswordUsed(gone, u.ID, "first", 50); !errors.Is(err, context.Canceled) {
+		if _, err := h.chosen(gone, u.ID, "first", 50); !errors.Is(err, context.Canceled) {
 			t.Errorf("for somebody who has gone: %v", err)
 		}
 	})
@@ -162,14 +211,59 @@ func TestEarlierPasswordsWaitForACore(t *testing.T) {
 	u := h.create(identity.User{Username: "ada", Active: true})
 	h.set(u.ID, "first")
 	busy := directory.New(directory.Config{DB: db, Hasher: hasher})
+	var counted int
 	err = queue.Do(t.Context(), func() {
-		if _, err := busy.PasswordUsed(t.Context(), u.ID, "x", 1); !errors.Is(err, flow.ErrOverloaded) {
+		if _, err := busy.PasswordUsed(t.Context(), guard.Guess{Account: "ada", Choice: true}, h.NewPerson(u), "x", 1); !errors.Is(err, flow.ErrOverloaded) {
 			t.Errorf("while all cores are busy: %v", err)
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := db.QueryRow(t.Context(), "select failures from guesses").Scan(&counted); err != nil || counted != 0 {
+		t.Errorf("%d guesses are counted that nobody judged, %v", counted, err)
+	}
+}
+
+// Asking for an earlier password is guessing one: it counts before the hashes are
+// looked at, stops like every guess, and leaves the addresses of an office alone.
+func TestRule31ChoosingAPasswordIsCounted(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db store.DB) {
+		h := newHouse(t, db)
+		u := h.create(identity.User{Username: "ada", Active: true})
+		h.set(u.ID, "secret")
+		p := h.NewPerson(h.read(u.ID))
+		guess := guard.Guess{Account: "ada", Choice: true, Client: netip.MustParseAddr("192.0.2.1")}
+		ask := func(plain string) (bool, error) { return h.PasswordUsed(t.Context(), guess, p, plain, 3) }
+		nobody := h.create(identity.User{Username: "none", Active: true})
+		for range 20 { // nothing to compare with is no guess
+			if _, err := h.PasswordUsed(t.Context(), guess, h.NewPerson(nobody), "x", 3); err != nil {
+				t.Fatal(err)
+			}
+		}
+		free := guard.DefaultLimits().Account
+		for i := range free {
+			if used, err := ask("secret"); err != nil || !used {
+				t.Fatalf("question %d: %v, %v", i+1, used, err)
+			}
+		}
+		h.hashes = 0
+		var limited *guard.LimitedError
+		if used, err := ask("secret"); used || !errors.As(err, &limited) || limited.Kind != guard.Account || h.hashes != 0 {
+			t.Errorf("one more: %v, %v, %d hashes", used, err, h.hashes)
+		}
+		if _, err := h.Authenticate(t.Context(), guard.Guess{Account: "ada"}, []string{directory.InbuiltBackend}, p, "secret"); !errors.As(err, &limited) {
+			t.Errorf("signing in then: %v", err)
+		}
+		var rows int
+		if err := db.QueryRow(t.Context(), "select count(*) from guesses where kind = 'address'").Scan(&rows); err != nil || rows != 0 {
+			t.Errorf("%d addresses are counted, %v", rows, err)
+		}
+		h.set(u.ID, "another")
+		if used, err := ask("another"); !used || err != nil {
+			t.Errorf("after a new password: %v, %v", used, err)
+		}
+	})
 }
 
 func TestTrimHistory(t *testing.T) {

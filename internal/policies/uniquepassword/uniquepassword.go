@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -28,9 +30,9 @@ type Config struct {
 
 // Passwords knows the passwords that people have and had.
 type Passwords interface {
-	// PasswordUsed tells whether a password is the user's present one or among
-	// the newest before that.
-	PasswordUsed(ctx context.Context, user int64, plain string, newest int) (bool, error)
+	// PasswordUsed tells whether a password is the person's present one or
+	// among the newest before that. It is a guess of them, and limited as such.
+	PasswordUsed(ctx context.Context, guess guard.Guess, p *identity.Person, plain string, newest int) (bool, error)
 }
 
 // Type returns the policy type.
@@ -57,7 +59,7 @@ func (u *unique) Evaluate(ctx context.Context, r *policy.Request) (policy.Result
 	if u.config.Historical == 0 || !r.User.Saved() {
 		return policy.Result{Verdict: policy.Pass}, nil
 	}
-	used, err := u.passwords.PasswordUsed(ctx, r.User.ID, plain, int(u.config.Historical))
+	used, err := u.passwords.PasswordUsed(ctx, guard.Chosen(r), r.User, plain, int(u.config.Historical))
 	if err != nil {
 		return policy.Result{}, fmt.Errorf("compare with earlier passwords: %w", err)
 	}

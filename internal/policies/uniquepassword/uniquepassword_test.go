@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/policies/uniquepassword"
 	"github.com/weir-id/weir/policy"
 )
@@ -16,11 +17,14 @@ import (
 // passwords are those of each user, newest first.
 type passwords map[int64][]string
 
-func (p passwords) PasswordUsed(_ context.Context, user int64, plain string, newest int) (bool, error) {
+func (had passwords) PasswordUsed(_ context.Context, guess guard.Guess, p *identity.Person, plain string, newest int) (bool, error) {
+	if guess.Account != p.Username || !guess.Choice {
+		return false, errors.New("this is counted elsewhere")
+	}
 	if plain == "busy" {
 		return false, errors.New("no core became free")
 	}
-	return slices.Contains(p[user][:min(newest+1, len(p[user]))], plain), nil
+	return slices.Contains(had[p.ID][:min(newest+1, len(had[p.ID]))], plain), nil
 }
 
 func TestUniquePassword(t *testing.T) {
