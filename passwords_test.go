@@ -304,3 +304,69 @@ func TestSettingsOfLeakedPasswords(t *testing.T) {
 		_ = in.Close()
 	}
 }
+
+// renewal lets people choose a password; the policies judge it.
+const renewal = `
+entries:
+  - {model: authentik_policies_password.passwordpolicy, id: rules, identifiers: {name: rules}, attrs: {length_min: 8, error_message: Longer., check_zxcvbn: true, password_field: secret}}
+  - {model: authentik_policies_unique_password.uniquepasswordpolicy, id: unique, identifiers: {name: unique}, attrs: {password_field: secret}}
+  - {model: authentik_stages_prompt.prompt, id: secret, identifiers: {name: secret}, attrs: {field_key: secret, label: Password, type: password, order: 1}}
+  - {model: authentik_policies_expression.expressionpolicy, id: copy, identifiers: {name: copy}, attrs: {expression: "context['prompt_data']['password'] = context['prompt_data']['secret']\nreturn True"}}
+  - {model: authentik_stages_prompt.promptstage, id: ask, identifiers: {name: ask}, attrs: {fields: [!KeyOf secret], validation_policies: [!KeyOf rules, !KeyOf unique, !KeyOf copy]}}
+  - {model: authentik_stages_user_write.userwritestage, id: write, identifiers: {name: write}, attrs: {user_creation_mode: never_create}}
+  - {model: authentik_flows.flow, id: flow, identifiers: {slug: renew}, attrs: {name: Renew, title: Renew, designation: stage_configuration, authentication: require_authenticated}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf flow, stage: !KeyOf ask, order: 1}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf flow, stage: !KeyOf write, order: 2}}
+`
+
+// The policies judge what a person types into a form; a policy that is used by a
+// form alone keeps a history too.
+func TestPasswordPoliciesJudgeAForm(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, renewal)
+		const first, second = "the first password of ada", "an altogether different one"
+		ada := o.member("stargazer", first)
+		c := visit(t, o.site)
+		c.signIn("stargazer", first)
+		const executor = "/api/v3/flows/executor/renew/?query="
+		choose := func(plain string) string {
+			t.Helper()
+			c.do("GET", executor, "")
+			r := c.do("POST", executor, fmt.Sprintf(`{"secret":%q}`, plain))
+			for r.status == http.StatusFound {
+				r = c.do("GET", r.header.Get("Location"), "")
+			}
+			return fmt.Sprint(r.component(), " ", r.body["response_errors"])
+		}
+		for plain, want := range map[string]string{"short": "Longer.", "stargazer": "easy to guess", first: "have not used before"} {
+			if got := choose(plain); !strings.Contains(got, want) {
+				t.Errorf("%s: %s, want %s", plain, got, want)
+			}
+		}
+		if got := choose(second); !strings.HasPrefix(got, "xak-flow-redirect") {
+			t.Fatalf("a good one: %s", got)
+		}
+		if n := o.count("select count(*) from password_history where user_id = $1", ada); n != 1 {
+			t.Errorf("%d earlier passwords are kept", n)
+		}
+		if got := choose(first); !strings.Contains(got, "have not used before") {
+			t.Errorf("the one before: %s", got)
+		}
+		// Guessing the present password here meets the limit of every door.
+		for i := range 20 {
+			if strings.Contains(choose(second), "throttled") {
+				break
+			}
+			if i == 19 {
+				t.Error("earlier passwords can be guessed without end")
+			}
+		}
+		if got := choose("short"); !strings.Contains(got, "Longer.") {
+			t.Errorf("rules that guess nothing: %s", got)
+		}
+		if r := visit(t, o.site).signIn("stargazer", second); r.component() != "xak-flow-redirect" {
+			t.Errorf("the guesses of a known browser lock her out of another one: %v", r.body)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ccojocar/zxcvbn-go"
+	"github.com/ccojocar/zxcvbn-go/frequency"
 	"github.com/ccojocar/zxcvbn-go/match"
 	"github.com/ccojocar/zxcvbn-go/matching"
 
@@ -18,6 +19,10 @@ const (
 	// Each adds readings of the whole password; words have few.
 	maxLeet = 6
 )
+
+// The lists of words have become tables when the package was loaded; nobody
+// reads them again, and they hold one and a half megabytes.
+func init() { clear(frequency.Lists) }
 
 // leet are the characters that are read as letters.
 const leet = "4@8({[<369!1|70$5+%2"
