@@ -304,29 +304,6 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 	return result, nil
 }
 
-// keep stores a new plan in this session, in place of one of the same flow;
-// asked tells to carry out what policies asked for along with it.
-func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, asked bool) error {
-	if len(plan.Entries) == 0 {
-		return nil // an empty flow is done as soon as its page is opened
-	}
-	before, err := r.e.Store.Load(ctx, r.req.Session, target.ID)
-	if err != nil {
-		return fmt.Errorf("load execution of %q: %w", target.Slug, err)
-	}
-	c := &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
-		Flow: target, Before: before, After: plan, Trace: Trace{At: r.now, Outcome: "planned"}}
-	if asked {
-		c.Events, c.Effects = r.events, r.effects
-	}
-	committed, err := r.e.Store.Commit(ctx, c)
-	if err != nil {
-		return fmt.Errorf("start flow %q: %w", target.Slug, err)
-	}
-	r.req.Session.Stored = r.req.Session.Stored || committed.Execution != nil
-	return nil
-}
-
 // inlineRedirect sends the person away; the stage never completes.
 func (r *run) inlineRedirect(ctx context.Context, c *current) (*Result, error) {
 	var to string
