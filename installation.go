@@ -158,7 +158,9 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip},
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.expressions = in.compiler()
+	if in.expressions, err = in.compiler(); err != nil {
+		return err
+	}
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions})
 	policyEnv, err := in.policyEnv()
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/weir-id/weir/internal/outbound"
 )
 
 // Setting is one key: the same word in the file (database_url), the
@@ -42,6 +44,14 @@ func Settings() []Setting {
 		}},
 		{"pages", "folder of own templates, texts, style and pictures of the pages", false, func(c *Config, v string) error {
 			c.Pages = v
+			return nil
+		}},
+		{"expression_hosts", "servers that expressions may call: host, host:port, *.suffix, address or network, with http:// for calls in the clear (comma separated)", false, setExpressionHosts},
+		{"expression_dns", "whether expressions may ask name servers: true or false", false, func(c *Config, v string) error {
+			c.Expressions.DNS = v == "true"
+			if v != "true" && v != "false" {
+				return fmt.Errorf("must be true or false")
+			}
 			return nil
 		}},
 		{"geoip_city", "GeoIP database of places (.mmdb)", false, func(c *Config, v string) error {
@@ -225,13 +235,29 @@ func setBootstrapToken(c *Config, v string) error {
 	return nil
 }
 
+// parts splits a list at its commas.
+func parts(v string) []string {
+	var out []string
+	for part := range strings.SplitSeq(v, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func setExpressionHosts(c *Config, v string) error {
+	list := parts(v)
+	_, err := outbound.ParseHosts(list)
+	if err == nil {
+		c.Expressions.Hosts = list
+	}
+	return err
+}
+
 func setProxies(c *Config, v string) error {
 	c.TrustedProxies = nil
-	for _, part := range strings.Split(v, ",") {
-		part = strings.TrimSpace(part)
-		if part == "" {
-			continue
-		}
+	for _, part := range parts(v) {
 		if addr, err := netip.ParseAddr(part); err == nil {
 			addr = addr.Unmap()
 			c.TrustedProxies = append(c.TrustedProxies, netip.PrefixFrom(addr, addr.BitLen()))

@@ -44,7 +44,9 @@ type Value struct {
 	Events []policy.Event
 	// Effects are those of called policies.
 	Effects []policy.Effect
-	Writes  policy.Writes
+	// Mails are those of ak_send_email and of called policies.
+	Mails  []policy.Mail
+	Writes policy.Writes
 	// Logs are for the test endpoint; they went to the log already.
 	Logs []LogLine
 }
@@ -142,7 +144,7 @@ func (e *evaluation) value(result starlark.Value) (Value, error) {
 	text := str(result)
 	return Value{
 		Raw: raw, True: bool(result.Truth()), Text: text, Messages: e.messages,
-		Events: e.events, Effects: e.effects, Writes: writes, Logs: e.logs,
+		Events: e.events, Effects: e.effects, Mails: e.mails, Writes: writes, Logs: e.logs,
 	}, e.text(len(text))
 }
 
