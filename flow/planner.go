@@ -43,6 +43,8 @@ type planner struct {
 	req    *Request
 	now    time.Time
 	events []Event
+	// effects are what policies asked for.
+	effects []policy.Effect
 }
 
 // plan makes a plan of f. The start context may be nil; a pending user in it
@@ -159,6 +161,7 @@ func (p *planner) judge(ctx context.Context, run policy.Run) policy.Result {
 	for _, e := range result.Events {
 		p.events = append(p.events, Event{Action: e.Action, App: e.App, Context: e.Context})
 	}
+	p.effects = append(p.effects, result.Effects...)
 	return result
 }
 

@@ -30,8 +30,10 @@ type run struct {
 	// events and apply are what the step does besides the outcome at its end.
 	events []Event
 	apply  []func(ctx context.Context, tx Tx) error
-	trace  Trace
-	exec   *Exec
+	// effects are what policies ask for.
+	effects []policy.Effect
+	trace   Trace
+	exec    *Exec
 }
 
 func (e *Executor) newRun(req *Request) *run {
@@ -99,8 +101,19 @@ func (r *run) makePlan(ctx context.Context, with map[string]any) (*Plan, error) 
 	begin := time.Now()
 	plan, err := p.plan(ctx, r.req.Flow, with)
 	r.e.ObservePlan(r.req.Flow.Slug, time.Since(begin))
-	r.events = append(r.events, p.events...)
+	r.keepAsked(p)
 	return plan, err
+}
+
+// keepAsked keeps what the policies of a planner asked for until the step is
+// written. A passive request has no effects (rule 5); what asks for them is
+// asked again by the next one that may act.
+func (r *run) keepAsked(p *planner) {
+	r.events = append(r.events, p.events...)
+	if !r.req.Passive {
+		r.effects = append(r.effects, p.effects...)
+	}
+	p.events, p.effects = nil, nil
 }
 
 // start plans the flow. A result means that the flow is over before it began.
@@ -225,7 +238,7 @@ func (r *run) marker(ctx context.Context, c *current) (bool, error) {
 		target.Mode = now.PolicyEngineMode
 	}
 	result := p.evaluate(ctx, r.plan, user, target)
-	r.events = append(r.events, p.events...)
+	r.keepAsked(p)
 	if len(result.Sources) > 0 {
 		r.note(*tracePolicies(c.name, result))
 	}
@@ -279,8 +292,7 @@ func (r *run) call(ctx context.Context, c *current, answer bool) (out Outcome, e
 			err = &panicError{value: p, stack: debug.Stack()}
 		}
 		r.e.ObserveStage(c.typ.Name, answer, time.Since(begin))
-		r.events = append(r.events, r.exec.planner.events...)
-		r.exec.planner.events = nil
+		r.keepAsked(r.exec.planner)
 	}()
 	if answer {
 		body := r.req.Body
@@ -323,7 +335,7 @@ func (r *run) dirty() bool {
 }
 
 // owes tells whether there is something to write besides the plan.
-func (r *run) owes() bool { return len(r.events) > 0 || len(r.apply) > 0 }
+func (r *run) owes() bool { return len(r.events) > 0 || len(r.apply) > 0 || len(r.effects) > 0 }
 
 // hold keeps what an outcome does besides the plan, for a step that ends with
 // another one.

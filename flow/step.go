@@ -145,7 +145,10 @@ type Commit struct {
 	Logout bool
 	Events []Event
 	Apply  []func(ctx context.Context, tx Tx) error
-	Trace  Trace
+	// Effects are what policies asked for, carried out after Apply, which is
+	// what the stage did; each that changes something records its event.
+	Effects []policy.Effect
+	Trace   Trace
 }
 
 // Committed is the state after a Commit.

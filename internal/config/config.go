@@ -48,6 +48,7 @@ type Config struct {
 	Guesses   Guesses
 	// ReputationExpiry is how long a score is remembered. Default 24 h.
 	ReputationExpiry time.Duration
+	HIBP             HIBP
 	Limits           Limits
 	// Expressions says what the expressions of administrators may reach.
 	Expressions Expressions
@@ -115,6 +116,16 @@ type Guesses struct {
 	Window  time.Duration
 }
 
+// HIBP says where leaked passwords are looked up.
+type HIBP struct {
+	// URL is the address of a service that speaks the range protocol of Have I
+	// Been Pwned; empty for none. Default: the public one.
+	URL string
+	// File is a file with the SHA-1 hashes of leaked passwords, HASH:COUNT
+	// sorted by hash, for when the service does not answer; empty for none.
+	File string
+}
+
 // Limits bounds what a client may send and how long it may take.
 type Limits struct {
 	// Requests is how many requests are answered at once; who comes after that
@@ -153,6 +164,7 @@ func New() Config {
 		},
 		Guesses:          Guesses{Account: 10, FirstDelay: 5 * time.Second, MaxDelay: 5 * time.Minute, Address: 100, Window: 10 * time.Minute},
 		ReputationExpiry: 24 * time.Hour,
+		HIBP:             HIBP{URL: "https://api.pwnedpasswords.com/range/"},
 		Limits: Limits{
 			Requests: 512, ClientRequests: 128,
 			BodyBytes: 1 << 20, HeaderBytes: 64 << 10,

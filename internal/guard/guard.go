@@ -27,6 +27,7 @@ import (
 	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/policy"
 )
 
 // Limits says how many wrong guesses are free, and what follows.
@@ -83,11 +84,24 @@ type Guess struct {
 	Client netip.Addr
 	// Device is the value of the browser's device cookie, "" without one.
 	Device string
+	// Choice tells that somebody chooses a password, which is compared with
+	// those of the account. Many people may do that at one address, so it is
+	// counted for the account alone.
+	Choice bool
 }
 
 // Of is the guess of the person at an execution.
 func Of(x *flow.Exec, account string) Guess {
 	return Guess{Account: account, Client: x.ClientIP(), Device: x.Cookie(device.Cookie)}
+}
+
+// Chosen is the guess of whoever chooses a new password.
+func Chosen(r *policy.Request) Guess {
+	g := Guess{Account: r.User.Username, Choice: true}
+	if r.HTTP != nil {
+		g.Client, g.Device = r.HTTP.ClientIP, r.HTTP.Cookies[device.Cookie]
+	}
+	return g
 }
 
 // LimitedError means that there were too many wrong guesses.
@@ -164,7 +178,11 @@ func (g *Guard) counts(guess Guess, user *identity.Person) []count {
 			return []count{newCount(Device, digest(guess.Device))}
 		}
 	}
-	return []count{newCount(Account, g.account(guess.Account)), newCount(Address, network(guess.Client))}
+	account := newCount(Account, g.account(guess.Account))
+	if guess.Choice {
+		return []count{account}
+	}
+	return []count{account, newCount(Address, network(guess.Client))}
 }
 
 func (g *Guard) account(name string) string { return Short(g.c.Key(name)) }
