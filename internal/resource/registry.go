@@ -63,6 +63,7 @@ type Registry struct {
 	role    *role
 	token   *apiToken
 	session *made[sessionRow]
+	event   *events
 }
 
 // New returns a registry of all kinds. A new kind is declared in a file of its
@@ -89,6 +90,7 @@ func New(c Config) *Registry {
 	r.role = &role{people: p, roles: roles, rows: rolesTable()}
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
 	r.session = sessions(p, c.Locate)
+	r.event = &events{people: p, rows: eventsTable(c.Now)}
 
 	flows := flowKind(c.Catalog)
 	r.add(flows)
@@ -122,6 +124,8 @@ func New(c Config) *Registry {
 		Param: "uuid", Key: "uuid", Schema: "AuthenticatedSession", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: sessionFilters()})
 	r.add(&Kind{Objects: guesses(p), Model: guessModel, Label: "Guess Limit", Plural: "Guess Limits", Path: "guard/limits",
 		Param: "id", Key: "pk", Schema: "GuessLimit", Tag: "guard", Calls: List | Retrieve | Delete, Filters: guessFilters()})
+	r.add(&Kind{Objects: r.event, Model: eventModel, Label: "Event", Plural: "Events", Path: "events/events", Param: "event_uuid",
+		Key: "pk", Schema: "Event", Tag: "events", Calls: AllCalls &^ UsedBy, Filters: EventFilters()})
 	r.add(&Kind{Objects: scores(p), Model: reputationModel, Label: "Reputation Score", Plural: "Reputation Scores", Path: "policies/reputation/scores",
 		Param: "reputation_uuid", Key: "pk", Schema: "Reputation", Tag: "policies", Calls: List | Retrieve | Delete | UsedBy, Filters: scoreFilters()})
 	r.add(permissionKind(r))
