@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -85,11 +86,27 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.background.Go(func() { s.catalog.Watch(background, catalogPoll) })
+	s.background.Go(func() { giveBack(background) })
 	s.background.Go(func() { s.geoip.Watch(background, folderPoll) })
 	if s.config.Blueprints != "" {
 		return s.watchBlueprints(background)
 	}
 	return nil
+}
+
+// settled is when a server has come to rest after its start.
+const settled = 5 * time.Second
+
+// giveBack returns to the system the memory that the start took: several times
+// of what the server then needs.
+func giveBack(ctx context.Context) {
+	timer := time.NewTimer(settled)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+		debug.FreeOSMemory()
+	}
 }
 
 // assemble builds the handler over the parts of the installation.

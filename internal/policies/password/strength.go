@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/ccojocar/zxcvbn-go"
-	"github.com/ccojocar/zxcvbn-go/frequency"
 	"github.com/ccojocar/zxcvbn-go/match"
 	"github.com/ccojocar/zxcvbn-go/matching"
 
@@ -20,16 +19,13 @@ const (
 	maxLeet = 6
 )
 
-// The lists of words have become tables when the package was loaded; nobody
-// reads them again, and they hold one and a half megabytes.
-func init() { clear(frequency.Lists) }
-
 // leet are the characters that are read as letters.
 const leet = "4@8({[<369!1|70$5+%2"
 
 // score is how hard a password is to guess, from 0 to 4. known are words that
 // somebody who knows the person tries first.
 func score(plain string, known []string) int {
+	loadWords()
 	plain = cut(plain)
 	readings := 0
 	for _, r := range leet {
