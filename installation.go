@@ -84,8 +84,11 @@ type Installation struct {
 	events    *event.Recorder
 	sessions  *session.Manager
 	// mailer and mails send mail and make it.
-	mailer     *mail.Mailer
-	mails      *mail.Templates
+	mailer *mail.Mailer
+	mails  *mail.Templates
+	// complained is when it was last recorded why mails of policies cannot be
+	// sent.
+	complained complaints
 	stageTypes []flow.StageType
 	policyList []policy.Type
 	// mediaRoot is open while a server runs.
@@ -156,7 +159,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	if err := in.openMail(keys, limits); err != nil {
 		return err
 	}
-	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
+	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Mail: in.queuePolicyMail,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: devices})
 	in.policyList = in.policyTypes()

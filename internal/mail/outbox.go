@@ -185,7 +185,7 @@ func (m *Mailer) insert(ctx context.Context, tx store.Tx, message *Message, l *l
 		account = &message.Account
 	}
 	_, err = tx.Exec(ctx, `insert into mails (id, state, purpose, recipient, user_id, attempts, last_error, content, created, next_try, locked_until, valid_until, expires)
-		values ($1, $2, $3, $4, $5, 0, '', $6, $7, $7, $7, $8, $9)`,
+		values ($1, $2, $3, $4, (select id from users where id = $5), 0, '', $6, $7, $7, $7, $8, $9)`,
 		id, string(Queued), string(message.Purpose), strings.Join(to, ", "), account, m.c.Box.Seal(plain, place(id)), now, until, now.Add(retention))
 	if err != nil {
 		return fmt.Errorf("queue mail: %w", err)
