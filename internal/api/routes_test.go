@@ -40,7 +40,7 @@ func TestRule47EveryRouteNamesItsPermission(t *testing.T) {
 		}
 		lines = append(lines, fmt.Sprintf("| %s | `%s` | %s |\n", r.Method, r.Path, r.Guard))
 	}
-	slices.SortFunc(lines, func(a, b string) int {
+	slices.SortStableFunc(lines, func(a, b string) int {
 		return strings.Compare(strings.SplitN(a, "`", 2)[1], strings.SplitN(b, "`", 2)[1])
 	})
 	want := permissionsHead + strings.Join(lines, "")
