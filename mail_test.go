@@ -7,7 +7,11 @@ import (
 	netmail "net/mail"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
 
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/config"
@@ -162,6 +166,91 @@ func TestRule23MailsAreNotCountedPerFlow(t *testing.T) {
 		}
 		if n := o.metric("weir_mails_refused_total"); n != 1 {
 			t.Errorf("%d mails were refused", n)
+		}
+	})
+}
+
+func TestAdministratorsSeeTheOutbox(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o, server := post(t, s)
+		var mu sync.Mutex
+		refuse := true
+		server.OnRecipient(func(string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if refuse {
+				return &smtp.SMTPError{Code: 550, Message: "no such mailbox"}
+			}
+			return nil
+		})
+		ada, err := o.site.people.Person(t.Context(), o.user("ada", nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, to := range []string{"ada@example.com", "bob@example.com"} {
+			if err := o.site.recordPolicyEvents(t.Context(), ada, nil, nil, []policy.Mail{{To: []string{to}, Subject: "the subject", Body: "the link"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		find := func(query string) []map[string]any { return results(o.must("GET", "mail/messages/?"+query, nil)) }
+		await := func(query string, n int) []map[string]any {
+			t.Helper()
+			deadline := time.Now().Add(30 * time.Second)
+			for {
+				found := find(query)
+				if len(found) == n {
+					return found
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("%s: %v", query, find(""))
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		await("state=refused", 2)
+		row := await(fmt.Sprintf("state=refused&purpose=policy&recipient=ada@example.com&search=mailbox&user=%d", ada.ID), 1)[0]
+		if row["attempts"] != 1.0 || !strings.Contains(row["last_error"].(string), "no such mailbox") || row["sent"] != nil || row["next_try"] != nil {
+			t.Errorf("shown as %v", row)
+		}
+		path := "mail/messages/" + row["pk"].(string) + "/"
+		if raw := o.call(root, "GET", path, nil).raw; strings.Contains(raw, "the link") || strings.Contains(raw, "the subject") {
+			t.Errorf("the API shows %s", raw)
+		}
+		_, reader := o.clerk("reader", "weir_mail.view_message")
+		_, stranger := o.clerk("stranger")
+		mu.Lock()
+		refuse = false
+		mu.Unlock()
+		for _, tt := range []struct {
+			token, method, path string
+			want                int
+		}{
+			{stranger, "GET", path, 403}, {stranger, "DELETE", path, 403}, {stranger, "POST", path + "retry/", 403}, {reader, "GET", path, 200}, {reader, "DELETE", path, 403},
+			{reader, "POST", path + "retry/", 403}, {root, "PUT", path, 405}, {root, "POST", path + "retry/", 204},
+		} {
+			if a := o.call(tt.token, tt.method, tt.path, nil); a.status != tt.want {
+				t.Errorf("%s %s = %d %s, want %d", tt.method, tt.path, a.status, a.raw, tt.want)
+			}
+		}
+		await("state=sent", 1)
+		if a := o.call(root, "POST", path+"retry/", nil); a.status != 400 || !strings.Contains(a.raw, "was sent") {
+			t.Errorf("retry of a sent mail = %d %s", a.status, a.raw)
+		}
+		if got := server.Wait(t, 1); got[0].To[0] != "ada@example.com" {
+			t.Errorf("sent to %v", got[0].To)
+		}
+		for _, want := range []int{204, 404} {
+			if a := o.call(root, "DELETE", path, nil); a.status != want {
+				t.Errorf("DELETE = %d %s", a.status, a.raw)
+			}
+		}
+		// The limits are seen, and ended, where those on guesses are.
+		limits := results(o.must("GET", "guard/limits/?kind=mail_address&subject=ada@example.com", nil))
+		if len(limits) != 1 || limits[0]["failures"] != 1.0 {
+			t.Fatalf("limits: %v", limits)
+		}
+		if a := o.call(root, "DELETE", "guard/limits/"+limits[0]["pk"].(string)+"/", nil); a.status != 204 {
+			t.Errorf("DELETE of a limit = %d %s", a.status, a.raw)
 		}
 	})
 }

@@ -102,7 +102,7 @@ func New(c Config) *API {
 		c.Now = time.Now
 	}
 	a := &API{Config: c}
-	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.policyRoutes(), a.peopleRoutes(),
+	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.policyRoutes(), a.mailRoutes(), a.peopleRoutes(),
 		a.rbacRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a
