@@ -3,6 +3,7 @@ package weir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -43,6 +44,39 @@ func (in *Installation) openMail(keys *seal.Keys, limits *guard.Guard) error {
 		Measure: func(p mail.Purpose, s mail.State, took time.Duration) {
 			in.metrics.Mails.WithLabelValues(string(p), string(s)).Observe(took.Seconds())
 		}})
+	return nil
+}
+
+// checkMail tells the log whether the mail server can be used. A site without one
+// that answers works, but for mail.
+func (in *Installation) checkMail(ctx context.Context) {
+	if !in.mailer.Configured() {
+		in.log.InfoContext(ctx, "no mail server is configured: mails are refused")
+		return
+	}
+	if err := in.mailer.Check(ctx); err != nil && ctx.Err() == nil {
+		in.log.WarnContext(ctx, "the mail server cannot be used; mails wait", slog.Any("error", err))
+	}
+}
+
+// SendTestMail sends a mail to an address at once, to see whether that works. Nothing
+// of it is stored.
+func (in *Installation) SendTestMail(ctx context.Context, to string) error {
+	data := map[string]any{}
+	for name, id := range map[string]string{"title": "mail.test.title", "body": "mail.test.text"} {
+		said, err := in.mails.Text("en", id, "Brand", in.brandName())
+		if err != nil {
+			return err
+		}
+		data[name] = said
+	}
+	subject, text, page, err := in.mails.Render(mail.Notification, "en", data)
+	if err != nil {
+		return err
+	}
+	if err := in.mailer.Try(ctx, mail.Message{To: []string{to}, Subject: subject, Text: text, HTML: page, Purpose: mail.Test, Language: "en"}); err != nil {
+		return fmt.Errorf("send a test mail: %w", err)
+	}
 	return nil
 }
 

@@ -167,8 +167,7 @@ func (m *Mailer) Pretend(ctx context.Context, tx store.Tx, message Message) erro
 
 func (m *Mailer) insert(ctx context.Context, tx store.Tx, message *Message, l *letter, to []string) error {
 	id, now := uuid.New(), m.now()
-	_, domain, _ := strings.Cut(m.c.From.Address, "@")
-	l.ID, l.Date = id.String()+"@"+domain, now
+	m.date(l, id)
 	plain, err := json.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("encode mail: %w", err)
@@ -191,6 +190,12 @@ func (m *Mailer) insert(ctx context.Context, tx store.Tx, message *Message, l *l
 		return fmt.Errorf("queue mail: %w", err)
 	}
 	return m.c.Jobs.Insert(ctx, tx, sendArgs{ID: id}, queued)
+}
+
+// date gives a message what it keeps over all tries.
+func (m *Mailer) date(l *letter, id uuid.UUID) {
+	_, domain, _ := strings.Cut(m.c.From.Address, "@")
+	l.ID, l.Date = id.String()+"@"+domain, m.now()
 }
 
 func place(id uuid.UUID) string { return "mail " + id.String() }
