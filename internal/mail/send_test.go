@@ -266,6 +266,28 @@ func TestAMailIsNotLostWithItsProcess(t *testing.T) {
 		if n := len(o.server.Mails()); n != 1 {
 			t.Errorf("%d mails came", n)
 		}
+		// It may have died before it began, too.
+		if err := db.Write(t.Context(), func(ctx context.Context, tx store.Tx) error {
+			if err := m.Queue(ctx, tx, message()); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, "delete from river_job where kind = 'send_mail' and finalized_at is null")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		o.pass(4 * time.Minute)
+		for _, want := range []int{0, 1} {
+			if err := m.Tend(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var n int
+			if err := db.QueryRow(t.Context(), "select count(*) from mails where state = 'queued' and next_try > created").Scan(&n); err != nil || n > want || want == 1 && n == 0 && len(o.server.Mails()) < 2 {
+				t.Errorf("%d mails are taken up, %v, want %d", n, err, want)
+			}
+			o.pass(2 * time.Minute)
+		}
+		o.server.Wait(t, 2)
 	})
 }
 
