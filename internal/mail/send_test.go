@@ -22,6 +22,7 @@ import (
 )
 
 func TestAMailIsSentWithItsTransaction(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		m := message()
@@ -71,6 +72,7 @@ func TestAMailIsSentWithItsTransaction(t *testing.T) {
 }
 
 func TestWhatIsToBeTriedAgain(t *testing.T) {
+	t.Parallel()
 	busy := &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try\rlater"}
 	full := &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "nobody here"}
 	times := func(n int, err error) func(string) error {
@@ -137,6 +139,7 @@ func TestWhatIsToBeTriedAgain(t *testing.T) {
 
 // A server that takes the message and says nothing more is not asked twice.
 func TestASlowServerIsGivenUpOn(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		o.Timeout = 300 * time.Millisecond
@@ -152,6 +155,7 @@ func TestASlowServerIsGivenUpOn(t *testing.T) {
 
 // What the server has accepted is sent, whatever the connection does afterwards.
 func TestAnAcceptedMailIsNotSentAgain(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		watched := &failing{DB: db}
 		o := newOffice(t, db, mailtest.Config{})
@@ -193,6 +197,7 @@ func (f *failing) Write(ctx context.Context, fn func(context.Context, store.Tx) 
 
 // Two nodes, and an administrator who is impatient, send one mail.
 func TestRule32OneMailForManyJobs(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		id := o.queue(message())
@@ -240,6 +245,7 @@ func TestRule32OneMailForManyJobs(t *testing.T) {
 // What a process was sending when it died is sent by the next one, and only once the
 // first cannot be at it any more.
 func TestAMailIsNotLostWithItsProcess(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		id := o.queue(message())
@@ -292,6 +298,7 @@ func TestAMailIsNotLostWithItsProcess(t *testing.T) {
 }
 
 func TestAMailOfNoUseIsNotSent(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		m := message()
@@ -320,6 +327,7 @@ func TestAMailOfNoUseIsNotSent(t *testing.T) {
 }
 
 func TestAMailIsGivenUpWhenItsTimeIsOver(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		o.Pauses = []time.Duration{time.Hour}
