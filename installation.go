@@ -20,9 +20,12 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/expression"
+	"github.com/weir-id/weir/internal/geoip"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/mail"
+	"github.com/weir-id/weir/internal/policies"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
@@ -67,22 +70,24 @@ type Config struct {
 // Installation is an open database with its configuration and its people,
 // without a server: what the commands work on.
 type Installation struct {
-	config    Settings
-	log       *slog.Logger
-	now       func() time.Time
-	announce  func(password string) error
-	registry  *prometheus.Registry
-	metrics   *telemetry.Metrics
-	db        store.DB
-	jobs      *jobs.Queue
-	installID string
-	hashing   *password.Queue
-	hasher    *password.Hasher
-	people    *directory.Directory
-	access    *access.Access
-	tokens    *token.Tokens
-	events    *event.Recorder
-	sessions  *session.Manager
+	config      Settings
+	log         *slog.Logger
+	now         func() time.Time
+	announce    func(password string) error
+	registry    *prometheus.Registry
+	metrics     *telemetry.Metrics
+	db          store.DB
+	jobs        *jobs.Queue
+	installID   string
+	hashing     *password.Queue
+	hasher      *password.Hasher
+	people      *directory.Directory
+	access      *access.Access
+	tokens      *token.Tokens
+	events      *event.Recorder
+	geoip       *geoip.Databases
+	sessions    *session.Manager
+	expressions *expression.Compiler
 	// mailer and mails send mail and make it.
 	mailer *mail.Mailer
 	mails  *mail.Templates
@@ -156,14 +161,16 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
 	in.access = access.New(in.db, resource.Owners())
 	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() }}
+	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
 	if err := in.openMail(keys, limits); err != nil {
 		return err
 	}
-	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Mail: in.queuePolicyMail,
+	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip}, Mail: in.queuePolicyMail,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: devices})
-	in.policyList = in.policyTypes()
-	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList,
+	in.expressions = in.compiler()
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions})
+	in.policyList = policies.All(policies.Env{Compiler: in.expressions, Logins: placedLogins{in}, Now: in.now})
+	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.expressions.Check,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {
 		return err
@@ -171,7 +178,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.blueprints = blueprint.Folder(blueprint.Defaults())
 	in.kinds = resource.New(resource.Config{Blueprint: func(path, content string) error { return blueprint.CheckSource(in.blueprints, path, content) },
 		Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
-		Tokens: in.tokens, Access: in.access, Events: in.events, Mailer: in.mailer, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Now: in.now})
+		Tokens: in.tokens, Access: in.access, Events: in.events, Mailer: in.mailer, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Locate: in.geoip.Context, Now: in.now})
 	return nil
 }
 

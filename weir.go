@@ -62,6 +62,9 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func (s *Server) start(ctx context.Context) error {
+	if err := s.geoip.Open(ctx); err != nil {
+		return err
+	}
 	if err := s.setUp(ctx); err != nil {
 		return err
 	}
@@ -82,6 +85,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.background.Go(func() { s.catalog.Watch(background, catalogPoll) })
 	s.background.Go(func() { s.checkMail(background) })
+	s.background.Go(func() { s.geoip.Watch(background, folderPoll) })
 	if s.config.Blueprints != "" {
 		return s.watchBlueprints(background)
 	}
@@ -91,7 +95,7 @@ func (s *Server) start(ctx context.Context) error {
 // assemble builds the handler over the parts of the installation.
 func (s *Server) assemble() error {
 	executor := flow.NewExecutor(flow.Config{
-		Catalog: s.view, People: s.people, Store: s.sessions.Executions(), Counter: s.sessions, Engine: &policy.Engine{Now: s.now},
+		Catalog: s.view, People: s.people, Store: s.sessions.Executions(), Counter: s.sessions, Consume: s.consumers(), Engine: &policy.Engine{Now: s.now},
 		Now: s.now, Log: s.log.With("component", "flow"), Avatar: s.avatar,
 		ObserveStage: s.metrics.ObserveStage, ObservePlan: s.metrics.ObservePlan,
 	})
@@ -119,7 +123,7 @@ func (s *Server) assemble() error {
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
 		Exporter: s.exporter(), Blueprints: importer, Applications: applications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
-		Passwords: s.people, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Problem: problem, Browse: site.Reference,
+		Passwords: s.people, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
 		Log: s.log.With("component", "api"), Now: s.now,
 	})
 	media, err := s.media()
@@ -130,6 +134,7 @@ func (s *Server) assemble() error {
 		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem,
 		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, Log: s.log},
 		Outpost: func(ctx context.Context, key string) bool { _, ok := s.sessions.Outpost(ctx, key); return ok },
+		Locate:  s.locate(),
 		Scrape:  scrape(s.registry, runner),
 	}, s.api.Mount, func(mux *http.ServeMux) { mux.Handle("GET /media/", media); mux.Handle("/", site) })
 	return err

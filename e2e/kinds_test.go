@@ -95,6 +95,9 @@ func kindsOfTheAPI() []kindCalls {
 		{api: "PoliciesApi", base: "policiesExpression", schema: "ExpressionPolicy", key: "policyUuid", keyOf: "pk",
 			create: object{"name": "e2e expression", "expression": "return True"}, patch: object{"expression": "return False"},
 			hit: object{"expression": "return False", "name": "e2e expression", "policyUuid": "$pk"}, miss: object{"expression": "return True", "policyUuid": nowhere}},
+		{api: "PoliciesApi", base: "policiesGeoip", schema: "GeoIPPolicy", key: "policyUuid", keyOf: "pk",
+			create: object{"name": "e2e geoip", "countries": []any{"DE", "NO"}, "asns": []any{64496}}, patch: object{"countries": []any{}, "historyMaxDistanceKm": 7, "checkImpossibleTravel": true},
+			hit: object{"name": "e2e geoip"}, miss: object{"name": "none"}},
 		{api: "PoliciesApi", base: "policiesAll", schema: "Policy", key: "policyUuid", keyOf: "pk", readOnly: true,
 			hit: object{"search": "e2e a policy", "promptstageIsnull": true}, miss: object{"search": "none", "promptstageIsnull": false}},
 		{api: "PoliciesApi", base: "policiesBindings", schema: "PolicyBinding", key: "policyBindingUuid", keyOf: "pk",
@@ -189,7 +192,7 @@ func TestOfficialClientSpeaksOfEveryKind(t *testing.T) {
 					add(200, k.api, k.base+"Update", k.schema, with(request, k.create))
 					add(200, k.api, k.base+"PartialUpdate", k.schema, with("patched"+k.schema+"Request", k.patch))
 					// The client itself insists on some lists.
-					add(400, k.api, k.base+"Create", k.schema, object{request: object{"backends": []any{}}})
+					add(400, k.api, k.base+"Create", k.schema, object{request: object{"backends": []any{}, "countries": []any{}}})
 				}
 				list := func(args object, want bool) {
 					for name, v := range args {

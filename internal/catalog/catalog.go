@@ -35,6 +35,9 @@ type Config struct {
 	DB       store.DB
 	Stages   []flow.StageType
 	Policies []policy.Type
+	// Compile tells whether the body of an expression could run: nil, or why
+	// not. A nil Compile accepts everything.
+	Compile func(name, body string) error
 	// Seal hides the fields that are tagged secret.
 	Seal Sealer
 	// Exists tells whether an object outside the catalog exists: a user or a
@@ -79,10 +82,13 @@ func Open(ctx context.Context, cfg Config) (*Catalog, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Compile == nil {
+		cfg.Compile = func(string, string) error { return nil }
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	c := &Catalog{Config: cfg, registry: newRegistry(cfg.Stages, cfg.Policies), seal: cfg.Seal,
+	c := &Catalog{Config: cfg, registry: newRegistry(cfg.Stages, cfg.Policies, cfg.Compile), seal: cfg.Seal,
 		log: cfg.Logger.With(slog.String("component", "catalog")), built: lru.New[[sha256.Size]byte, *cached](maxBuilt), old: lru.New[pin, *Object](maxOldVersions)}
 	c.current.Store(&Snapshot{catalog: c})
 	if err := c.Refresh(ctx); err != nil {

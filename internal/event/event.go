@@ -96,6 +96,7 @@ func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 			ip = e.HTTP.ClientIP.String()
 		}
 		details["http_request"] = request(e.HTTP)
+		place(details, e.HTTP)
 	}
 	data, err := json.Marshal(details)
 	if err != nil {
@@ -107,6 +108,7 @@ func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 				delete(details, name)
 			}
 		}
+		place(details, e.HTTP)
 		details["message"] = fmt.Sprintf("The context is left out: it has %d bytes.", len(data))
 	}
 	var about *int64
@@ -168,6 +170,27 @@ func request(h *policy.HTTPRequest) map[string]any {
 	}
 	return map[string]any{"path": clean(h.Path), "method": clean(h.Method), "args": sanitise(args),
 		"user_agent": clean(agent), "request_id": clean(h.ID)}
+}
+
+// The keys for where a request came from.
+const (
+	geoKey = "geo"
+	asnKey = "asn"
+)
+
+// place adds where a request came from, as far as it is known. What others
+// wrote there does not count where there is a database.
+func place(details map[string]any, h *policy.HTTPRequest) {
+	known := h.Locate()
+	for key, from := range map[string]string{geoKey: policy.KeyGeoIP, asnKey: policy.KeyASN} {
+		v, configured := known[from]
+		if configured {
+			delete(details, key)
+		}
+		if v, ok := v.(map[string]any); ok {
+			details[key] = sanitise(v)
+		}
+	}
 }
 
 func brand(b *flow.Brand) map[string]any {
