@@ -2,6 +2,8 @@ package mail_test
 
 import (
 	"errors"
+	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -190,4 +192,20 @@ func TestRule23MailsAreLimited(t *testing.T) {
 			t.Errorf("%d mails are queued, %v", n, err)
 		}
 	})
+}
+
+// TestRule21LinksOfMails: they lead to the configured site, whatever the path says.
+func TestRule21LinksOfMails(t *testing.T) {
+	m := mail.New(mail.Config{Site: &url.URL{Scheme: "https", Host: "id.example.org:8443"}, Log: slog.New(slog.DiscardHandler)})
+	for path, want := range map[string]string{
+		"/if/flow/x/":      "https://id.example.org:8443/if/flow/x/?flow_token=a%26b",
+		"//evil.example/":  "https://id.example.org:8443//evil.example/?flow_token=a%26b",
+		"https://evil/":    "https://id.example.org:8443/https://evil/?flow_token=a%26b",
+		"@evil.example/":   "https://id.example.org:8443/@evil.example/?flow_token=a%26b",
+		"/x?next=//evil#a": "https://id.example.org:8443/x%3Fnext=//evil%23a?flow_token=a%26b",
+	} {
+		if got := m.Link(path, url.Values{"flow_token": {"a&b"}}); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
 }
