@@ -7,6 +7,7 @@ import (
 	"github.com/weir-id/weir/internal/geoip"
 	located "github.com/weir-id/weir/internal/policies/geoip"
 	"github.com/weir-id/weir/internal/session"
+	"github.com/weir-id/weir/policy"
 )
 
 // locate looks up where requests come from; nil without databases, so that
@@ -16,6 +17,15 @@ func (in *Installation) locate() func(netip.Addr) map[string]any {
 		return nil
 	}
 	return in.geoip.Context
+}
+
+// places tells where an address is and whose network it belongs to; nil for what
+// nobody knows.
+func (in *Installation) places(ip netip.Addr) (geo, asn map[string]any) {
+	known := in.geoip.Context(ip)
+	geo, _ = known[policy.KeyGeoIP].(map[string]any)
+	asn, _ = known[policy.KeyASN].(map[string]any)
+	return geo, asn
 }
 
 // capabilities are what clients may be told that this installation can do.

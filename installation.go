@@ -25,12 +25,15 @@ import (
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/mail"
+	"github.com/weir-id/weir/internal/outbound"
 	"github.com/weir-id/weir/internal/policies"
+	"github.com/weir-id/weir/internal/reputation"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/internal/session/token"
 	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/dial"
 	"github.com/weir-id/weir/internal/telemetry"
@@ -85,6 +88,7 @@ type Installation struct {
 	access      *access.Access
 	tokens      *token.Tokens
 	events      *event.Recorder
+	reputation  *reputation.Scores
 	geoip       *geoip.Databases
 	sessions    *session.Manager
 	expressions *expression.Compiler
@@ -160,8 +164,14 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		Sends: guard.SendLimits(in.config.Sends), Refused: in.refused})
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
 	in.access = access.New(in.db, resource.Owners())
-	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() }}
 	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
+	in.reputation = reputation.New(reputation.Config{DB: in.db, Expiry: in.config.ReputationExpiry, Now: in.now, Places: in.places,
+		Limits: func() (lower, upper int64) {
+			s := in.catalog.Snapshot().Settings()
+			return int64(s.ReputationLower), int64(s.ReputationUpper)
+		}})
+	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() },
+		Observers: []event.Observer{in.reputation.Observe}}
 	if err := in.openMail(keys, limits); err != nil {
 		return err
 	}
@@ -170,8 +180,9 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions})
-	in.policyList = policies.All(policies.Env{Compiler: in.expressions, Logins: placedLogins{in}, Now: in.now})
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions,
+		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
+	in.policyList = policies.All(policies.Env{Compiler: in.expressions, Scores: in.reputation, Logins: placedLogins{in}, Now: in.now})
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.expressions.Check,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {

@@ -108,6 +108,7 @@ func plantSecrets(o *office) map[string]string {
 	}
 	return map[string]string{
 		"a password":                  "the plain password",
+		"the key of a captcha":        "the private key of a captcha",
 		"a wrong password":            "the wrong password",
 		"the link in a mail":          "the-link-of-a-mail",
 		"a password hash":             read("select password_hash from users where id = $1", ada),
@@ -128,6 +129,7 @@ entries:
   - {model: authentik_stages_dummy.dummystage, identifiers: {name: planted-dummy}}
   - {model: authentik_stages_deny.denystage, identifiers: {name: planted-deny}}
   - {model: authentik_stages_redirect.redirectstage, identifiers: {name: planted-redirect}, attrs: {mode: static, target_static: "https://example.com/"}}
+  - {model: authentik_stages_captcha.captchastage, identifiers: {name: planted-captcha}, attrs: {public_key: site, private_key: the private key of a captcha}}
   - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
   - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}
   - {model: authentik_stages_invitation.invitation, identifiers: {name: planted}}
@@ -135,6 +137,7 @@ entries:
   - {model: authentik_stages_prompt.prompt, id: field, identifiers: {name: planted-field}, attrs: {field_key: planted, label: Planted, type: text}}
   - {model: authentik_stages_prompt.promptstage, identifiers: {name: planted-form}, attrs: {fields: [!KeyOf field]}}
   - {model: authentik_policies_dummy.dummypolicy, identifiers: {name: planted-policy}}
+  - {model: authentik_policies_reputation.reputationpolicy, identifiers: {name: planted-reputation}}
   - {model: authentik_policies_geoip.geoippolicy, identifiers: {name: planted-place}, attrs: {countries: [DE]}}
   - {model: authentik_core.application, identifiers: {slug: planted}, attrs: {name: Planted}}
   - {model: authentik_blueprints.blueprintinstance, identifiers: {name: planted}, attrs: {content: "version: 1", enabled: false}}

@@ -15,6 +15,17 @@ type Challenge interface {
 	Component() string
 }
 
+// Elsewhere lists origins, such as "https://captcha.example.com", that a page may
+// load from besides this site.
+type Elsewhere struct{ Scripts, Styles, Frames, Connects []string }
+
+// Loader is a challenge whose page loads something from other sites.
+type Loader interface{ Elsewhere() Elsewhere }
+
+// Outer is a challenge that holds another one, whose question is asked on the
+// same page; nil where it does not.
+type Outer interface{ Inner() Challenge }
+
 // UserInfo is embedded by challenges that show who is being signed in. The
 // executor fills it.
 type UserInfo struct {

@@ -18,10 +18,17 @@ func (r *run) envelope(ctx context.Context, c Challenge, errs field.Errors) (*En
 	if err != nil {
 		return nil, fmt.Errorf("read display user: %w", err)
 	}
-	if u, ok := c.(interface{ setUserInfo(UserInfo) }); ok {
-		u.setUserInfo(UserInfo{PendingUser: display.Username, PendingUserAvatar: r.e.Avatar(display.Username)})
+	setUserInfo(c, UserInfo{PendingUser: display.Username, PendingUserAvatar: r.e.Avatar(display.Username)})
+	if outer, ok := c.(Outer); ok {
+		setUserInfo(outer.Inner(), UserInfo{PendingUserAvatar: r.e.Avatar("")}) // nobody is pending yet
 	}
 	return &Envelope{Component: c.Component(), Info: r.info(display), Errors: errs, Body: c}, nil
+}
+
+func setUserInfo(c Challenge, info UserInfo) {
+	if u, ok := c.(interface{ setUserInfo(UserInfo) }); ok {
+		u.setUserInfo(info)
+	}
 }
 
 func (r *run) displayUser(ctx context.Context) (*identity.Person, error) {

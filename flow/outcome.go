@@ -47,8 +47,9 @@ type Outcome struct {
 	// Cookies are set on the answer.
 	Cookies []Cookie
 	// Apply changes the world, in the step's transaction. It runs at most
-	// once, and only if nobody else took the step first. A *Refusal that it
-	// returns undoes the step and ends the flow as Deny would.
+	// once, and only if nobody else took the step first; also with an answer that
+	// is refused. A *Refusal that it returns undoes the step and ends the flow as
+	// Deny would.
 	Apply func(ctx context.Context, tx Tx) error
 }
 

@@ -100,15 +100,14 @@ func (r *run) show(ctx context.Context, out Outcome, errs field.Errors) (*Result
 
 // refuse answers a response that did not satisfy the stage.
 func (r *run) refuse(ctx context.Context, c *current, out Outcome) (*Result, error) {
+	r.hold(out)
 	if c.action() != Retry {
-		r.events = append(r.events, out.Events...)
 		return r.restart(ctx, c)
 	}
 	again, err := r.call(ctx, c, false)
 	if err != nil {
 		return r.stageError(ctx, err)
 	}
-	again.Events = append(out.Events, again.Events...)
 	switch again.kind {
 	case ask:
 		return r.show(ctx, again, out.errors)
@@ -169,7 +168,7 @@ func (r *run) finish(ctx context.Context, out Outcome) (*Result, error) {
 		}
 		result.Challenge = envelope
 	}
-	if r.before == nil && !out.acts() && len(r.plan.Consume) == 0 && !r.wishes() && len(out.Events) == 0 {
+	if r.before == nil && !out.acts() && len(r.plan.Consume) == 0 && !r.owes() && len(out.Events) == 0 {
 		return result, nil // nothing was stored and nothing happened
 	}
 	r.consume(&out)
@@ -210,7 +209,7 @@ func (r *run) consume(out *Outcome) {
 // denies too.
 func (r *run) invalid(ctx context.Context, c *current, out Outcome) (*Result, error) {
 	if c.action() != Retry && (r.req.Answer || r.plan.Answered > 0) {
-		r.events = append(r.events, out.Events...)
+		r.hold(out)
 		return r.restart(ctx, c)
 	}
 	return r.deny(ctx, &AccessDenied{Message: out.message}, out)
@@ -227,7 +226,7 @@ func (r *run) deny(ctx context.Context, challenge *AccessDenied, out Outcome) (*
 	}
 	result := &Result{Challenge: envelope, Cookies: out.Cookies}
 	r.trace.Outcome, r.trace.Message = "denied", challenge.Message
-	if r.before != nil || r.wishes() || len(out.Events) > 0 || out.Apply != nil {
+	if r.before != nil || r.owes() || len(out.Events) > 0 || out.Apply != nil {
 		if err := r.commit(ctx, result, nil, out); err != nil {
 			return nil, err
 		}
@@ -295,7 +294,7 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 		return nil, err
 	}
 	r.trace.Outcome = "switched"
-	if r.before != nil || r.wishes() {
+	if r.before != nil || r.owes() {
 		if err := r.commit(ctx, result, nil, Outcome{}); err != nil {
 			return nil, err
 		}
@@ -361,7 +360,7 @@ func (r *run) notApplicable(ctx context.Context, na *notApplicable) (*Result, er
 func (r *run) leave(ctx context.Context, to string) (*Result, error) {
 	result := &Result{Challenge: &Envelope{Component: "xak-flow-redirect", Body: &RedirectTo{To: to}}}
 	r.trace.Outcome = "denied"
-	if r.before != nil || r.wishes() {
+	if r.before != nil || r.owes() {
 		if err := r.commit(ctx, result, nil, Outcome{}); err != nil {
 			return nil, err
 		}
@@ -373,7 +372,7 @@ func (r *run) leave(ctx context.Context, to string) (*Result, error) {
 func (r *run) commit(ctx context.Context, result *Result, after *Plan, out Outcome) error {
 	c := &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Pending: r.pendingForEvents(ctx), Brand: r.req.Brand,
 		Flow: r.req.Flow, Before: r.before, After: after, Login: out.Login, Logout: out.Logout,
-		Events: append(r.events, out.Events...), Mails: r.mails, Trace: r.trace}
+		Events: append(r.events, out.Events...), Mails: r.mails, Apply: r.apply, Trace: r.trace}
 	if out.Apply != nil {
 		c.Apply = append(c.Apply, out.Apply)
 	}

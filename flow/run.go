@@ -27,9 +27,11 @@ type run struct {
 	before *Execution
 	// dropped tells that markers took entries out of the plan.
 	dropped bool
-	events  []Event
-	// mails are what policies ask for.
+	// events, mails and apply are what the step does besides the outcome at its end.
+	events []Event
+	// mails are those that policies ask for.
 	mails []policy.Mail
+	apply []func(ctx context.Context, tx Tx) error
 	trace Trace
 	exec  *Exec
 }
@@ -315,7 +317,19 @@ func checkComponent(body map[string]any) field.Errors {
 
 // dirty tells whether there is something to keep although no stage finished.
 func (r *run) dirty() bool {
-	return r.plan.Context.changed || (r.dropped && r.before != nil) || r.wishes()
+	return r.plan.Context.changed || (r.dropped && r.before != nil) || r.owes()
+}
+
+// owes tells whether there is something to write besides the plan.
+func (r *run) owes() bool { return len(r.events) > 0 || len(r.mails) > 0 || len(r.apply) > 0 }
+
+// hold keeps what an outcome does besides the plan, for a step that ends with
+// another one.
+func (r *run) hold(out Outcome) {
+	r.events = append(r.events, out.Events...)
+	if out.Apply != nil {
+		r.apply = append(r.apply, out.Apply)
+	}
 }
 
 // keepWishes takes over the events and mails that policies ask for.
@@ -324,9 +338,6 @@ func (r *run) keepWishes(p *planner) {
 	r.mails = append(r.mails, p.mails...)
 	p.events, p.mails = nil, nil
 }
-
-// wishes tells whether there are events or mails that have to be committed.
-func (r *run) wishes() bool { return len(r.events) > 0 || len(r.mails) > 0 }
 
 // pendingForEvents is the person whom events of the step are about, as far as
 // the stage has read them.

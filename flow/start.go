@@ -58,7 +58,7 @@ func (r *run) begin(ctx context.Context, with map[string]any) error {
 
 // refuseStart records what the policies had to say and touches no execution.
 func (r *run) refuseStart(ctx context.Context, messages ...string) error {
-	if r.wishes() {
+	if r.owes() {
 		_, err := r.e.Store.Commit(ctx, &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
 			Flow: r.req.Flow, Events: r.events, Mails: r.mails, Trace: Trace{At: r.now, Outcome: "denied"}})
 		if err != nil {

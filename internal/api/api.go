@@ -138,11 +138,46 @@ func (a *API) Mount(mux *http.ServeMux) {
 		paths[route.Path] = append(paths[route.Path], route)
 	}
 	for path, routes := range paths {
-		mux.HandleFunc(prefix+path+"{$}", a.dispatch(routes))
+		serve := a.dispatch(routes)
+		if base, last, ok := besideKind(paths, path); ok {
+			path, serve = base+"{last}/", onlyLast(last, serve)
+		}
+		mux.HandleFunc(prefix+path+"{$}", serve)
 	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, missing(r.URL.Path))
 	})
+}
+
+// besideKind splits the path of a call on one object where another kind stands
+// below the same address: of policies/reputation/{policy_uuid}/used_by/ and
+// policies/reputation/scores/{reputation_uuid}/ neither is more specific, so the
+// mux refuses them beside each other.
+func besideKind(paths map[string][]Route, path string) (base, last string, ok bool) {
+	parts := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	n := len(parts)
+	if n < 3 || strings.HasPrefix(parts[n-1], "{") || !strings.HasPrefix(parts[n-2], "{") {
+		return "", "", false
+	}
+	kind := strings.Join(parts[:n-2], "/") + "/"
+	for other := range paths {
+		name, key, two := strings.Cut(strings.TrimPrefix(other, kind), "/")
+		if strings.HasPrefix(other, kind) && two && !strings.HasPrefix(name, "{") && strings.HasPrefix(key, "{") && strings.Count(key, "/") == 1 {
+			return kind + parts[n-2] + "/", parts[n-1], true
+		}
+	}
+	return "", "", false
+}
+
+// onlyLast serves the address that ends with a word.
+func onlyLast(word string, serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("last") != word {
+			refuse(w, http.StatusNotFound, missing(r.URL.Path))
+			return
+		}
+		serve(w, r)
+	}
 }
 
 // outside are the beginnings of addresses of authentik that Weir does not have,

@@ -120,6 +120,9 @@ func (s describer) parameters(route *Route) []*openapi.Parameter {
 	for i := range query {
 		p := openapi.Query(query[i].Name, s.filter(&query[i]))
 		p.Required = query[i].Required
+		if query[i].Commas {
+			p.Explode = new(false)
+		}
 		out = append(out, p)
 	}
 	slices.SortStableFunc(out, func(a, b *openapi.Parameter) int { return strings.Compare(sortKey(a), sortKey(b)) })

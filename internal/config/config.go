@@ -49,7 +49,9 @@ type Config struct {
 	Guesses   Guesses
 	Mail      Mail
 	Sends     Sends
-	Limits    Limits
+	// ReputationExpiry is how long a score is remembered. Default 24 h.
+	ReputationExpiry time.Duration
+	Limits           Limits
 	// Expressions says what the expressions of administrators may reach.
 	Expressions Expressions
 }
@@ -185,9 +187,10 @@ func New() Config {
 		Hashing: Hashing{
 			MemoryKiB: 19456, Time: 2, Threads: 1, Queue: 64,
 		},
-		Guesses: Guesses{Account: 10, FirstDelay: 5 * time.Second, MaxDelay: 5 * time.Minute, Address: 100, Window: 10 * time.Minute},
-		Mail:    Mail{Timeout: 15 * time.Second},
-		Sends:   Sends{Address: 5, Delay: 30 * time.Second, Account: 10, Window: time.Hour, Client: 20, ClientWindow: 10 * time.Minute, Notices: 60},
+		Guesses:          Guesses{Account: 10, FirstDelay: 5 * time.Second, MaxDelay: 5 * time.Minute, Address: 100, Window: 10 * time.Minute},
+		ReputationExpiry: 24 * time.Hour,
+		Mail:             Mail{Timeout: 15 * time.Second},
+		Sends:            Sends{Address: 5, Delay: 30 * time.Second, Account: 10, Window: time.Hour, Client: 20, ClientWindow: 10 * time.Minute, Notices: 60},
 		Limits: Limits{
 			Requests: 512, ClientRequests: 128,
 			BodyBytes: 1 << 20, HeaderBytes: 64 << 10,

@@ -141,6 +141,9 @@ func Settings() []Setting {
 		{"mail_notices", "mails to one address in a window that nobody in particular causes", false, func(c *Config, v string) error {
 			return number(&c.Sends.Notices, v, 1, 1<<20)
 		}},
+		{"reputation_expiry", "how long the score of a name and an address is remembered", false, func(c *Config, v string) error {
+			return span(&c.ReputationExpiry, v, time.Minute, 8760*time.Hour)
+		}},
 		{"max_requests", "requests answered at once", false, func(c *Config, v string) error {
 			return number(&c.Limits.Requests, v, 8, 65536)
 		}},
@@ -293,9 +296,13 @@ func number[T integer](dst *T, v string, low, high int64) error {
 }
 
 func duration(dst *time.Duration, v string, low time.Duration) error {
+	return span(dst, v, low, time.Hour)
+}
+
+func span(dst *time.Duration, v string, low, high time.Duration) error {
 	d, err := time.ParseDuration(v)
-	if err != nil || d < low || d > time.Hour {
-		return fmt.Errorf("must be a duration such as 30s, from %v to 1h", low)
+	if err != nil || d < low || d > high {
+		return fmt.Errorf("must be a duration such as 30s, from %v to %v", low, high)
 	}
 	*dst = d
 	return nil

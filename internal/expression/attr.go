@@ -9,36 +9,39 @@ import (
 // method is a method of a built-in type.
 type method func(e *evaluation, self starlark.Value, c call) (starlark.Value, error)
 
-// methodTables hold the methods of the built-in types, each to be bound to the
-// value that it is asked of.
+// methodTables hold the methods of the built-in types.
 type methodTables struct {
-	text, bytes, list, tuple, dict, set, number map[string]*starlark.Builtin
+	text, bytes, list, tuple, dict, set, number map[string]method
 }
 
 func newMethodTables() methodTables {
-	return methodTables{
-		text: unbound(textMethods()), bytes: unbound(bytesMethods()), list: unbound(listMethods()), tuple: unbound(tupleMethods()),
-		dict: unbound(dictMethods()), set: unbound(setMethods()), number: unbound(numberMethods()),
+	t := methodTables{
+		text: textMethods(), bytes: bytesMethods(), list: listMethods(), tuple: tupleMethods(),
+		dict: dictMethods(), set: setMethods(), number: numberMethods(),
 	}
+	bare(t.text, "isdigit", "isdecimal", "isnumeric", "isalpha", "isalnum", "isspace", "istitle", "isprintable", "islower", "isupper", "isascii", "isidentifier")
+	bare(t.list, "clear", "copy", "reverse")
+	bare(t.dict, "keys", "values", "items", "copy", "clear", "popitem")
+	bare(t.set, "copy", "clear", "pop")
+	bare(t.number, "bit_length", "is_integer")
+	return t
 }
 
-// unbound makes callable values that call a method of their receiver.
-func unbound(methods map[string]method) map[string]*starlark.Builtin {
-	out := make(map[string]*starlark.Builtin, len(methods))
-	for name, m := range methods {
-		out[name] = starlark.NewBuiltin(name, func(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
-			e, err := enter(t)
-			if err != nil {
-				return nil, err
+// bare makes methods refuse arguments.
+func bare(methods map[string]method, names ...string) {
+	for _, name := range names {
+		m := methods[name]
+		methods[name] = func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
+			if n := len(c.args) + len(c.kw); n > 0 {
+				return nil, raise(excType, "%s.%s() takes no arguments (%d given)", kindOf(self), name, n)
 			}
-			return m(e, b.Receiver(), call{name, args, kw})
-		})
+			return m(e, self, c)
+		}
 	}
-	return out
 }
 
 // of returns the methods of v's type; nil when it has none.
-func (t *methodTables) of(v starlark.Value) map[string]*starlark.Builtin {
+func (t *methodTables) of(v starlark.Value) map[string]method {
 	switch v.(type) {
 	case starlark.String:
 		return t.text
@@ -58,19 +61,25 @@ func (t *methodTables) of(v starlark.Value) map[string]*starlark.Builtin {
 	return nil
 }
 
-// attr returns an attribute of v, or nil where there is none.
-func (e *evaluation) attr(v starlark.Value, name string) (starlark.Value, error) {
-	if strings.HasPrefix(name, "__") {
-		// Nothing behind these names may be reached, whatever asks for them.
-		return nil, nil
+// named returns the methods of a type by its name.
+func (t *methodTables) named(name string) map[string]method {
+	switch name {
+	case "str":
+		return t.text
+	case "bytes":
+		return t.bytes
+	case "list":
+		return t.list
+	case "tuple":
+		return t.tuple
+	case "dict":
+		return t.dict
+	case "set":
+		return t.set
+	case "int", "bool", "float":
+		return t.number
 	}
-	if o, ok := v.(object); ok {
-		return o.attr(e, name)
-	}
-	if m, ok := e.c.methods.of(v)[name]; ok {
-		return m.BindReceiver(v), nil
-	}
-	return nil, nil
+	return nil
 }
 
 func missingAttr(v starlark.Value, name string) error {
@@ -83,13 +92,9 @@ func missingAttr(v starlark.Value, name string) error {
 	return raise(excAttribute, "'%s' object has no attribute '%s'", kindOf(v), name)
 }
 
+// opAttr is x.name with the name as a value.
 func opAttr(e *evaluation, c call) (starlark.Value, error) {
-	name := string(c.args[1].(starlark.String))
-	v, err := e.attr(c.args[0], name)
-	if v == nil && err == nil {
-		err = missingAttr(c.args[0], name)
-	}
-	return v, err
+	return e.attribute(c.args[0], string(c.args[1].(starlark.String)))
 }
 
 func opSetAttr(e *evaluation, c call) (starlark.Value, error) {

@@ -33,6 +33,7 @@ func fnLen(e *evaluation, c call) (starlark.Value, error) {
 	}
 	switch v := v.(type) {
 	case starlark.String:
+		e.work(len(v))
 		return starlark.MakeInt(textLen(string(v))), nil
 	case starlark.Bytes:
 		return starlark.MakeInt(len(v)), nil
@@ -149,6 +150,9 @@ func fnReversed(e *evaluation, c call) (starlark.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, ok := v.(*starlark.Set); ok {
+		return nil, raise(excType, "'set' object is not reversible")
+	}
 	list, err := e.items(v)
 	if err != nil {
 		return nil, err
@@ -159,10 +163,16 @@ func fnReversed(e *evaluation, c call) (starlark.Value, error) {
 }
 
 func fnEnumerate(e *evaluation, c call) (starlark.Value, error) {
-	var v starlark.Value
-	start := 0
-	if err := c.take("iterable", &v, "start?", &start); err != nil {
+	v, first, err := c.pair("iterable", "start")
+	if err != nil {
 		return nil, err
+	}
+	count := starlark.MakeInt(0)
+	if first != nil {
+		var ok bool
+		if count, ok = asInt(first); !ok {
+			return nil, raise(excType, "'%s' object cannot be interpreted as an integer", kindOf(first))
+		}
 	}
 	it, err := e.iterate(v)
 	if err != nil {
@@ -173,8 +183,9 @@ func fnEnumerate(e *evaluation, c call) (starlark.Value, error) {
 		if !ok || err != nil {
 			return nil, false, err
 		}
-		start++
-		return starlark.Tuple{starlark.MakeInt(start - 1), x}, true, e.elems(2)
+		at := count
+		count = count.Add(starlark.MakeInt(1))
+		return starlark.Tuple{at, x}, true, e.elems(2)
 	})), nil
 }
 
@@ -324,7 +335,11 @@ func fnCallable(_ *evaluation, c call) (starlark.Value, error) {
 func fnPrint(e *evaluation, c call) (starlark.Value, error) {
 	var parts []string
 	for _, v := range c.args {
-		parts = append(parts, str(v))
+		s := str(v)
+		if err := e.text(len(s)); err != nil {
+			return nil, err
+		}
+		parts = append(parts, s)
 	}
 	e.log("info", strings.Join(parts, " "), nil)
 	return starlark.None, nil

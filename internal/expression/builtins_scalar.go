@@ -73,9 +73,17 @@ func halfEven(q *big.Rat) *big.Int {
 }
 
 func fnChr(_ *evaluation, c call) (starlark.Value, error) {
-	n := 0
-	if err := c.take("i", &n); err != nil {
+	v, err := c.one()
+	if err != nil {
 		return nil, err
+	}
+	i, ok := asInt(v)
+	if !ok {
+		return nil, raise(excType, "'%s' object cannot be interpreted as an integer", kindOf(v))
+	}
+	n, ok := i.Int64()
+	if !ok || n > math.MaxInt32 || n < math.MinInt32 {
+		return nil, raise(excOverflow, "Python int too large to convert to C int")
 	}
 	if n < 0 || n > 0x10ffff || !utf8.ValidRune(rune(n)) {
 		return nil, raise(excValue, "chr() arg not in range(0x110000)")
@@ -138,8 +146,18 @@ func fnPow(e *evaluation, c call) (starlark.Value, error) {
 	xi, a := asInt(x)
 	yi, b := asInt(y)
 	mi, d := asInt(m)
-	if !a || !b || !d || mi.Sign() == 0 || yi.Sign() < 0 {
-		return nil, raise(excValue, "pow() with a modulus wants integers, a positive exponent and no zero")
+	switch {
+	case !a || !b || !d:
+		return nil, raise(excType, "pow() 3rd argument not allowed unless all arguments are integers")
+	case mi.Sign() == 0:
+		return nil, raise(excValue, "pow() 3rd argument cannot be 0")
+	case yi.Sign() < 0:
+		return nil, raise(excValue, "pow() with a modulus wants a positive exponent")
+	}
+	limbs := bits(mi)/64 + 1
+	e.work(8 * (bits(yi) * limbs * limbs / 10))
+	if err := e.tick(); err != nil {
+		return nil, err
 	}
 	z := new(big.Int).Exp(xi.BigInt(), yi.BigInt(), new(big.Int).Abs(mi.BigInt()))
 	return e.binaryOp("%", starlark.MakeBigInt(z), mi)

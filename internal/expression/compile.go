@@ -21,7 +21,7 @@ type Compiler struct {
 	types   map[string]*typeObject
 	modules map[string]*module
 	globals starlark.StringDict
-	regexes *lru.Cache[string, *regex]
+	regexes *lru.Cache[regexKey, *regex]
 	bodies  *lru.Cache[[sha256.Size]byte, *unit]
 	// addresses and names are what name servers answered of late.
 	addresses, names *answers
@@ -49,12 +49,12 @@ func NewCompiler(env Env) *Compiler {
 	}
 	c := &Compiler{
 		env: env, methods: newMethodTables(), types: newTypes(),
-		regexes: lru.New[string, *regex](256), bodies: lru.New[[sha256.Size]byte, *unit](size),
+		regexes: lru.New[regexKey, *regex](256), bodies: lru.New[[sha256.Size]byte, *unit](size),
 		addresses: lru.New[string, answer](namesKept), names: lru.New[string, answer](namesKept),
 	}
 	c.modules = c.newModules()
 	c.globals = starlark.StringDict{}
-	addOps(c.globals)
+	addConstants(c.globals)
 	addBuiltins(c.globals)
 	c.addHelpers(c.globals)
 	for name, t := range c.types {

@@ -21,10 +21,13 @@ type evaluation struct {
 	c       *Compiler
 	name    string
 	thread  *starlark.Thread
+	machine machine
+	// self is the machine as the arguments of a call.
+	self    [1]starlark.Value
 	limits  Limits
 	scope   Scope
 	request *policy.Request
-	vars    map[string]starlark.Value
+	vars    []variable
 
 	// The objects of the request, each made on first use.
 	context      *starlark.Dict
@@ -36,7 +39,9 @@ type evaluation struct {
 
 	elements, bytes int64
 	nesting         int
-	fatal           error
+	// wideKeys counts keys whose hashes an author can make collide.
+	wideKeys int
+	fatal    error
 	// handling holds the exceptions whose handlers are running.
 	handling []*exception
 
@@ -57,7 +62,8 @@ func (e *evaluation) call(fn starlark.Value, args ...starlark.Value) (starlark.V
 	return starlark.Call(e.thread, fn, args, nil)
 }
 
-// call is the arguments of one call.
+// call is the arguments of one call. The slice args belongs to the caller and
+// is only good until the call returns; the values in it may be kept.
 type call struct {
 	name string
 	args starlark.Tuple
@@ -67,10 +73,52 @@ type call struct {
 // take stores the arguments in the variables after their names; a name that
 // ends in "?" is optional (see starlark.UnpackArgs).
 func (c call) take(pairs ...any) error {
+	if err := c.integers(pairs); err != nil {
+		return err
+	}
 	if err := starlark.UnpackArgs(c.name, c.args, c.kw, pairs...); err != nil {
 		return raise(excType, "%s", err)
 	}
 	return nil
+}
+
+// integers makes 0 and 1 of bools that are taken as integers, and refuses what
+// is too large for one.
+func (c *call) integers(pairs []any) error {
+	for i, v := range c.args {
+		if 2*i+1 >= len(pairs) {
+			break
+		}
+		if _, ok := pairs[2*i+1].(*int); !ok {
+			continue
+		}
+		n, ok := asInt(v)
+		if _, fits := n.Int64(); ok && !fits {
+			return raise(excOverflow, "Python int too large to convert to C ssize_t")
+		}
+		if _, isBool := v.(starlark.Bool); isBool {
+			c.args = slices.Clone(c.args)
+			c.args[i] = n
+		}
+	}
+	return nil
+}
+
+// pair returns an argument and an optional second one, nil when not given.
+// Positional ones, which are the rule, cost no allocation.
+func (c call) pair(first, second string) (a, b starlark.Value, err error) {
+	if len(c.kw) > 0 || len(c.args) == 0 || len(c.args) > 2 {
+		return c.namedPair(first, second)
+	}
+	if len(c.args) == 2 {
+		b = c.args[1]
+	}
+	return c.args[0], b, nil
+}
+
+func (c call) namedPair(first, second string) (a, b starlark.Value, err error) {
+	err = c.take(first, &a, second+"?", &b)
+	return a, b, err
 }
 
 // one returns the only argument.
@@ -107,25 +155,12 @@ func (c call) only(name string) (starlark.Value, error) {
 // fn is a function of the runtime.
 type fn func(e *evaluation, c call) (starlark.Value, error)
 
-// builtin makes a callable value of f.
-func builtin(name string, f fn) *starlark.Builtin {
-	return starlark.NewBuiltin(name, func(t *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kw []starlark.Tuple) (starlark.Value, error) {
-		e, err := enter(t)
-		if err != nil {
-			return nil, err
-		}
-		return f(e, call{name, args, kw})
-	})
-}
-
-// enter begins a call of the runtime: it finds the evaluation and refuses to
-// nest too deeply.
-func enter(t *starlark.Thread) (*evaluation, error) {
-	e := evalOf(t)
-	if t.CallStackDepth() > e.limits.Depth {
-		return nil, e.limit("too many nested calls")
+// nested refuses to nest calls too deeply.
+func (e *evaluation) nested() error {
+	if e.thread.CallStackDepth() > e.limits.Depth {
+		return e.limit("too many nested calls")
 	}
-	return e, nil
+	return nil
 }
 
 // object is a value with attributes of its own. A missing attribute is nil

@@ -95,13 +95,13 @@ func (e *evaluation) format(v starlark.Value, spec string) (string, error) {
 	}
 	f, err := parseSpec(spec)
 	if err != nil {
+		if !formatted(v) {
+			return "", raise(excType, "unsupported format string passed to %s.__format__", kindOf(v))
+		}
 		return "", err
 	}
 	if s, ok := v.(starlark.String); ok {
 		return f.text(string(s))
-	}
-	if b, ok := v.(starlark.Bool); ok && (f.kind == 0 || f.kind == 's') {
-		return f.text(str(b))
 	}
 	if i, ok := asInt(v); ok && !strings.ContainsRune("eEfFgG%", rune(f.kind)) {
 		return f.integer(i)
@@ -109,13 +109,19 @@ func (e *evaluation) format(v starlark.Value, spec string) (string, error) {
 	if x, ok := asFloat(v); ok {
 		return f.float(x)
 	}
-	if f.kind == 's' || f.kind == 0 {
-		if _, host := v.(object); !host {
-			return "", raise(excType, "unsupported format string passed to %s.__format__", kindOf(v))
-		}
+	if (f.kind == 's' || f.kind == 0) && formatted(v) {
 		return f.text(str(v))
 	}
 	return "", raise(excType, "unsupported format string passed to %s.__format__", kindOf(v))
+}
+
+// formatted tells whether the type of v has formats of its own.
+func formatted(v starlark.Value) bool {
+	switch v.(type) {
+	case starlark.String, starlark.Int, starlark.Float, starlark.Bool, object:
+		return true
+	}
+	return false
 }
 
 func (f formatSpec) unknown(kind string) error {
@@ -126,8 +132,11 @@ func (f formatSpec) text(s string) (string, error) {
 	if f.kind != 0 && f.kind != 's' {
 		return "", f.unknown("str")
 	}
-	if f.sign != 0 {
+	switch {
+	case f.sign != 0:
 		return "", raise(excValue, "Sign not allowed in string format specifier")
+	case f.grouping != "":
+		return "", raise(excValue, "Cannot specify '%s' with 's'.", f.grouping)
 	}
 	if f.precision >= 0 && textLen(s) > f.precision {
 		s = textSlice(s, 0, f.precision)
@@ -270,6 +279,12 @@ func (f formatSpec) float(x float64) (string, error) {
 	case math.IsNaN(a):
 		body = "nan"
 	}
+	if f.alt && !strings.ContainsAny(body, ".in") {
+		mantissa, exponent, scientific := strings.Cut(body, "e")
+		if body = mantissa + "."; scientific {
+			body += "e" + exponent
+		}
+	}
 	whole, rest := body, ""
 	if i := strings.IndexAny(body, ".e"); i >= 0 {
 		whole, rest = body[:i], body[i:]
@@ -316,6 +331,9 @@ func (e *evaluation) convert(v starlark.Value, conv string) starlark.Value {
 func opFormat(e *evaluation, c call) (starlark.Value, error) {
 	conv, spec := string(c.args[1].(starlark.String)), str(c.args[2])
 	if conv == "" && spec == "" {
+		if s, ok := c.args[0].(starlark.String); ok {
+			return c.args[0], e.text(len(s))
+		}
 		s := str(c.args[0])
 		return starlark.String(s), e.text(len(s))
 	}
@@ -327,9 +345,17 @@ func opFormat(e *evaluation, c call) (starlark.Value, error) {
 }
 
 func opJoin(e *evaluation, c call) (starlark.Value, error) {
+	n := 0
+	for _, part := range c.args {
+		n += len(part.(starlark.String))
+	}
+	if err := e.text(n); err != nil {
+		return nil, err
+	}
 	var b strings.Builder
+	b.Grow(n)
 	for _, part := range c.args {
 		b.WriteString(string(part.(starlark.String)))
 	}
-	return starlark.String(b.String()), e.text(b.Len())
+	return starlark.String(b.String()), nil
 }

@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -72,7 +73,10 @@ func (e *evaluation) percent(format string, arg starlark.Value) (starlark.Value,
 		}
 	}
 	if used < len(values) && !mapped {
-		if _, isDict := arg.(*starlark.Dict); !isDict {
+		switch arg.(type) {
+		case *starlark.Dict, *starlark.List, starlark.Bytes, indexable:
+			// What can be indexed may be there for named values alone.
+		default:
 			return nil, raise(excType, "not all arguments converted during string formatting")
 		}
 	}
@@ -112,9 +116,9 @@ func (e *evaluation) percentOne(flags string, kind byte, v starlark.Value) (stri
 		return e.format(e.convert(v, string(kind)), spec)
 	case 'd', 'i', 'u':
 		if f, ok := v.(starlark.Float); ok {
-			i, err := starlark.NumberToInt(f)
+			i, err := e.toInt(f, 10)
 			if err != nil {
-				return "", raise(excValue, "cannot convert float to integer")
+				return "", err
 			}
 			v = i
 		}
@@ -124,7 +128,11 @@ func (e *evaluation) percentOne(flags string, kind byte, v starlark.Value) (stri
 		if _, ok := asInt(v); !ok {
 			return "", raise(excType, "%%%c format: a real number is required, not %s", kind, kindOf(v))
 		}
-		return e.format(v, align+sign+alt+size+string(kind))
+		size, digits, ok := strings.Cut(size, ".")
+		if !ok {
+			return e.format(v, align+sign+alt+size+string(kind))
+		}
+		return e.percentDigits(v, strings.TrimPrefix(align, "0="), sign+alt, size, digits, kind)
 	case 'f', 'F', 'e', 'E', 'g', 'G':
 		if _, ok := asFloat(v); !ok {
 			return "", raise(excType, "must be real number, not %s", kindOf(v))
@@ -134,9 +142,30 @@ func (e *evaluation) percentOne(flags string, kind byte, v starlark.Value) (stri
 		if i, ok := asInt(v); ok {
 			return e.format(i, align+size+"c")
 		}
+		if s, ok := v.(starlark.String); !ok || textLen(string(s)) != 1 {
+			return "", raise(excType, "%%c requires int or char")
+		}
 		return e.format(v, align+size)
 	}
 	return "", raise(excValue, "unsupported format character '%c' (0x%x)", kind, kind)
+}
+
+// percentDigits writes an integer with at least as many digits as asked for.
+func (e *evaluation) percentDigits(v starlark.Value, align, flags, size, digits string, kind byte) (string, error) {
+	i, _ := asInt(v)
+	sign := strings.Trim(flags, "#")
+	if i.Sign() < 0 {
+		sign, i = "-", starlark.MakeInt(0).Sub(i)
+	}
+	prefix := ""
+	if strings.Contains(flags, "#") && kind != 'd' {
+		prefix = "0" + string(kind)
+	}
+	body, err := e.format(i, "0"+digits+string(kind))
+	if err != nil {
+		return "", err
+	}
+	return e.format(starlark.String(sign+prefix+body), cmp.Or(align, ">")+size)
 }
 
 // formatMethod is text.format(...). Fields name positional or named arguments

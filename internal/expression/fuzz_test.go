@@ -3,7 +3,6 @@ package expression_test
 import (
 	"context"
 	"errors"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -18,17 +17,8 @@ import (
 // inside, every error of a body has a line, and no body takes more than it may
 // have.
 func FuzzRun(f *testing.F) {
-	for _, body := range bombs {
-		f.Add(body)
-	}
-	data, err := os.ReadFile("testdata/python.txt")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, part := range strings.Split("\n"+string(data), "\n=== ")[1:] {
-		_, rest, _ := strings.Cut(part, "\n")
-		text, _, _ := strings.Cut(rest, "\n---\n")
-		f.Add(text)
+	for _, b := range append(bombs(f), bodies(f)...) {
+		f.Add(b.text)
 	}
 	e := expression.Env{Limits: expression.Limits{Steps: 50_000, Elements: 10_000, Bytes: 1 << 20, Messages: 10}}
 	f.Fuzz(func(t *testing.T, body string) {

@@ -45,6 +45,13 @@ func listMethods() map[string]method {
 			if err := c.take("index?", &i); err != nil {
 				return nil, err
 			}
+			n, ok := asInt(i)
+			if !ok {
+				return nil, raise(excType, "'%s' object cannot be interpreted as an integer", kindOf(i))
+			}
+			if _, fits := n.Int64(); !fits {
+				return nil, raise(excOverflow, "Python int too large to convert to C ssize_t")
+			}
 			l := self.(*starlark.List)
 			if l.Len() == 0 {
 				return nil, raise(excIndex, "pop from empty list")
@@ -198,24 +205,33 @@ func (e *evaluation) sort(list []starlark.Value, key starlark.Value, desc bool) 
 func dictMethods() map[string]method {
 	return map[string]method{
 		"get": func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
-			var key starlark.Value
-			var fallback starlark.Value = starlark.None
-			if err := c.take("key", &key, "default?", &fallback); err != nil {
+			key, fallback, err := c.pair("key", "default")
+			if err != nil {
 				return nil, err
 			}
 			if err := e.hashable(key); err != nil {
 				return nil, err
 			}
 			v, found, err := self.(*starlark.Dict).Get(key)
-			if !found {
-				v = fallback
+			switch {
+			case err != nil || found:
+				return v, err
+			case fallback == nil:
+				return starlark.None, nil
 			}
-			return v, err
+			return fallback, nil
 		},
 		"pop": func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
 			var key, fallback starlark.Value
 			if err := c.take("key", &key, "default?", &fallback); err != nil {
 				return nil, err
+			}
+			if self.(*starlark.Dict).Len() == 0 {
+				// Nothing is looked for, so even what is no key is only missing.
+				if fallback == nil {
+					return nil, &exception{class: excKey, args: starlark.Tuple{key}}
+				}
+				return fallback, nil
 			}
 			if err := e.hashable(key); err != nil {
 				return nil, err

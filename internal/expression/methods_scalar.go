@@ -79,22 +79,27 @@ func (e *evaluation) toInt(v starlark.Value, base int) (starlark.Value, error) {
 		if len(text) > 1300 {
 			return nil, e.limit("integer too large")
 		}
-		neg := strings.HasPrefix(text, "-")
-		text = strings.TrimLeft(text, "+-")
+		neg, given := strings.HasPrefix(text, "-"), base
+		if text != "" && (text[0] == '+' || text[0] == '-') {
+			text = text[1:]
+		}
 		prefixes := map[int]string{16: "0x", 8: "0o", 2: "0b"}
 		if p, ok := prefixes[base]; ok {
 			text = strings.TrimPrefix(text, p)
 		}
 		if base == 0 && !strings.HasPrefix(text, "0x") && !strings.HasPrefix(text, "0o") && !strings.HasPrefix(text, "0b") {
 			base = 10
+			if strings.HasPrefix(text, "0") && strings.Trim(text, "0_") != "" {
+				text = "" // a number that begins with a zero is none
+			}
 		}
-		n, ok := new(big.Int), len(s)-len(text) <= 3 && text != "" && !strings.HasPrefix(text, "_") &&
+		n, ok := new(big.Int), text != "" && !strings.ContainsAny(text[:1], "+-") && !strings.HasPrefix(text, "_") &&
 			!strings.HasSuffix(text, "_") && !strings.Contains(text, "__")
 		if ok {
 			_, ok = n.SetString(strings.ReplaceAll(text, "_", ""), base)
 		}
 		if !ok {
-			return nil, raise(excValue, "invalid literal for int() with base %d: %s", base, repr(v))
+			return nil, raise(excValue, "invalid literal for int() with base %d: %s", given, repr(v))
 		}
 		if neg {
 			n.Neg(n)

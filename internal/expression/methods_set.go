@@ -44,10 +44,13 @@ func setMethods() map[string]method {
 			if err != nil {
 				return nil, err
 			}
-			if err := e.hashable(v); err != nil {
-				return nil, err
+			found := false
+			if _, ok := v.(*starlark.Set); !ok { // no set is in a set
+				if err := e.hashable(v); err != nil {
+					return nil, err
+				}
+				found, err = self.(*starlark.Set).Delete(v)
 			}
-			found, err := self.(*starlark.Set).Delete(v)
 			if err == nil && !found && must {
 				return nil, &exception{class: excKey, args: starlark.Tuple{v}}
 			}

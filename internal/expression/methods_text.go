@@ -1,11 +1,8 @@
 package expression
 
 import (
-	"iter"
-	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"go.starlark.net/starlark"
 	"golang.org/x/text/cases"
@@ -14,11 +11,11 @@ import (
 // textMethods returns the methods of str.
 func textMethods() map[string]method {
 	return map[string]method{
-		"lower":      textFunc(strings.ToLower),
-		"upper":      textFunc(strings.ToUpper),
+		"lower":      textFunc(lowerText),
+		"upper":      textFunc(upperText),
 		"casefold":   textFunc(func(s string) string { return cases.Fold().String(s) }),
 		"title":      textFunc(titleText),
-		"capitalize": textFunc(func(s string) string { return mapFirst(s, unicode.ToUpper, strings.ToLower) }),
+		"capitalize": textFunc(func(s string) string { return mapFirst(s, titleRune, lowerText) }),
 		"swapcase":   textFunc(swapCase),
 
 		"isdigit":   textTest(unicode.IsDigit),
@@ -27,14 +24,20 @@ func textMethods() map[string]method {
 		"isalpha":   textTest(unicode.IsLetter),
 		"isalnum":   textTest(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
 		"isspace":   textTest(unicode.IsSpace),
-		"islower":   textCase(unicode.IsUpper, unicode.IsLower),
-		"isupper":   textCase(unicode.IsLower, unicode.IsUpper),
+		"istitle":   textIsTitle,
+		"isprintable": func(_ *evaluation, self starlark.Value, _ call) (starlark.Value, error) {
+			unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+			return starlark.Bool(strings.IndexFunc(string(self.(starlark.String)), unprintable) < 0), nil
+		},
+		"islower": textCase(unicode.IsUpper, unicode.IsLower),
+		"isupper": textCase(unicode.IsLower, unicode.IsUpper),
 		"isascii": func(_ *evaluation, self starlark.Value, _ call) (starlark.Value, error) {
 			return starlark.Bool(isASCII(string(self.(starlark.String)))), nil
 		},
 		"isidentifier": func(_ *evaluation, self starlark.Value, _ call) (starlark.Value, error) {
 			for i, r := range string(self.(starlark.String)) {
-				if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
+				start := r == '_' || unicode.In(r, unicode.L, unicode.Nl)
+				if !start && (i == 0 || !unicode.In(r, unicode.Nd, unicode.Mn, unicode.Mc, unicode.Pc)) {
 					return starlark.False, nil
 				}
 			}
@@ -69,7 +72,7 @@ func textMethods() map[string]method {
 		"ljust":      textPad('<'),
 		"rjust":      textPad('>'),
 		"center":     textPad('^'),
-		"expandtabs": textFunc(func(s string) string { return strings.ReplaceAll(s, "\t", "        ") }),
+		"expandtabs": textExpandTabs,
 		"translate":  textTranslate,
 	}
 }
@@ -80,7 +83,11 @@ func textFunc(f func(string) string) method {
 		if err := c.take(); err != nil {
 			return nil, err
 		}
-		s := f(string(self.(starlark.String)))
+		old := string(self.(starlark.String))
+		s := f(old)
+		if s == old {
+			return self, e.text(len(s))
+		}
 		return starlark.String(s), e.text(len(s))
 	}
 }
@@ -102,46 +109,23 @@ func textCase(without, with func(rune) bool) method {
 	}
 }
 
-func mapFirst(s string, first func(rune) rune, rest func(string) string) string {
-	r, n := utf8.DecodeRuneInString(s)
-	if n == 0 {
-		return s
-	}
-	return string(first(r)) + rest(s[n:])
-}
-
-func titleText(s string) string {
-	var b strings.Builder
-	inWord := false
-	for _, r := range s {
-		if inWord {
-			b.WriteRune(unicode.ToLower(r))
-		} else {
-			b.WriteRune(unicode.ToTitle(r))
-		}
-		inWord = unicode.IsLetter(r)
-	}
-	return b.String()
-}
-
-func swapCase(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsUpper(r) {
-			return unicode.ToLower(r)
-		}
-		return unicode.ToUpper(r)
-	}, s)
-}
-
 func textTrim(left, right bool) method {
 	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
 		var chars starlark.Value = starlark.None
-		if err := c.take("chars?", &chars); err != nil {
-			return nil, err
+		if len(c.args) > 0 || len(c.kw) > 0 {
+			var err error
+			if chars, err = c.one(); err != nil {
+				return nil, err
+			}
 		}
 		cut := unicode.IsSpace
 		if set, ok := chars.(starlark.String); ok {
-			cut = func(r rune) bool { return strings.ContainsRune(string(set), r) }
+			e.work(len(set))
+			one := map[rune]bool{}
+			for _, r := range string(set) {
+				one[r] = true
+			}
+			cut = func(r rune) bool { return one[r] }
 		} else if chars != starlark.None {
 			return nil, raise(excType, "strip arg must be None or str")
 		}
@@ -151,6 +135,9 @@ func textTrim(left, right bool) method {
 		}
 		if right {
 			s = strings.TrimRightFunc(s, cut)
+		}
+		if len(s) == len(self.(starlark.String)) {
+			return self, e.text(len(s))
 		}
 		return starlark.String(s), e.text(len(s))
 	}
@@ -168,45 +155,78 @@ func textCut(f func(s, affix string) string) method {
 
 func textAffix(f func(s, affix string) bool) method {
 	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
-		var affix starlark.Value
-		var start, end starlark.Value = starlark.None, starlark.None
-		if err := c.take("affix", &affix, "start?", &start, "end?", &end); err != nil {
-			return nil, err
-		}
 		s := string(self.(starlark.String))
-		if start != starlark.None || end != starlark.None {
-			part, err := opSlice(e, call{"", starlark.Tuple{self, start, end, starlark.None}, nil})
-			if err != nil {
+		var affix starlark.Value
+		if len(c.args) == 1 && len(c.kw) == 0 {
+			affix = c.args[0]
+		} else {
+			var ok bool
+			var err error
+			if affix, s, ok, err = affixArgs(e, s, c); err != nil {
 				return nil, err
 			}
-			s = string(part.(starlark.String))
-		}
-		choices, ok := affix.(starlark.Tuple)
-		if !ok {
-			choices = starlark.Tuple{affix}
-		}
-		for _, choice := range choices {
-			a, ok := choice.(starlark.String)
 			if !ok {
-				return nil, raise(excType, "%s first arg must be str or a tuple of str, not %s", c.name, kindOf(choice))
-			}
-			if f(s, string(a)) {
-				return starlark.True, nil
+				// Nothing begins or ends there, whatever it is.
+				f := func(string, string) bool { return false }
+				return anyAffix(c, f, s, affix)
 			}
 		}
-		return starlark.False, nil
+		return anyAffix(c, f, s, affix)
 	}
 }
 
+// anyAffix tells whether f holds for an affix, or one of several.
+func anyAffix(c call, f func(s, affix string) bool, s string, affix starlark.Value) (starlark.Value, error) {
+	choices, ok := affix.(starlark.Tuple)
+	if !ok {
+		a, ok := affix.(starlark.String)
+		if !ok {
+			return nil, raise(excType, "%s first arg must be str or a tuple of str, not %s", c.name, kindOf(affix))
+		}
+		return starlark.Bool(f(s, string(a))), nil
+	}
+	for _, choice := range choices {
+		a, ok := choice.(starlark.String)
+		if !ok {
+			return nil, raise(excType, "tuple for %s must only contain str, not %s", c.name, kindOf(choice))
+		}
+		if f(s, string(a)) {
+			return starlark.True, nil
+		}
+	}
+	return starlark.False, nil
+}
+
+// affixArgs reads an affix and the part of s that start and end leave; ok is
+// false when there is no such part.
+func affixArgs(e *evaluation, s string, c call) (affix starlark.Value, part string, ok bool, err error) {
+	var start, end starlark.Value = starlark.None, starlark.None
+	if err := c.take("affix", &affix, "start?", &start, "end?", &end); err != nil {
+		return nil, "", false, err
+	}
+	part, before, err := e.textPart(s, start, end)
+	return affix, part, before >= 0, err
+}
+
 // textPart applies optional start and end to a text and returns the part with
-// the number of characters before it.
-func (e *evaluation) textPart(s string, start, end starlark.Value) (string, int, error) {
+// the number of characters before it; -1 when there is no such part, in which
+// not even an empty text is found.
+func (e *evaluation) textPart(s string, start, end starlark.Value) (part string, before int, err error) {
 	if start == starlark.None && end == starlark.None {
 		return s, 0, nil
 	}
-	from, to, _, err := bounds(textLen(s), start, end, starlark.None)
-	if err != nil || from > to {
+	n := textLen(s)
+	from, to, _, err := bounds(n, start, end, starlark.None)
+	if err != nil {
 		return "", 0, err
+	}
+	if first, ok := asInt(start); ok && first.Sign() > 0 {
+		if at, fits := first.Int64(); !fits || at > int64(n) {
+			return "", -1, nil
+		}
+	}
+	if from > to {
+		return "", -1, nil
 	}
 	return textSlice(s, from, to), from, nil
 }
@@ -223,7 +243,10 @@ func textFind(f func(s, sub string) int, must bool) method {
 			return nil, err
 		}
 		e.work(len(s))
-		at := f(s, sub)
+		at := -1
+		if before >= 0 {
+			at = f(s, sub)
+		}
 		switch {
 		case at < 0 && must:
 			return nil, raise(excValue, "substring not found")
@@ -240,199 +263,10 @@ func textCount(e *evaluation, self starlark.Value, c call) (starlark.Value, erro
 	if err := c.take("sub", &sub, "start?", &start, "end?", &end); err != nil {
 		return nil, err
 	}
-	s, _, err := e.textPart(string(self.(starlark.String)), start, end)
+	s, before, err := e.textPart(string(self.(starlark.String)), start, end)
+	if err != nil || before < 0 {
+		return starlark.MakeInt(0), err
+	}
 	e.work(len(s))
-	return starlark.MakeInt(strings.Count(s, sub)), err
-}
-
-// texts makes a list of parts that share the memory of their whole.
-func (e *evaluation) texts(parts iter.Seq[string]) (starlark.Value, error) {
-	var out []starlark.Value
-	for p := range parts {
-		if err := e.elems(1); err != nil {
-			return nil, err
-		}
-		out = append(out, starlark.String(p))
-	}
-	return starlark.NewList(out), nil
-}
-
-func splitArgs(c call) (sep string, blanks bool, limit int, err error) {
-	var v starlark.Value = starlark.None
-	limit = -1
-	if err = c.take("sep?", &v, "maxsplit?", &limit); err != nil {
-		return
-	}
-	switch s := v.(type) {
-	case starlark.NoneType:
-		blanks = true
-	case starlark.String:
-		if sep = string(s); sep == "" {
-			err = raise(excValue, "empty separator")
-		}
-	default:
-		err = raise(excType, "must be str or None, not %s", kindOf(v))
-	}
-	return
-}
-
-func textSplit(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
-	sep, blanks, limit, err := splitArgs(c)
-	if err != nil {
-		return nil, err
-	}
-	s := string(self.(starlark.String))
-	switch {
-	case !blanks && limit < 0:
-		return e.texts(strings.SplitSeq(s, sep))
-	case limit < 0:
-		return e.texts(strings.FieldsSeq(s))
-	}
-	return e.texts(func(yield func(string) bool) {
-		for n := 0; ; n++ {
-			at, width := strings.Index(s, sep), len(sep)
-			if blanks {
-				if s = strings.TrimLeftFunc(s, unicode.IsSpace); s == "" {
-					return
-				}
-				if at = strings.IndexFunc(s, unicode.IsSpace); at >= 0 {
-					_, width = utf8.DecodeRuneInString(s[at:])
-				}
-			}
-			if at < 0 || n == limit {
-				yield(s)
-				return
-			}
-			if !yield(s[:at]) {
-				return
-			}
-			s = s[at+width:]
-		}
-	})
-}
-
-func textRsplit(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
-	sep, blanks, limit, err := splitArgs(c)
-	if err != nil {
-		return nil, err
-	}
-	if limit < 0 {
-		return textSplit(e, self, c)
-	}
-	s := string(self.(starlark.String))
-	var parts []string
-	for {
-		if blanks {
-			s = strings.TrimRightFunc(s, unicode.IsSpace)
-		}
-		at, width := strings.LastIndex(s, sep), len(sep)
-		if blanks {
-			at = strings.LastIndexFunc(s, unicode.IsSpace)
-			if at >= 0 {
-				_, width = utf8.DecodeRuneInString(s[at:])
-			}
-		}
-		if at < 0 || len(parts) == limit {
-			break
-		}
-		if err := e.elems(1); err != nil {
-			return nil, err
-		}
-		parts = append(parts, s[at+width:])
-		s = s[:at]
-	}
-	if !blanks || s != "" {
-		parts = append(parts, s)
-	}
-	slices.Reverse(parts)
-	return e.texts(slices.Values(parts))
-}
-
-func textSplitLines(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
-	keep := false
-	if err := c.take("keepends?", &keep); err != nil {
-		return nil, err
-	}
-	s := string(self.(starlark.String))
-	return e.texts(func(yield func(string) bool) {
-		for s != "" {
-			at, n := strings.IndexAny(s, "\n\r\v\f\u0085\u2028\u2029"), 0
-			if at < 0 {
-				at = len(s)
-			} else if _, n = utf8.DecodeRuneInString(s[at:]); strings.HasPrefix(s[at:], "\r\n") {
-				n = 2
-			}
-			end := at
-			if keep {
-				end += n
-			}
-			if !yield(s[:end]) {
-				return
-			}
-			s = s[at+n:]
-		}
-	})
-}
-
-func textPartition(f func(s, sub string) int, last bool) method {
-	return func(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
-		var sep string
-		if err := c.take("sep", &sep); err != nil {
-			return nil, err
-		}
-		if sep == "" {
-			return nil, raise(excValue, "empty separator")
-		}
-		s := string(self.(starlark.String))
-		a, b, tail := s, "", ""
-		if at := f(s, sep); at >= 0 {
-			a, b, tail = s[:at], sep, s[at+len(sep):]
-		} else if last {
-			a, tail = "", s
-		}
-		return starlark.Tuple{starlark.String(a), starlark.String(b), starlark.String(tail)}, e.text(len(s))
-	}
-}
-
-func textJoin(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
-	v, err := c.one()
-	if err != nil {
-		return nil, err
-	}
-	items, err := e.items(v)
-	if err != nil {
-		return nil, err
-	}
-	sep := string(self.(starlark.String))
-	parts := make([]string, len(items))
-	n := len(sep) * len(items)
-	for i, item := range items {
-		s, ok := item.(starlark.String)
-		if !ok {
-			return nil, raise(excType, "sequence item %d: expected str instance, %s found", i, kindOf(item))
-		}
-		parts[i] = string(s)
-		n += len(s)
-	}
-	if err := e.text(n); err != nil {
-		return nil, err
-	}
-	return starlark.String(strings.Join(parts, sep)), nil
-}
-
-func textReplace(e *evaluation, self starlark.Value, c call) (starlark.Value, error) {
-	var old, with string
-	limit := -1
-	if err := c.take("old", &old, "new", &with, "count?", &limit); err != nil {
-		return nil, err
-	}
-	s := string(self.(starlark.String))
-	n := strings.Count(s, old)
-	if limit >= 0 {
-		n = min(n, limit)
-	}
-	if err := e.text(len(s) + n*(len(with)-len(old))); err != nil {
-		return nil, err
-	}
-	return starlark.String(strings.Replace(s, old, with, limit)), nil
+	return starlark.MakeInt(strings.Count(s, sub)), nil
 }

@@ -35,6 +35,9 @@ func textPad(align byte) method {
 		if utf8.RuneCountInString(fill) != 1 {
 			return nil, raise(excType, "The fill character must be exactly one character long")
 		}
+		if width > 1<<40 {
+			return nil, e.limit("too much text")
+		}
 		if err := e.text(max(width, 0) * len(fill)); err != nil {
 			return nil, err
 		}
@@ -61,6 +64,11 @@ func textTranslate(e *evaluation, self starlark.Value, c call) (starlark.Value, 
 	var b strings.Builder
 	for _, r := range string(self.(starlark.String)) {
 		to, found, _ := table.Get(starlark.MakeInt(int(r)))
+		if s, ok := to.(starlark.String); ok {
+			if err := e.text(len(s)); err != nil {
+				return nil, err
+			}
+		}
 		switch to := to.(type) {
 		case starlark.String:
 			b.WriteString(string(to))

@@ -3,8 +3,8 @@ package expression
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -37,13 +37,28 @@ type regex struct {
 	groups  int
 	re2     *regexp.Regexp
 	back    *regexp2.Regexp
+	// anchors are the pattern bound to the start, and to both ends, once asked for.
+	anchors [2]atomic.Pointer[regex]
 }
 
-// compileRegex compiles or finds a pattern.
-func (c *Compiler) compileRegex(pattern string, flags int) (*regex, error) {
-	key := strconv.Itoa(flags) + ":" + pattern
+// regexKey is by what compiled patterns are found again.
+type regexKey struct {
+	flags   int
+	pattern string
+}
+
+// compileRegex compiles or finds a pattern. Compiling counts as work, since each
+// counted repetition may be written out.
+func (e *evaluation) compileRegex(pattern string, flags int) (*regex, error) {
+	c := e.c
+	key := regexKey{flags, pattern}
+	e.work(len(pattern))
 	if r, ok := c.regexes.Get(key); ok {
 		return r, nil
+	}
+	e.work(8 * (len(pattern) + 1000*strings.Count(pattern, "{")))
+	if err := e.tick(); err != nil {
+		return nil, err
 	}
 	if len(pattern) > maxPattern {
 		return nil, raise(excRegex, "the pattern is longer than %d bytes", maxPattern)
@@ -222,13 +237,17 @@ func (r *regex) findAll(e *evaluation, s string, limit int) ([][]int, error) {
 // anchored returns the match that begins at the start, and for full also
 // ends at the end.
 func (r *regex) anchored(e *evaluation, s string, full bool) (*matchValue, error) {
-	pattern := `\A(?:` + r.pattern + `)`
+	which, end := 0, ""
 	if full {
-		pattern += `\Z`
+		which, end = 1, `\Z`
 	}
-	anchored, err := e.c.compileRegex(pattern, r.flags)
-	if err != nil {
-		return nil, err
+	anchored := r.anchors[which].Load()
+	if anchored == nil {
+		var err error
+		if anchored, err = e.compileRegex(`\A(?:`+r.pattern+`)`+end, r.flags); err != nil {
+			return nil, err
+		}
+		r.anchors[which].Store(anchored)
 	}
 	at, err := anchored.find(e, s, 0)
 	if at == nil || err != nil {

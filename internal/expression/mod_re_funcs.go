@@ -78,7 +78,7 @@ func (e *evaluation) pattern(v starlark.Value, flags int) (*regex, error) {
 	if !ok {
 		return nil, raise(excType, "first argument must be string or compiled pattern")
 	}
-	return e.c.compileRegex(string(s), flags)
+	return e.compileRegex(string(s), flags)
 }
 
 func (r *regex) attr(_ *evaluation, name string) (starlark.Value, error) {
@@ -230,7 +230,7 @@ func (e *evaluation) substitute(r *regex, repl starlark.Value, s string, limit i
 		m := &matchValue{opaque{"Match"}, r, s, at}
 		var text string
 		if t, ok := repl.(starlark.String); ok {
-			text, err = expand(m, string(t))
+			text, err = expand(e, m, string(t))
 		} else {
 			var v starlark.Value
 			if v, err = e.call(repl, m); err == nil {
@@ -250,7 +250,7 @@ func (e *evaluation) substitute(r *regex, repl starlark.Value, s string, limit i
 }
 
 // expand fills in a replacement template: \1, \g<1>, \g<name>, \n and so on.
-func expand(m *matchValue, template string) (string, error) {
+func expand(e *evaluation, m *matchValue, template string) (string, error) {
 	var b strings.Builder
 	write := func(name string) error {
 		var key starlark.Value = starlark.String(name)
@@ -263,6 +263,7 @@ func expand(m *matchValue, template string) (string, error) {
 		}
 		if v, ok := m.group(n).(starlark.String); ok {
 			b.WriteString(string(v))
+			return e.text(len(v))
 		}
 		return nil
 	}
@@ -311,7 +312,7 @@ func (c *Compiler) regexMatch(e *evaluation, args call) (starlark.Value, error) 
 	if err := args.take("value", &value, "regex", &pattern); err != nil {
 		return nil, err
 	}
-	r, err := c.compileRegex(pattern, 0)
+	r, err := e.compileRegex(pattern, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +326,7 @@ func (c *Compiler) regexReplace(e *evaluation, args call) (starlark.Value, error
 	if err := args.take("value", &value, "regex", &pattern, "repl", &repl); err != nil {
 		return nil, err
 	}
-	r, err := c.compileRegex(pattern, 0)
+	r, err := e.compileRegex(pattern, 0)
 	if err != nil {
 		return nil, err
 	}

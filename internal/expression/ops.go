@@ -13,46 +13,48 @@ type cell struct {
 	value starlark.Value
 }
 
-// addOps predeclares the operations of python.Ops.
-func addOps(into starlark.StringDict) {
-	for name, f := range map[string]fn{
-		python.OpName: opName, python.OpHas: opHas, python.OpCell: opCell, python.OpGet: opGet, python.OpSet: opSet,
-		python.OpEnter: opEnter, python.OpAttr: opAttr, python.OpSetAttr: opSetAttr,
+// runtimeOps are the operations of python.Ops, each in its place there.
+var runtimeOps = newRuntimeOps()
+
+func newRuntimeOps() []fn {
+	named := map[string]fn{
+		python.OpHas: opHas, python.OpCell: opCell, python.OpGet: opGet, python.OpSet: opSet,
+		python.OpEnter: opEnter, python.OpSetAttr: opSetAttr, python.OpKept: opKept,
 		python.OpIndex: opIndex, python.OpSetIndex: opSetIndex, python.OpDelIndex: opDelIndex,
 		python.OpSlice: opSlice, python.OpSetSlice: opSetSlice, python.OpDelSlice: opSetSlice,
 		python.OpIter: opIter, python.OpUnpack: opUnpack, python.OpUnpackStar: opUnpackStar,
 		python.OpElem: opElem, python.OpList: opDisplay, python.OpTuple: opTuple, python.OpSetOf: opSetOf,
-		python.OpGen: opGen, python.OpSplat: opSplat, python.OpDict: opDict, python.OpDictMerge: opDictMerge,
+		python.OpGen: opGen, python.OpSpread: opSpread, python.OpSplat: opSplat, python.OpDict: opDict, python.OpDictMerge: opDictMerge, python.OpMapping: opMapping,
 		python.OpKwargs: opKwargs, python.OpFormat: opFormat, python.OpJoin: opJoin, python.OpTypeName: opTypeName,
 		python.OpImport: opImport, python.OpTry: opTry, python.OpReturn: opReturn, python.OpIsReturn: opIsReturn,
 		python.OpReturned: opReturned, python.OpIsSignal: opIsSignal, python.OpRaise: opRaise, python.OpAssert: opAssert,
-	} {
-		into[name] = builtin(name, f)
 	}
 	for _, op := range python.BinaryOps {
-		into["$"+op] = builtin(op, func(e *evaluation, c call) (starlark.Value, error) { return e.binaryOp(op, c.args[0], c.args[1]) })
-		into["$"+op+"="] = builtin(op, func(e *evaluation, c call) (starlark.Value, error) { return e.inPlace(op, c.args[0], c.args[1]) })
+		named["$"+op] = func(e *evaluation, c call) (starlark.Value, error) { return e.binaryOp(op, c.args[0], c.args[1]) }
+		named["$"+op+"="] = func(e *evaluation, c call) (starlark.Value, error) { return e.inPlace(op, c.args[0], c.args[1]) }
 	}
 	for _, op := range python.CompareOps {
-		into["$"+op] = builtin(op, func(e *evaluation, c call) (starlark.Value, error) {
+		named["$"+op] = func(e *evaluation, c call) (starlark.Value, error) {
 			ok, err := e.compareOp(op, c.args[0], c.args[1])
+			e.machine.kept = c.args[1]
 			return starlark.Bool(ok), err
-		})
+		}
 	}
 	for op, name := range python.UnaryOps {
-		into[name] = builtin(op, func(e *evaluation, c call) (starlark.Value, error) { return e.unaryOp(op, c.args[0]) })
+		named[name] = func(e *evaluation, c call) (starlark.Value, error) { return e.unaryOp(op, c.args[0]) }
 	}
-	into[python.SigBreak] = &signal{opaque: opaque{"break"}}
-	into[python.SigContinue] = &signal{opaque: opaque{"continue"}}
-	into["$ellipsis"] = &signal{opaque: opaque{"ellipsis"}}
+	var list []fn
+	for _, name := range python.Ops() {
+		list = append(list, named[name])
+	}
+	return list
 }
 
-func opName(e *evaluation, c call) (starlark.Value, error) {
-	name := string(c.args[0].(starlark.String))
-	if v, ok, err := e.variable(name); ok || err != nil {
-		return v, err
-	}
-	return nil, raise(excName, "name '%s' is not defined", name)
+// addConstants predeclares python.Constants.
+func addConstants(into starlark.StringDict) {
+	into[python.SigBreak] = &signal{opaque: opaque{"break"}}
+	into[python.SigContinue] = &signal{opaque: opaque{"continue"}}
+	into[python.Ellipsis] = &signal{opaque: opaque{"ellipsis"}}
 }
 
 func opHas(e *evaluation, c call) (starlark.Value, error) {
@@ -81,8 +83,9 @@ func opSet(_ *evaluation, c call) (starlark.Value, error) {
 	return starlark.None, nil
 }
 
-// opEnter has its check in builtin.
-func opEnter(*evaluation, call) (starlark.Value, error) { return starlark.None, nil }
+func opEnter(e *evaluation, _ call) (starlark.Value, error) { return starlark.None, e.nested() }
+
+func opKept(e *evaluation, _ call) (starlark.Value, error) { return e.machine.kept, nil }
 
 func opElem(e *evaluation, c call) (starlark.Value, error) { return c.args[0], e.elems(1) }
 
@@ -115,6 +118,27 @@ func opGen(e *evaluation, c call) (starlark.Value, error) {
 	return newIterator("generator", e.over(listItems(c.args[0].(*starlark.List)))), nil
 }
 
+func opSpread(e *evaluation, c call) (starlark.Value, error) {
+	it, err := e.iterate(c.args[0])
+	if err != nil {
+		return nil, raise(excType, "Value after * must be an iterable, not %s", kindOf(c.args[0]))
+	}
+	var out []starlark.Value
+	for {
+		v, ok, err := it.next()
+		if err == nil && ok {
+			err = e.elems(1)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return starlark.NewList(out), nil
+		}
+		out = append(out, v)
+	}
+}
+
 func opSplat(e *evaluation, c call) (starlark.Value, error) {
 	var out []starlark.Value
 	for _, part := range c.args {
@@ -123,11 +147,7 @@ func opSplat(e *evaluation, c call) (starlark.Value, error) {
 			out = append(out, pair[1])
 			continue
 		}
-		items, err := e.items(pair[1])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, items...)
+		out = append(out, listItems(pair[1].(*starlark.List))...)
 	}
 	return starlark.NewList(out), e.elems(len(out))
 }
@@ -158,6 +178,8 @@ func opDictMerge(e *evaluation, c call) (starlark.Value, error) {
 	}
 	return out, nil
 }
+
+func opMapping(e *evaluation, c call) (starlark.Value, error) { return e.asDict(c.args[0]) }
 
 // asDict returns a mapping as a dict.
 func (e *evaluation) asDict(v starlark.Value) (*starlark.Dict, error) {

@@ -2,7 +2,7 @@ package expression
 
 import (
 	"math"
-	"math/big"
+	mathbits "math/bits"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -45,11 +45,8 @@ func asFloat(v starlark.Value) (float64, bool) {
 }
 
 func bits(i starlark.Int) int {
-	if n, ok := i.Int64(); ok {
-		if n < 0 {
-			n = -n
-		}
-		return big.NewInt(n).BitLen()
+	if n, ok := i.Int64(); ok && n != math.MinInt64 {
+		return mathbits.Len64(uint64(max(n, -n)))
 	}
 	return i.BigInt().BitLen()
 }
@@ -69,6 +66,9 @@ func (e *evaluation) binaryOp(op string, x, y starlark.Value) (starlark.Value, e
 	}
 	if xf, ok := asFloat(x); ok {
 		if yf, ok := asFloat(y); ok {
+			if xInt && math.IsInf(xf, 0) || yInt && math.IsInf(yf, 0) {
+				return nil, raise(excOverflow, "int too large to convert to float")
+			}
 			return floatOp(op, xf, yf)
 		}
 	}
@@ -106,121 +106,6 @@ func (e *evaluation) binaryOp(op string, x, y starlark.Value) (starlark.Value, e
 
 func unsupported(op string, x, y starlark.Value) error {
 	return raise(excType, "unsupported operand type(s) for %s: '%s' and '%s'", op, kindOf(x), kindOf(y))
-}
-
-func (e *evaluation) intOp(op string, x, y starlark.Int) (starlark.Value, error) {
-	size := 0
-	switch op {
-	case "/":
-		if y.Sign() == 0 {
-			return nil, raise(excZeroDivision, "division by zero")
-		}
-		return starlark.Float(float64(x.Float()) / float64(y.Float())), nil
-	case "//":
-		if y.Sign() == 0 {
-			return nil, raise(excZeroDivision, "integer division or modulo by zero")
-		}
-	case "%":
-		if y.Sign() == 0 {
-			return nil, raise(excZeroDivision, "integer modulo by zero")
-		}
-	case "**":
-		return e.power(x, y)
-	case "*":
-		size = bits(x) + bits(y)
-	case "+", "-":
-		size = max(bits(x), bits(y)) + 1
-	case "<<":
-		n, ok := y.Int64()
-		if y.Sign() < 0 {
-			return nil, raise(excValue, "negative shift count")
-		}
-		if !ok || n > int64(e.limits.IntBits) {
-			return nil, e.limit("integer too large")
-		}
-		size = bits(x) + int(n)
-		if size > e.limits.IntBits {
-			return nil, e.limit("integer too large")
-		}
-		return starlark.MakeBigInt(new(big.Int).Lsh(x.BigInt(), uint(n))), nil
-	case ">>":
-		if y.Sign() < 0 {
-			return nil, raise(excValue, "negative shift count")
-		}
-		n, ok := y.Int64()
-		if !ok || n > int64(e.limits.IntBits) {
-			n = int64(e.limits.IntBits)
-		}
-		return starlark.MakeBigInt(new(big.Int).Rsh(x.BigInt(), uint(n))), nil
-	}
-	if size > e.limits.IntBits {
-		return nil, e.limit("integer too large")
-	}
-	return starlark.Binary(tokens[op], x, y)
-}
-
-func (e *evaluation) power(x, y starlark.Int) (starlark.Value, error) {
-	if y.Sign() < 0 {
-		if x.Sign() == 0 {
-			return nil, raise(excZeroDivision, "0.0 cannot be raised to a negative power")
-		}
-		return starlark.Float(math.Pow(float64(x.Float()), float64(y.Float()))), nil
-	}
-	n, ok := y.Int64()
-	if b := int64(bits(x)); b > 1 && (!ok || n > int64(e.limits.IntBits) || b*n > int64(e.limits.IntBits)+b) {
-		return nil, e.limit("integer too large")
-	}
-	if !ok || bits(x) <= 1 {
-		// 0, 1 and -1: only the parity of the exponent matters.
-		odd := y.BigInt().Bit(0)
-		if y.Sign() == 0 {
-			return starlark.MakeInt(1), nil
-		}
-		n = 2 - int64(odd)
-	}
-	return starlark.MakeBigInt(new(big.Int).Exp(x.BigInt(), big.NewInt(n), nil)), nil
-}
-
-func floatOp(op string, x, y float64) (starlark.Value, error) {
-	switch op {
-	case "+":
-		return starlark.Float(x + y), nil
-	case "-":
-		return starlark.Float(x - y), nil
-	case "*":
-		return starlark.Float(x * y), nil
-	case "/":
-		if y == 0 {
-			return nil, raise(excZeroDivision, "float division by zero")
-		}
-		return starlark.Float(x / y), nil
-	case "//", "%":
-		if y == 0 {
-			return nil, raise(excZeroDivision, "%s", map[string]string{"//": "float floor division by zero", "%": "float modulo"}[op])
-		}
-		// The remainder has the divisor's sign.
-		mod := math.Mod(x, y)
-		if mod != 0 && (mod < 0) != (y < 0) {
-			mod += y
-		}
-		if op == "%" {
-			return starlark.Float(mod), nil
-		}
-		return starlark.Float(math.Round((x - mod) / y)), nil
-	case "**":
-		if x == 0 && y < 0 {
-			return nil, raise(excZeroDivision, "0.0 cannot be raised to a negative power")
-		}
-		z := math.Pow(x, y)
-		if math.IsNaN(z) && !math.IsNaN(x) && !math.IsNaN(y) {
-			return nil, raise(excValue, "complex numbers are not available in expressions")
-		}
-		if math.IsInf(z, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
-			return nil, raise(excOverflow, "(34, 'Numerical result out of range')")
-		}
-		return starlark.Float(z), nil
-	}
-	return nil, unsupported(op, starlark.Float(x), starlark.Float(y))
 }
 
 // concat is + of texts and sequences.

@@ -40,9 +40,15 @@ func (e *evaluation) equal(x, y starlark.Value) (bool, error) {
 	switch x := x.(type) {
 	case starlark.String:
 		y, ok := y.(starlark.String)
+		if ok && len(x) == len(y) {
+			e.work(len(x))
+		}
 		return ok && x == y, nil
 	case starlark.Bytes:
 		y, ok := y.(starlark.Bytes)
+		if ok && len(x) == len(y) {
+			e.work(len(x))
+		}
 		return ok && x == y, nil
 	case starlark.NoneType:
 		return y == starlark.None, nil
@@ -99,6 +105,9 @@ func (e *evaluation) equalItems(x, y starlark.Indexable) (bool, error) {
 	for i := range x.Len() {
 		xi, yi := x.Index(i), y.Index(i)
 		if same(xi, yi) {
+			if err := e.tick(); err != nil {
+				return false, err
+			}
 			continue
 		}
 		if eq, err := e.equal(xi, yi); !eq || err != nil {
@@ -156,10 +165,12 @@ func (e *evaluation) order(op string, x, y starlark.Value) (int, error) {
 	switch xv := x.(type) {
 	case starlark.String:
 		if yv, ok := y.(starlark.String); ok {
+			e.work(min(len(xv), len(yv)))
 			return strings.Compare(string(xv), string(yv)), nil
 		}
 	case starlark.Bytes:
 		if yv, ok := y.(starlark.Bytes); ok {
+			e.work(min(len(xv), len(yv)))
 			return strings.Compare(string(xv), string(yv)), nil
 		}
 	case *starlark.List:
@@ -169,6 +180,15 @@ func (e *evaluation) order(op string, x, y starlark.Value) (int, error) {
 	case starlark.Tuple:
 		if yv, ok := y.(starlark.Tuple); ok {
 			return e.orderItems(op, xv, yv)
+		}
+	case *starlark.Set:
+		if yv, ok := y.(*starlark.Set); ok {
+			// Most sets stand in no order, which sorting takes as the same place.
+			holds, err := e.compareSets(op, xv, yv)
+			if !holds || err != nil {
+				return 0, err
+			}
+			return sign(op[0] == '<', op[0] == '>'), nil
 		}
 	case comparer:
 		if s, ok := xv.compare(y); ok {
@@ -271,6 +291,7 @@ func (e *evaluation) in(x, y starlark.Value) (bool, error) {
 		e.work(len(y))
 		return strings.Contains(string(y), string(s)), nil
 	case starlark.Bytes:
+		e.work(len(y))
 		if b, ok := x.(starlark.Bytes); ok {
 			return strings.Contains(string(y), string(b)), nil
 		}
@@ -281,6 +302,9 @@ func (e *evaluation) in(x, y starlark.Value) (bool, error) {
 		_, found, err := y.Get(x)
 		return found, err
 	case *starlark.Set:
+		if _, ok := x.(*starlark.Set); ok {
+			return false, nil // no set is in a set
+		}
 		if err := e.hashable(x); err != nil {
 			return false, err
 		}
@@ -322,7 +346,22 @@ func (e *evaluation) hashable(v starlark.Value) error {
 			}
 		}
 		return nil
-	case starlark.String, starlark.Int, starlark.Bool, starlark.NoneType:
+	case starlark.String:
+		e.work(len(v))
+		return nil
+	case starlark.Int:
+		if bits(v) > 31 {
+			// Starlark hashes integers by their low bits alone, so an author can
+			// make keys that all fall into one place and are compared one by one.
+			e.wideKeys++
+			e.work(e.wideKeys)
+		}
+		return nil
+	case starlark.Float:
+		e.wideKeys++
+		e.work(e.wideKeys)
+		return nil
+	case starlark.Bool, starlark.NoneType:
 		return nil
 	}
 	if _, err := v.Hash(); err != nil {

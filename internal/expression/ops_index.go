@@ -60,6 +60,7 @@ func opIndex(e *evaluation, c call) (starlark.Value, error) {
 		}
 		return x[at], nil
 	case starlark.String:
+		e.work(len(x))
 		return textIndex(string(x), i)
 	case starlark.Bytes:
 		at, err := position("index", i, len(x))
@@ -267,6 +268,7 @@ func opSlice(e *evaluation, c call) (starlark.Value, error) {
 	}
 	switch x := x.(type) {
 	case starlark.String:
+		e.work(len(x))
 		if c.args[3] == starlark.None {
 			from, to, _, err := bounds(textLen(string(x)), c.args[1], c.args[2], starlark.None)
 			if err != nil || from >= to {

@@ -27,14 +27,7 @@ func (e *evaluation) iterate(v starlark.Value) (stepper, error) {
 	case *iterator:
 		return v, nil
 	case *starlark.List:
-		i := 0
-		return stepFunc(func() (starlark.Value, bool, error) {
-			if err := e.tick(); err != nil || i >= v.Len() {
-				return nil, false, err
-			}
-			i++
-			return v.Index(i - 1), true, nil
-		}), nil
+		return &listSteps{e: e, list: v}, nil
 	case starlark.Tuple:
 		return e.over(v), nil
 	case starlark.String:
@@ -86,15 +79,34 @@ func (e *evaluation) iterate(v starlark.Value) (stepper, error) {
 }
 
 // over walks over a fixed slice.
-func (e *evaluation) over(list []starlark.Value) stepper {
-	i := 0
-	return stepFunc(func() (starlark.Value, bool, error) {
-		if err := e.tick(); err != nil || i >= len(list) {
-			return nil, false, err
-		}
-		i++
-		return list[i-1], true, nil
-	})
+func (e *evaluation) over(list []starlark.Value) stepper { return &sliceSteps{e, list} }
+
+type sliceSteps struct {
+	e    *evaluation
+	rest []starlark.Value
+}
+
+func (s *sliceSteps) next() (starlark.Value, bool, error) {
+	if err := s.e.tick(); err != nil || len(s.rest) == 0 {
+		return nil, false, err
+	}
+	v := s.rest[0]
+	s.rest = s.rest[1:]
+	return v, true, nil
+}
+
+type listSteps struct {
+	e    *evaluation
+	list *starlark.List
+	at   int
+}
+
+func (s *listSteps) next() (starlark.Value, bool, error) {
+	if err := s.e.tick(); err != nil || s.at >= s.list.Len() {
+		return nil, false, err
+	}
+	s.at++
+	return s.list.Index(s.at - 1), true, nil
 }
 
 // items collects and counts all values of v.
@@ -135,13 +147,15 @@ type loop struct {
 	opaque
 	e     *evaluation
 	steps stepper
+	// rest holds the items of a tuple, for which no steps are needed.
+	rest starlark.Tuple
 }
 
 func (l *loop) Iterate() starlark.Iterator { return l }
 func (l *loop) Done()                      {}
 
 func (l *loop) Next(p *starlark.Value) bool {
-	v, ok, err := l.steps.next()
+	v, ok, err := l.next()
 	if err != nil {
 		// Walking fails only for good: a limit or the clock.
 		l.e.thread.Cancel(l.e.stop(err).Error())
@@ -153,12 +167,28 @@ func (l *loop) Next(p *starlark.Value) bool {
 	return ok
 }
 
+func (l *loop) next() (v starlark.Value, ok bool, err error) {
+	if l.steps != nil {
+		return l.steps.next()
+	}
+	if err := l.e.tick(); err != nil || len(l.rest) == 0 {
+		return nil, false, err
+	}
+	v, l.rest = l.rest[0], l.rest[1:]
+	return v, true, nil
+}
+
 func opIter(e *evaluation, c call) (starlark.Value, error) {
-	steps, err := e.iterate(c.args[0])
-	if err != nil {
+	l := &loop{opaque: opaque{"iterator"}, e: e}
+	if t, ok := c.args[0].(starlark.Tuple); ok {
+		l.rest = t
+		return l, nil
+	}
+	var err error
+	if l.steps, err = e.iterate(c.args[0]); err != nil {
 		return nil, err
 	}
-	return &loop{opaque{"iterator"}, e, steps}, nil
+	return l, nil
 }
 
 // unpack returns exactly n values of v.

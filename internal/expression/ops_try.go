@@ -28,8 +28,8 @@ func opIsSignal(_ *evaluation, c call) (starlark.Value, error) {
 // opTry runs the parts of a try statement. Limits and a passed deadline are no
 // exceptions: they go through every handler and skip every finally part.
 func opTry(e *evaluation, c call) (starlark.Value, error) {
-	body, handlers, orElse, finally := c.args[0], c.args[1].(starlark.Tuple), c.args[2], c.args[3]
-	result, err := e.call(body)
+	body, orElse, finally, handlers := c.args[0], c.args[1], c.args[2], c.args[3:]
+	result, err := e.call(body, e.self[0])
 	switch {
 	case err != nil:
 		if stop := e.stopped(); stop != nil {
@@ -37,7 +37,7 @@ func opTry(e *evaluation, c call) (starlark.Value, error) {
 		}
 		result, err = e.handle(err, handlers)
 	case orElse != starlark.None && result == starlark.None:
-		result, err = e.call(orElse)
+		result, err = e.call(orElse, e.self[0])
 	}
 	if finally == starlark.None {
 		return result, err
@@ -45,7 +45,7 @@ func opTry(e *evaluation, c call) (starlark.Value, error) {
 	if stop := e.stopped(); stop != nil {
 		return nil, stop
 	}
-	last, ferr := e.call(finally)
+	last, ferr := e.call(finally, e.self[0])
 	if ferr != nil {
 		return nil, ferr
 	}
@@ -58,12 +58,15 @@ func opTry(e *evaluation, c call) (starlark.Value, error) {
 // handle runs the first handler that wants the error, or returns it.
 func (e *evaluation) handle(err error, handlers starlark.Tuple) (starlark.Value, error) {
 	exc := asException(err)
-	for _, h := range handlers {
-		pair := h.(starlark.Tuple)
-		if pair[0] != starlark.None {
-			wanted, cerr := e.call(pair[0])
-			if cerr != nil {
-				return nil, cerr
+	for len(handlers) > 0 {
+		wanted, handler := handlers[0], handlers[1]
+		handlers = handlers[2:]
+		if wanted != starlark.None {
+			if later, ok := wanted.(*starlark.Function); ok {
+				var cerr error
+				if wanted, cerr = e.call(later, e.self[0]); cerr != nil {
+					return nil, cerr
+				}
 			}
 			match, cerr := catches(wanted, exc)
 			if cerr != nil {
@@ -75,7 +78,7 @@ func (e *evaluation) handle(err error, handlers starlark.Tuple) (starlark.Value,
 		}
 		e.handling = append(e.handling, exc)
 		defer func() { e.handling = e.handling[:len(e.handling)-1] }()
-		return e.call(pair[1], exc)
+		return e.call(handler, e.self[0], exc)
 	}
 	return nil, err
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.starlark.net/starlark"
-
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/policy"
 )
@@ -30,7 +28,7 @@ func TestNothingFailsInside(t *testing.T) {
 			calls = append(calls, name)
 		}
 	}
-	for value, methods := range map[string]map[string]*starlark.Builtin{
+	for value, methods := range map[string]map[string]method{
 		"'aé b'": c.methods.text, "b'ab'": c.methods.bytes, "[1, 'a']": c.methods.list, "(1, 2)": c.methods.tuple,
 		"{'a': 1}": c.methods.dict, "{1, 2}": c.methods.set, "(7)": c.methods.number, "(1.5)": c.methods.number,
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"go.starlark.net/starlark"
 
@@ -86,7 +87,13 @@ func (p *Program) Run(ctx context.Context, scope Scope) (value Value, err error)
 		}
 	}()
 	e := p.newEvaluation(ctx, scope)
-	result, err := starlark.Call(e.thread, p.unit.body, nil, nil)
+	value, err = p.run(e)
+	e.release()
+	return value, err
+}
+
+func (p *Program) run(e *evaluation) (value Value, err error) {
+	result, err := starlark.Call(e.thread, p.unit.body, e.self[:], nil)
 	if e.stopped() == nil && err == nil {
 		if value, err = e.value(result); err == nil && e.stopped() == nil {
 			return value, nil
@@ -102,15 +109,35 @@ func (p *Program) Run(ctx context.Context, scope Scope) (value Value, err error)
 func (p *Program) newEvaluation(ctx context.Context, scope Scope) *evaluation {
 	e := &evaluation{
 		ctx: ctx, env: &p.c.env, c: p.c, name: p.name, limits: p.c.env.Limits,
-		scope: scope, request: scope.Request, thread: &starlark.Thread{Name: p.name},
+		scope: scope, request: scope.Request, thread: threads.Get().(*starlark.Thread),
 	}
 	if e.request == nil {
 		e.request = &policy.Request{User: identity.Anonymous()}
 	}
+	e.machine.opaque, e.machine.e = opaque{"machine"}, e
+	e.machine.args = e.machine.few[:]
+	e.self[0] = &e.machine
+	e.thread.Name = p.name
 	e.thread.SetLocal(localKey, e)
 	e.thread.OnMaxSteps = e.watch
 	e.thread.SetMaxExecutionSteps(min(clockSteps, e.limits.Steps))
 	return e
+}
+
+// threads are threads that nothing runs on. They are kept for their stacks of
+// frames, which Starlark empties; nothing else passes from one evaluation to
+// the next.
+var threads = sync.Pool{New: func() any { return new(starlark.Thread) }}
+
+// release gives the thread back after an evaluation that has come to its end,
+// whatever that was, except a mistake of ours.
+func (e *evaluation) release() {
+	t := e.thread
+	e.thread = nil
+	t.Name, t.OnMaxSteps, t.Steps = "", nil, 0
+	t.Uncancel()
+	t.SetLocal(localKey, nil)
+	threads.Put(t)
 }
 
 // clockSteps is how many steps a body takes between two looks at the clock.

@@ -1,6 +1,8 @@
 package expression
 
 import (
+	"math"
+
 	"go.starlark.net/starlark"
 )
 
@@ -24,11 +26,27 @@ func (t *typeObject) CallInternal(thread *starlark.Thread, args starlark.Tuple, 
 	return t.new(evalOf(thread), call{t.name, args, kw})
 }
 
-func (t *typeObject) attr(_ *evaluation, name string) (starlark.Value, error) {
-	return t.members[name], nil
+func (t *typeObject) attr(e *evaluation, name string) (starlark.Value, error) {
+	if v, ok := t.members[name]; ok {
+		return v, nil
+	}
+	m := e.c.methods.named(t.name)[name]
+	if m == nil {
+		return nil, nil
+	}
+	// A method without its value, such as str.lower, takes it as an argument.
+	return builtin(name, func(e *evaluation, c call) (starlark.Value, error) {
+		if len(c.args) == 0 {
+			return nil, raise(excType, "unbound method %s.%s() needs an argument", t.name, name)
+		}
+		if !t.is(c.args[0]) {
+			return nil, raise(excType, "descriptor '%s' for '%s' objects doesn't apply to a '%s' object", name, t.name, kindOf(c.args[0]))
+		}
+		return e.method(m, c.args[0], call{name, c.args[1:], c.kw})
+	}), nil
 }
 
-// typesOf makes the built-in types by name.
+// newTypes makes the built-in types by name.
 func newTypes() map[string]*typeObject {
 	kind := func(name string) func(starlark.Value) bool {
 		return func(v starlark.Value) bool { return kindOf(v) == name }
@@ -54,6 +72,9 @@ func newTypes() map[string]*typeObject {
 		base := 10
 		if err := c.take("x?", &v, "base?", &base); err != nil {
 			return nil, err
+		}
+		if _, ok := v.(starlark.String); !ok && (len(c.args) > 1 || len(c.kw) > 0) {
+			return nil, raise(excType, "int() can't convert non-string with explicit base")
 		}
 		if base != 0 && (base < 2 || base > 36) {
 			return nil, raise(excValue, "int() base must be >= 2 and <= 36, or 0")
@@ -160,6 +181,9 @@ func newFloat(_ *evaluation, c call) (starlark.Value, error) {
 		return nil, err
 	}
 	if f, ok := asFloat(v); ok {
+		if _, isInt := v.(starlark.Int); isInt && math.IsInf(f, 0) {
+			return nil, raise(excOverflow, "int too large to convert to float")
+		}
 		return starlark.Float(f), nil
 	}
 	if s, ok := v.(starlark.String); ok {

@@ -21,19 +21,24 @@ func isVariable(name string) bool {
 	return false
 }
 
+// variable is a variable of the evaluation that was made.
+type variable struct {
+	name  string
+	value starlark.Value
+}
+
 // variable finds a variable of the evaluation and makes it on first use.
 func (e *evaluation) variable(name string) (starlark.Value, bool, error) {
-	if v, ok := e.vars[name]; ok {
-		return v, true, nil
+	for i := range e.vars {
+		if e.vars[i].name == name {
+			return e.vars[i].value, true, nil
+		}
 	}
 	v, err := e.makeVariable(name)
 	if v == nil || err != nil {
 		return nil, false, err
 	}
-	if e.vars == nil {
-		e.vars = map[string]starlark.Value{}
-	}
-	e.vars[name] = v
+	e.vars = append(e.vars, variable{name, v})
 	return v, true, nil
 }
 

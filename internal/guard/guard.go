@@ -179,8 +179,12 @@ func (g *Guard) counts(guess Guess, user *identity.Person) []count {
 	return []count{newCount(Account, g.account(guess.Account)), newCount(Address, network(guess.Client))}
 }
 
-func (g *Guard) account(name string) string {
-	if name = g.c.Key(name); len(name) > maxSubject {
+func (g *Guard) account(name string) string { return Short(g.c.Key(name)) }
+
+// Short is a name as it is stored when anybody may make it up: itself, or its
+// hash where it is longer than names are.
+func Short(name string) string {
+	if len(name) > maxSubject {
 		return digest(name)
 	}
 	return name

@@ -9,6 +9,7 @@ import (
 	"github.com/weir-id/weir/internal/policies/dummy"
 	"github.com/weir-id/weir/internal/policies/expression"
 	"github.com/weir-id/weir/internal/policies/geoip"
+	"github.com/weir-id/weir/internal/policies/reputation"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -16,6 +17,8 @@ import (
 type Env struct {
 	// Compiler compiles the bodies of expression policies.
 	Compiler *runtime.Compiler
+	// Scores are what reputation policies ask.
+	Scores reputation.Scores
 	// Logins knows the earlier logins of people.
 	Logins geoip.Logins
 	// Now is the clock.
@@ -28,5 +31,6 @@ func All(env Env) []policy.Type {
 		dummy.Type(),
 		expression.Type(env.Compiler),
 		geoip.Type(env.Logins, env.Now),
+		reputation.Type(env.Scores),
 	}
 }

@@ -3,7 +3,6 @@ package resource
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,14 +13,6 @@ import (
 	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/store"
 )
-
-// message is weir_mail.message: a mail in the outbox. The program makes them; here
-// they are seen without what they say, tried again, and forgotten.
-type message struct {
-	people
-	mailer *mail.Mailer
-	rows   *table[messageRow]
-}
 
 const messageModel = "weir_mail.message"
 
@@ -50,11 +41,15 @@ type messageRow struct {
 	Expires time.Time `json:"expires" field:"readonly"`
 }
 
-// Fields implements Objects.
-func (k *message) Fields() []field.Spec { return field.Describe(new(messageRow)) }
-
-func messageRef(r *messageRow) *Ref {
-	return &Ref{Model: messageModel, Key: r.PK.String(), Name: string(r.Purpose) + " to " + r.Recipient, loaded: r}
+// messages is weir_mail.message: the mails in the outbox. The program makes them;
+// here they are seen without what they say, and forgotten: one that waits is not
+// sent then.
+func messages(p people) *made[messageRow] {
+	return &made[messageRow]{people: p, model: messageModel, what: "mail", rows: messagesTable(p.now), keys: []string{"pk"},
+		remove: "delete from mails where id = $1", members: new(messageRow), show: func(_ View, r *messageRow) map[string]any { return field.Encode(r, field.Public) },
+		ref: func(r *messageRow) *Ref {
+			return &Ref{Key: r.PK.String(), Name: string(r.Purpose) + " to " + r.Recipient}
+		}}
 }
 
 func messagesTable(now func() time.Time) *table[messageRow] {
@@ -84,92 +79,13 @@ func messageFilters() []Filter {
 	return []Filter{filterOf(specs, "purpose"), {Name: "recipient"}, filterOf(specs, "state"), {Name: "user", Type: "integer"}}
 }
 
-// Find implements Objects.
-func (k *message) Find(ctx context.Context, v View, match map[string]any) (*Ref, error) {
-	match, ok, err := lookup(messageModel, match, map[string]matchType{"pk": matchUUID})
-	if err != nil || !ok {
-		return nil, err
-	}
-	s := &statement{dialect: v.Dialect}
-	k.rows.always(s)
-	s.where("m.id = ?", fmt.Sprint(match["pk"]))
-	found, err := store.Select(ctx, v.DB, k.rows.scan, "select "+k.rows.columns+" from "+k.rows.from+s.condition(), s.args...)
-	if err != nil {
-		return nil, fmt.Errorf("find mail: %w", err)
-	}
-	if len(found) == 0 {
-		return nil, nil
-	}
-	return messageRef(&found[0]), nil
-}
-
-// List implements Objects.
-func (k *message) List(ctx context.Context, v View, q *Query) ([]*Ref, int, error) {
-	rows, total, err := k.rows.list(ctx, v, q)
-	refs := make([]*Ref, len(rows))
-	for i := range rows {
-		refs[i] = messageRef(&rows[i])
-	}
-	return refs, total, err
-}
-
-// Read implements Objects.
-func (k *message) Read(ctx context.Context, v View, refs ...*Ref) ([]map[string]any, error) {
-	out := make([]map[string]any, len(refs))
-	for i, ref := range refs {
-		row, ok := ref.loaded.(*messageRow)
-		if !ok {
-			now, err := k.Find(ctx, v, map[string]any{"pk": ref.ID()})
-			if err != nil {
-				return nil, err
-			}
-			if now == nil {
-				return nil, fmt.Errorf("read mail %s: %w", ref.ID(), ErrGone)
-			}
-			row = now.loaded.(*messageRow)
-		}
-		out[i] = field.Encode(row, field.Public)
-	}
-	return out, nil
-}
-
-// Create implements Objects.
-func (k *message) Create(context.Context, *Write, string, map[string]any) (*Ref, []string, error) {
-	return nil, nil, never(messageModel)
-}
-
-// Update implements Objects.
-func (k *message) Update(context.Context, *Write, *Ref, map[string]any, field.Mode) (changed, unknown []string, err error) {
-	return nil, nil, never(messageModel)
-}
-
-// Check implements Objects.
-func (k *message) Check(context.Context, *Write, *Ref, map[string]any) error {
-	return never(messageModel)
-}
-
-// Delete forgets a mail; one that waits is not sent.
-func (k *message) Delete(ctx context.Context, w *Write, ref *Ref) error {
-	n, err := w.Store().Exec(ctx, "delete from mails where id = $1", ref.ID())
-	if err == nil && n == 0 {
-		err = ErrGone
-	}
-	if err != nil {
-		return fmt.Errorf("delete mail %s: %w", ref.ID(), err)
-	}
-	return k.record(ctx, w, event.ModelDeleted, ref)
-}
-
-// UsedBy implements Objects.
-func (k *message) UsedBy(context.Context, View, *Ref) ([]Use, error) { return []Use{}, nil }
-
 // RetryMail has a mail sent again that was not, or at once if it waits.
 func (r *Registry) RetryMail(ctx context.Context, w *Write, ref *Ref) error {
 	id, err := uuid.Parse(ref.ID())
 	if err != nil {
 		return err
 	}
-	done, err := r.message.mailer.Retry(ctx, w.Store(), id)
+	done, err := r.mailer.Retry(ctx, w.Store(), id)
 	switch {
 	case errors.Is(err, mail.ErrNotConfigured):
 		return field.Errorf(field.NonField, field.CodeInvalid, "No mail server is configured.")
@@ -178,5 +94,5 @@ func (r *Registry) RetryMail(ctx context.Context, w *Write, ref *Ref) error {
 	case !done:
 		return field.Errorf(field.NonField, field.CodeInvalid, "This mail was sent, or is of no use any more.")
 	}
-	return r.message.record(ctx, w, event.ModelUpdated, ref)
+	return r.user.record(ctx, w, event.ModelUpdated, ref)
 }

@@ -51,8 +51,9 @@ type Filter struct {
 	Of *field.Spec
 	// Object tells that the text is a JSON object.
 	Object bool
-	// Many tells that the parameter may be given several times.
-	Many bool
+	// Many tells that the parameter may be given several times, Commas that one
+	// may hold several values with commas between them.
+	Many, Commas bool
 	// Required tells clients that they must give it.
 	Required bool
 	// Path is what configuration objects are compared by; Name when empty.
@@ -95,6 +96,9 @@ func jsonSize(v any, depth int) int {
 // time.Time or map[string]any, or a list of them ([]any) for Many. Empty values do not count; nil
 // means that there is nothing to filter by.
 func (f *Filter) Decode(values []string) (any, *field.Error) {
+	if f.Commas {
+		values = strings.Split(strings.Join(values, ","), ",")
+	}
 	if len(values) > maxFilterValues {
 		return nil, &field.Error{Code: field.CodeMaxLength, String: "Give at most " + strconv.Itoa(maxFilterValues) + " values."}
 	}

@@ -65,8 +65,8 @@ type Registry struct {
 	group   *group
 	role    *role
 	token   *apiToken
-	session *session
-	message *message
+	session *made[sessionRow]
+	mailer  *mail.Mailer
 }
 
 // New returns a registry of all kinds. A new kind is declared in a file of its
@@ -92,8 +92,8 @@ func New(c Config) *Registry {
 	r.group = &group{people: p, roles: roles, rows: groupsTable()}
 	r.role = &role{people: p, roles: roles, rows: rolesTable()}
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
-	r.session = &session{people: p, rows: sessionsTable(c.Now), locate: c.Locate}
-	r.message = &message{people: p, mailer: c.Mailer, rows: messagesTable(c.Now)}
+	r.session = sessions(p, c.Locate)
+	r.mailer = c.Mailer
 
 	flows := flowKind(c.Catalog)
 	r.add(flows)
@@ -125,10 +125,12 @@ func New(c Config) *Registry {
 		Tag: "core", Files: true, AddOwn: true, Verbs: []access.Verb{ViewTokenKey, SetTokenKey}, Filters: tokenFilters()})
 	r.add(&Kind{Objects: r.session, Model: sessionModel, Label: "Authenticated Session", Plural: "Authenticated Sessions", Path: "core/authenticated_sessions",
 		Param: "uuid", Key: "uuid", Schema: "AuthenticatedSession", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: sessionFilters()})
-	r.add(&Kind{Objects: &guess{people: p, rows: guessesTable(c.Now)}, Model: guessModel, Label: "Guess Limit", Plural: "Guess Limits", Path: "guard/limits",
+	r.add(&Kind{Objects: guesses(p), Model: guessModel, Label: "Guess Limit", Plural: "Guess Limits", Path: "guard/limits",
 		Param: "id", Key: "pk", Schema: "GuessLimit", Tag: "guard", Calls: List | Retrieve | Delete, Filters: guessFilters()})
-	r.add(&Kind{Objects: r.message, Model: messageModel, Label: "Mail", Plural: "Mails", Path: "mail/messages", Param: "id", Key: "pk", Schema: "MailMessage",
+	r.add(&Kind{Objects: messages(p), Model: messageModel, Label: "Mail", Plural: "Mails", Path: "mail/messages", Param: "id", Key: "pk", Schema: "MailMessage",
 		Tag: "mail", Calls: List | Retrieve | Delete, Verbs: []access.Verb{RetryMail}, Filters: messageFilters()})
+	r.add(&Kind{Objects: scores(p), Model: reputationModel, Label: "Reputation Score", Plural: "Reputation Scores", Path: "policies/reputation/scores",
+		Param: "reputation_uuid", Key: "pk", Schema: "Reputation", Tag: "policies", Calls: List | Retrieve | Delete | UsedBy, Filters: scoreFilters()})
 	r.add(permissionKind(r))
 	r.declarePermissions()
 	return r

@@ -11,20 +11,10 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/access"
-	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/useragent"
 	"github.com/weir-id/weir/policy"
 )
-
-// session is authentik_core.authenticatedsession: a browser somebody is signed
-// in with. Flows make them; here they are seen and ended.
-type session struct {
-	people
-	rows *table[sessionRow]
-	// locate tells where addresses are, as policies see it.
-	locate func(netip.Addr) map[string]any
-}
 
 const sessionModel = "authentik_core.authenticatedsession"
 
@@ -106,42 +96,26 @@ func readUserAgent(header string) userAgent {
 	return u
 }
 
-// Fields implements Objects.
-func (k *session) Fields() []field.Spec { return field.Describe(new(sessionMembers)) }
-
-func sessionRef(r *sessionRow) *Ref {
-	return &Ref{Model: sessionModel, Key: r.id.String(), Name: r.ip, loaded: r}
+// sessions is authentik_core.authenticatedsession: a browser somebody is signed
+// in with. Flows make them; here they are seen and ended: the next request of
+// one that is deleted is refused on every node (rule 33).
+func sessions(p people, locate func(netip.Addr) map[string]any) *made[sessionRow] {
+	return &made[sessionRow]{people: p, model: sessionModel, what: "session", rows: sessionsTable(p.now), keys: []string{"uuid", "pk"},
+		remove: "delete from sessions where uuid = $1", members: new(sessionMembers),
+		show: func(v View, r *sessionRow) map[string]any { return readSession(v, r, locate) },
+		ref:  func(r *sessionRow) *Ref { return &Ref{Key: r.id.String(), Name: r.ip} }}
 }
 
-// Find implements Objects.
-func (k *session) Find(ctx context.Context, v View, match map[string]any) (*Ref, error) {
-	match, ok, err := lookup(sessionModel, match, map[string]matchType{"uuid": matchUUID, "pk": matchUUID})
-	if err != nil || !ok {
-		return nil, err
+// readSession is a session as the API shows it; locate tells where addresses
+// are, as policies see it.
+func readSession(v View, r *sessionRow, locate func(netip.Addr) map[string]any) map[string]any {
+	out := field.Encode(&sessionMembers{UUID: r.id, Current: v.Session != "" && r.key == v.Session, UserAgent: readUserAgent(r.agent), User: r.user,
+		LastIP: r.ip, LastUserAgent: r.agent, LastUsed: r.used, Expires: r.end}, field.Public)
+	if ip, err := netip.ParseAddr(r.ip); err == nil {
+		known := locate(ip)
+		out["geo_ip"], out["asn"] = known[policy.KeyGeoIP], known[policy.KeyASN]
 	}
-	s := &statement{dialect: v.Dialect}
-	k.rows.always(s)
-	for _, want := range match {
-		s.where("s.uuid = ?", uuid.MustParse(fmt.Sprint(want))) // lookup has seen that it is one
-	}
-	found, err := store.Select(ctx, v.DB, k.rows.scan, "select "+k.rows.columns+" from "+k.rows.from+s.condition()+" limit 1", s.args...)
-	if err != nil {
-		return nil, fmt.Errorf("find session: %w", err)
-	}
-	if len(found) == 0 {
-		return nil, nil
-	}
-	return sessionRef(&found[0]), nil
-}
-
-// List implements Objects.
-func (k *session) List(ctx context.Context, v View, q *Query) ([]*Ref, int, error) {
-	rows, total, err := k.rows.list(ctx, v, q)
-	refs := make([]*Ref, len(rows))
-	for i := range rows {
-		refs[i] = sessionRef(&rows[i])
-	}
-	return refs, total, err
+	return out
 }
 
 func sessionsTable(now func() time.Time) *table[sessionRow] {
@@ -169,33 +143,6 @@ func sessionFilters() []Filter {
 	return []Filter{{Name: "session__last_ip"}, {Name: "session__last_user_agent"}, {Name: "user__username"}}
 }
 
-// Create implements Objects.
-func (k *session) Create(context.Context, *Write, string, map[string]any) (*Ref, []string, error) {
-	return nil, nil, never(sessionModel)
-}
-
-// Update implements Objects.
-func (k *session) Update(context.Context, *Write, *Ref, map[string]any, field.Mode) (changed, unknown []string, err error) {
-	return nil, nil, never(sessionModel)
-}
-
-// Check implements Objects.
-func (k *session) Check(context.Context, *Write, *Ref, map[string]any) error {
-	return never(sessionModel)
-}
-
-// Delete ends a session: its next request is refused on every node (rule 33).
-func (k *session) Delete(ctx context.Context, w *Write, ref *Ref) error {
-	n, err := w.Store().Exec(ctx, "delete from sessions where uuid = $1", ref.ID())
-	if err == nil && n == 0 {
-		err = ErrGone
-	}
-	if err != nil {
-		return fmt.Errorf("end session %s: %w", ref.ID(), err)
-	}
-	return k.record(ctx, w, event.ModelDeleted, ref)
-}
-
 // EndSessions ends the living sessions of the users, as far as they are in the
 // scope, and returns how many.
 func (r *Registry) EndSessions(ctx context.Context, w *Write, users []int64, scope access.Scope) (int, error) {
@@ -214,38 +161,9 @@ func (r *Registry) EndSessions(ctx context.Context, w *Write, users []int64, sco
 	}
 	for i := range ended {
 		// One that has ended in the meantime is no fault.
-		if err := k.Delete(ctx, w, sessionRef(&ended[i])); err != nil && !errors.Is(err, ErrGone) {
+		if err := k.Delete(ctx, w, k.point(&ended[i])); err != nil && !errors.Is(err, ErrGone) {
 			return 0, err
 		}
 	}
 	return len(ended), nil
 }
-
-// Read implements Objects.
-func (k *session) Read(ctx context.Context, v View, refs ...*Ref) ([]map[string]any, error) {
-	out := make([]map[string]any, len(refs))
-	for i, ref := range refs {
-		row, ok := ref.loaded.(*sessionRow)
-		if !ok {
-			now, err := k.Find(ctx, v, map[string]any{"uuid": ref.ID()})
-			if err != nil {
-				return nil, err
-			}
-			if now == nil {
-				return nil, fmt.Errorf("read session %s: %w", ref.ID(), ErrGone)
-			}
-			row = now.loaded.(*sessionRow)
-		}
-		m := sessionMembers{UUID: row.id, Current: v.Session != "" && row.key == v.Session, UserAgent: readUserAgent(row.agent), User: row.user,
-			LastIP: row.ip, LastUserAgent: row.agent, LastUsed: row.used, Expires: row.end}
-		out[i] = field.Encode(&m, field.Public)
-		if ip, err := netip.ParseAddr(row.ip); err == nil {
-			known := k.locate(ip)
-			out[i]["geo_ip"], out[i]["asn"] = known[policy.KeyGeoIP], known[policy.KeyASN]
-		}
-	}
-	return out, nil
-}
-
-// UsedBy implements Objects.
-func (k *session) UsedBy(context.Context, View, *Ref) ([]Use, error) { return []Use{}, nil }

@@ -7,6 +7,7 @@ import (
 	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
@@ -24,6 +25,7 @@ import (
 // required but Devices.
 type Env struct {
 	Users       identification.Users
+	Reputation  identification.Reputation
 	Sessions    userlogin.Sessions
 	Accounts    userlogin.Accounts
 	Writer      userwrite.Accounts
@@ -31,6 +33,7 @@ type Env struct {
 	Remover     userdelete.Accounts
 	Ends        userwrite.Sessions
 	Sealer      device.Sealer
+	Captcha     captcha.Env
 	// Compiler compiles the expressions of prompts.
 	Compiler *expression.Compiler
 	// Devices may be nil: nobody has a device then.
@@ -41,9 +44,10 @@ type Env struct {
 func All(env Env) []flow.StageType {
 	return []flow.StageType{
 		authenticatorvalidate.Type(env.Devices),
+		captcha.Type(env.Captcha),
 		deny.Type(),
 		dummy.Type(),
-		identification.Type(env.Users),
+		identification.Type(env.Users, env.Reputation),
 		invitation.Type(env.Invitations),
 		password.Type(env.Users),
 		prompt.Type(env.Users, env.Compiler),

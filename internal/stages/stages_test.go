@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -20,6 +23,7 @@ import (
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
@@ -52,6 +56,8 @@ func (h house) Authenticate(_ context.Context, _ guard.Guess, backends []string,
 	return directory.Verdict{OK: true, Backend: backends[0], Method: "password"}, nil
 }
 
+func (house) Unknown(string, netip.Addr) func(context.Context, flow.Tx) error { return nil }
+
 func (house) RemoveUser(context.Context, flow.Tx, *identity.Person, userdelete.Cause) error {
 	return nil
 }
@@ -68,6 +74,23 @@ func (house) Seal(plain []byte, _ string) []byte                        { return
 func (house) Open(sealed []byte, _ string) ([]byte, error)              { return sealed, nil }
 func (house) Confirmed(context.Context, int64) ([]identity.Authenticator, error) {
 	return nil, nil
+}
+
+// provider verifies the captcha token "good".
+type provider struct{}
+
+func (provider) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.ParseForm(); err != nil {
+		return nil, err
+	}
+	body := fmt.Sprintf(`{"success":%v}`, r.PostForm.Get("response") == "good")
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// provided is a captcha stage that asks the provider.
+func provided() *captcha.Config {
+	return &captcha.Config{PublicKey: "site", PrivateKey: "secret", JSURL: "https://captcha.example/api.js", APIURL: "https://captcha.example/verify",
+		RequestContentType: captcha.Form, ErrorOnInvalidScore: true}
 }
 
 // subject is one configuration of a stage type.
@@ -90,6 +113,17 @@ var subjects = []subject{
 		s := w.AddStage("password", "embedded", &password.Config{Backends: []password.Backend{password.Inbuilt}})
 		return &identification.Config{UserFields: []identification.UserField{identification.Username}, PasswordStage: &s.ID, PretendUserExists: true}
 	}, map[string]any{"uid_field": "ann", "password": "right"}, ""},
+	{"identification with a captcha", "identification", func(w *flowtest.World) any {
+		s := w.AddStage("captcha", "embedded", provided())
+		return &identification.Config{UserFields: []identification.UserField{identification.Username}, CaptchaStage: &s.ID, PretendUserExists: true}
+	}, map[string]any{"uid_field": "ann", "captcha_token": "good"}, ""},
+	{"captcha of a provider", "captcha", func(*flowtest.World) any { return provided() }, map[string]any{"token": "good"}, ""},
+	{"captcha of a provider, whatever its verdict", "captcha", func(*flowtest.World) any {
+		c := provided()
+		c.ErrorOnInvalidScore = false
+		return c
+	}, map[string]any{"token": "good"}, "it goes on after any verdict, which policies look at"},
+	{"captcha by a piece of work", "captcha", func(*flowtest.World) any { return &captcha.Config{ErrorOnInvalidScore: true} }, nil, ""},
 	{"password", "password", func(*flowtest.World) any {
 		return &password.Config{Backends: []password.Backend{password.Inbuilt}, FailedAttemptsBeforeCancel: 1 << 20}
 	}, map[string]any{"password": "right"}, ""},
@@ -154,7 +188,7 @@ func hostile() []map[string]any {
 // world has a flow of the subject's stage for ann, and a stage behind it.
 func (s subject) world(t *testing.T) (*flowtest.World, *flowtest.Browser) {
 	h := house{identity.NewPerson(identity.User{ID: 7, UUID: uuid.New(), Username: "ann", Active: true}, nil)}
-	w := flowtest.New(t, stages.All(stages.Env{Users: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Remover: h, Invitations: nobody{}})...)
+	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Remover: h, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
 	w.People[7] = h.ann
 	f := w.AddFlow("f", nil)
 	w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {

@@ -18,6 +18,7 @@ var expired = []struct{ table, key, only string }{
 	{"sessions", "key", ""},
 	{"session_counters", "session_key, name", ""},
 	{"guesses", "id", ""},
+	{"reputation", "id", ""},
 	{"execution_steps", "execution_id, n", ""},
 	{"invitations", "id", ""},
 	{"tokens", "id", " and expiring and intent <> 'api'"},

@@ -40,8 +40,9 @@ func (t *texts) funcs(icons string) template.FuncMap {
 			}
 			return out
 		},
-		"post": newPost,
-		"safe": func(s string) template.HTML { return template.HTML(prose.Sanitize(s)) },
+		"post":    newPost,
+		"captcha": newCaptcha,
+		"safe":    func(s string) template.HTML { return template.HTML(prose.Sanitize(s)) },
 		"languages": func() ([]Option, error) {
 			first, err := t.text("prompt.locale.browser")
 			return append([]Option{{"", first}}, languages...), err

@@ -53,6 +53,9 @@
 //	{{template "check-field" (field . "remember" "label" (t "...") "checked" true)}}    sends "on" when ticked
 //	                         with remember = the id of an input, the browser keeps that input's value while it is ticked;
 //	                         such a box is called "weir.remember" and appears only where the module runs
+//	{{template "captcha" (captcha . "token" .Challenge true)}}
+//	                         the place of a captcha and its hidden field; true sends the form when the check is done.
+//	                         What carries data-ready and hidden is shown once the module runs
 //	{{template "submit" (t "form.continue")}}   the primary button of the main form; exactly one, last in "content"
 //	{{template "post" (post . (t "...") "name" "selected_challenge" "value" "totp:7")}}  in "ways"
 //	{{template "way" (link .Challenge.RecoveryURL (t "identification.recovery"))}}         a link of its own line

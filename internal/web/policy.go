@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/weir-id/weir/flow"
 )
 
 // contentPolicy is the Content-Security-Policy of one page. Nothing inline ever runs;
@@ -13,6 +15,9 @@ import (
 type contentPolicy struct {
 	pictures []string
 	frames   []string
+	// scripts, styles and connects are those of a challenge that loads from
+	// elsewhere. Its scripts know nothing of Trusted Types.
+	scripts, styles, connects []string
 }
 
 func (p contentPolicy) String() string {
@@ -20,15 +25,21 @@ func (p contentPolicy) String() string {
 		slices.Sort(sources[1:])
 		return directive + " " + strings.Join(slices.Compact(sources), " ")
 	}
-	parts := []string{
-		"default-src 'none'", "script-src 'self'", "style-src 'self'",
-		list("img-src", append([]string{"'self'"}, p.pictures...)...),
+	self := func(directive string, sources []string) string {
+		return list(directive, append([]string{"'self'"}, sources...)...)
+	}
+	parts := []string{"default-src 'none'", self("script-src", p.scripts), self("style-src", p.styles), self("img-src", p.pictures)}
+	if len(p.connects) > 0 {
+		parts = append(parts, self("connect-src", p.connects))
 	}
 	if len(p.frames) > 0 {
 		parts = append(parts, list("frame-src", append([]string{p.frames[0]}, p.frames[1:]...)...))
 	}
-	return strings.Join(append(parts, "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'",
-		"require-trusted-types-for 'script'"), "; ")
+	parts = append(parts, "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'")
+	if len(p.scripts) == 0 {
+		parts = append(parts, "require-trusted-types-for 'script'")
+	}
+	return strings.Join(parts, "; ")
 }
 
 // pagePolicy collects what the page shows from elsewhere.
@@ -47,8 +58,35 @@ func pagePolicy(p *Page) contentPolicy {
 			}
 		}
 	}
+	c.load(p.Challenge)
 	return c
 }
+
+// load adds what the page of a challenge, and of one that it holds, loads from
+// other sites.
+func (p *contentPolicy) load(c flow.Challenge) {
+	if outer, ok := c.(flow.Outer); ok {
+		p.load(outer.Inner())
+	}
+	loader, ok := c.(flow.Loader)
+	if !ok {
+		return
+	}
+	e := loader.Elsewhere()
+	for _, add := range []struct {
+		to   *[]string
+		from []string
+	}{{&p.scripts, e.Scripts}, {&p.styles, e.Styles}, {&p.frames, e.Frames}, {&p.connects, e.Connects}} {
+		for _, from := range add.from {
+			if anyOf.MatchString(from) {
+				*add.to = append(*add.to, from)
+			}
+		}
+	}
+}
+
+// anyOf is an origin, or all the hosts below one.
+var anyOf = regexp.MustCompile(`^https?://(?:\*\.)?` + hostPort.String()[1:])
 
 func frameSource(address string) string {
 	if from := origin(address); from != "" {

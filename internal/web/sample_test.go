@@ -22,6 +22,7 @@ import (
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/password"
@@ -240,6 +241,10 @@ func samples() map[string]*flow.Result {
 	wrong := field.Errors{field.NonField: {{String: "Failed to authenticate.", Code: "invalid", Message: "identification.error.invalid"}}}
 	nameless := field.Errors{field.NonField: {{String: "Enter your user name", Code: "invalid", Message: "identification.error.empty"}}}
 	empty := field.Errors{"password": {{String: "This field may not be blank.", Code: "blank", Message: "password.error.empty"}}}
+	piece := captcha.Challenge{UserInfo: max(), SiteKey: "weir1.zzzzzz.4.16.AAAAAAAAAAAA.0123456789abcdef0123456789abcdef", JSURL: "/static/weir/captcha.js", Interactive: true}
+	provider := captcha.Challenge{UserInfo: max(), SiteKey: "site", JSURL: "https://captcha.invalid/api.js", Interactive: true}
+	withPiece := askWho()
+	withPiece.PasswordFields, withPiece.Captcha = true, &identification.Captcha{Envelope: flow.Envelope{Component: "ak-stage-captcha", Body: &piece}}
 	stale := show(&dummy.Challenge{Name: "Read this"})
 	stale.Stale = true
 	return map[string]*flow.Result{
@@ -253,6 +258,10 @@ func samples() map[string]*flow.Result {
 		"password-wait": refused(&password.Challenge{UserInfo: max(), RecoveryURL: "/if/flow/recovery/"},
 			guard.Refusal(&guard.LimitedError{Kind: guard.Account, Wait: 3 * time.Minute})),
 		"password-refused": refused(&password.Challenge{UserInfo: max(), AllowShowPassword: true}, empty),
+		"captcha":          show(&piece),
+		"captcha-refused":  refused(&piece, field.Errors{"token": {{String: "The check did not work.", Code: "invalid", Message: "captcha.error.again"}}}),
+		"captcha-blocked":  show(&provider),
+		"captcha-embedded": show(withPiece),
 		"user-login":       show(&userlogin.Challenge{UserInfo: max()}),
 		"validate-code":    show(code),
 		"validate-refused": refused(code, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}),

@@ -18,6 +18,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/api/openapi"
 	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/password"
 )
 
@@ -26,7 +27,12 @@ import (
 // is. names lists them in order.
 func states(t *testing.T) (base string, names []string) {
 	t.Helper()
-	frame := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	frame := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/widget.js" {
+			w.Header().Set("Content-Type", "text/javascript")
+			_, _ = w.Write([]byte(widget))
+			return
+		}
 		_, _ = w.Write([]byte("<!doctype html><title>Frame</title><body>Elsewhere"))
 	}))
 	t.Cleanup(frame.Close)
@@ -40,6 +46,7 @@ func states(t *testing.T) (base string, names []string) {
 	for name, who := range map[string]string{"name-long": strings.Repeat("unbroken", 8), "name-address": strings.Repeat("somebody.", 8) + "@example.com", "name-arabic": "كاتب الرسائل"} {
 		all[name] = page(show(&password.Challenge{UserInfo: flow.UserInfo{PendingUser: who}, AllowShowPassword: true}))
 	}
+	all["captcha-widget"] = page(show(&captcha.Challenge{UserInfo: max(), SiteKey: "site", JSURL: frame.URL + "/widget.js", Interactive: true}))
 	for _, layout := range flow.Layout("").Choices() {
 		r := samples()["identification-all"]
 		r.Challenge.Info.Layout, r.Challenge.Info.Background = flow.Layout(layout), "/static/dist/assets/images/flow_background.jpg?of=flow"
@@ -103,6 +110,14 @@ func states(t *testing.T) (base string, names []string) {
 	t.Cleanup(server.Close)
 	return server.URL, slices.Sorted(maps.Keys(all))
 }
+
+// widget is the script of a provider, as they all are.
+const widget = `window.turnstile = { render(place, o) {
+  const button = document.createElement("button");
+  button.type = "button"; button.className = "secondary"; button.textContent = "I am a person, says " + o.sitekey;
+  button.addEventListener("click", () => o.callback("token of " + o.sitekey));
+  place.append(button);
+} };`
 
 var refresh = regexp.MustCompile(`<meta http-equiv="refresh"[^>]*>`)
 

@@ -39,6 +39,14 @@ func TestFirstPageIsSmallAndItsFilesAreKept(t *testing.T) {
 	}
 }
 
+func TestModulesOfSomePagesAreSmall(t *testing.T) {
+	s := newSite(t, nil, &engine{}, nil)
+	w := answer(s, get("/static/weir/captcha.js"))
+	if w.Code != 200 || w.Body.Len() > 4<<10 || zipped(w.Body.Bytes()) > 2<<10 {
+		t.Errorf("captcha.js: status %d, %d bytes, %d compressed", w.Code, w.Body.Len(), zipped(w.Body.Bytes()))
+	}
+}
+
 func zipped(data []byte) int {
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)

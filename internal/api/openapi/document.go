@@ -72,8 +72,9 @@ type Parameter struct {
 	Schema   *Schema `json:"schema,omitempty"`
 	About    string  `json:"description,omitempty"`
 	Required bool    `json:"required,omitempty"`
-	Explode  bool    `json:"explode,omitempty"`
-	Style    string  `json:"style,omitempty"`
+	// Explode false tells that commas separate the values; nil for no list.
+	Explode *bool  `json:"explode,omitempty"`
+	Style   string `json:"style,omitempty"`
 }
 
 // Body is what an operation takes.

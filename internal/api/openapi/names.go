@@ -29,6 +29,7 @@ var names = map[string]string{
 	"authenticatorvalidate.Hint":          "WebAuthnHintEnum",
 	"authenticatorvalidate.NotConfigured": "NotConfiguredActionEnum",
 	"authenticatorvalidate.selected":      "DeviceChallenge",
+	"captcha.ContentType":                 "RequestContentTypeEnum",
 	"field.Error":                         "ErrorDetail",
 	"flow.Designation":                    "FlowDesignationEnum",
 	"flow.Flow":                           "Flow",
@@ -62,6 +63,10 @@ var names = map[string]string{
 	"system.Status":                       "BlueprintInstanceStatusEnum",
 	"userlogin.GeoIPBinding":              "GeoipBindingEnum",
 }
+
+// described are types whose component is described by somebody else: a challenge
+// inside of another one is the same object.
+var described = map[string]string{"identification.Captcha": "CaptchaChallenge"}
 
 // nameOf is the component of a Go type; empty for one without a name or one
 // that is described where it is used.

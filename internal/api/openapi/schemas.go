@@ -169,6 +169,8 @@ func (s *Schemas) value(f *field.Spec, use Use) *Schema {
 		return s.choices(f)
 	case f.Type == "any":
 		return &Schema{}
+	case f.Go != nil && described[f.Go.String()] != "":
+		return RefTo(described[f.Go.String()])
 	case f.Type == "object" && f.Go != nil && f.Go.Kind() == reflect.Struct:
 		object := s.object(f.Fields, use)
 		if name := nameOf(f.Go); name != "" {

@@ -27,7 +27,7 @@ func Query(name string, schema *Schema) *Parameter {
 	}
 	p := &Parameter{In: "query", Name: name, Schema: schema}
 	if schema.Type == "array" {
-		p.Explode, p.Style = true, "form"
+		p.Explode, p.Style = new(true), "form"
 	}
 	return p
 }

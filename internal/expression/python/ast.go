@@ -103,6 +103,11 @@ type (
 		x    expr
 		name string
 	}
+	// moduleExpr is a module, found by its whole path.
+	moduleExpr struct {
+		Pos
+		path string
+	}
 	// typeNameExpr is x.__class__.__name__ or type(x).__name__.
 	typeNameExpr struct {
 		Pos

@@ -5,9 +5,10 @@
 //
 // A body is the inside of a function, so `return` is legal at its top. Where
 // Starlark's own operators differ from Python's (text counted in bytes, no
-// limits on repetition, other error texts), the tree calls an operation of the
-// runtime instead; the names of these operations start with a dollar sign, which
-// no author can write (see ops.go for the contract).
+// limits on repetition, other error texts), the tree hands the values to the
+// runtime instead, by operators that mean nothing to Starlark there (see Machine
+// for the contract). Names that the translation adds start with a dollar sign,
+// which no author can write.
 //
 // Rejected when a body is saved, with a hint what to write instead: class,
 // yield, async, await, decorators, match, with, the walrus operator, del of

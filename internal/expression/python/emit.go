@@ -1,6 +1,7 @@
 package python
 
 import (
+	"slices"
 	"strconv"
 
 	"go.starlark.net/syntax"
@@ -47,9 +48,34 @@ func (e *emitter) int(p Pos, n int) syntax.Expr {
 	return &syntax.Literal{Token: syntax.INT, TokenPos: e.at(p), Raw: strconv.Itoa(n), Value: int64(n)}
 }
 
-// op is a call of an operation of the runtime.
-func (e *emitter) op(p Pos, name string, args ...syntax.Expr) *syntax.CallExpr {
-	return &syntax.CallExpr{Fn: e.ident(p, name), Lparen: e.at(p), Args: args, Rparen: e.at(p)}
+// machine names something of the machine.
+func (e *emitter) machine(p Pos, name string) syntax.Expr {
+	return &syntax.DotExpr{X: e.ident(p, Machine), Dot: e.at(p), NamePos: e.at(p), Name: &syntax.Ident{NamePos: e.at(p), Name: name}}
+}
+
+func (e *emitter) binary(p Pos, x syntax.Expr, op syntax.Token, y syntax.Expr) syntax.Expr {
+	return &syntax.BinaryExpr{X: x, OpPos: e.at(p), Op: op, Y: y}
+}
+
+func (e *emitter) unary(p Pos, op syntax.Token, x syntax.Expr) syntax.Expr {
+	return &syntax.UnaryExpr{OpPos: e.at(p), Op: op, X: x}
+}
+
+// give hands arguments to the machine m.
+func (e *emitter) give(p Pos, m syntax.Expr, args []syntax.Expr) syntax.Expr {
+	for _, x := range slices.Backward(args) {
+		m = e.binary(p, x, GiveToken, m)
+	}
+	return m
+}
+
+// op is an operation of the runtime.
+func (e *emitter) op(p Pos, name string, args ...syntax.Expr) syntax.Expr {
+	m := e.machine(p, code(name))
+	if len(args) == 0 {
+		return e.unary(p, BareToken, m)
+	}
+	return e.binary(p, args[0], OpToken, e.give(p, m, args[1:]))
 }
 
 func (e *emitter) none(p Pos) syntax.Expr { return e.ident(p, "None") }
@@ -86,7 +112,12 @@ func (e *emitter) load(p Pos, name string) syntax.Expr {
 	if e.opts.Builtin(name) {
 		return e.ident(p, name)
 	}
-	return e.op(p, OpName, e.str(p, name))
+	return e.variable(p, name)
+}
+
+// variable reads a variable of the evaluation.
+func (e *emitter) variable(p Pos, name string) syntax.Expr {
+	return e.unary(p, NameToken, e.machine(p, name))
 }
 
 // boxed tells whether an assignment to name goes through a box.
@@ -113,12 +144,12 @@ func (e *emitter) bodyDef(body []stmt) syntax.Stmt {
 		for _, name := range e.scope.order {
 			if e.opts.Variable(name) {
 				out = append(out, &syntax.IfStmt{If: e.at(p), Cond: e.op(p, OpHas, e.str(p, name)),
-					True: []syntax.Stmt{e.store(p, name, e.op(p, OpName, e.str(p, name)))}})
+					True: []syntax.Stmt{e.store(p, name, e.variable(p, name))}})
 			}
 		}
 	}
 	out = append(out, e.stmts(body)...)
-	return e.def(p, Body, nil, out)
+	return e.def(p, Body, []syntax.Expr{e.ident(p, Machine)}, out)
 }
 
 func (e *emitter) def(p Pos, name string, params []syntax.Expr, body []syntax.Stmt) *syntax.DefStmt {

@@ -81,7 +81,7 @@ func (e *emitter) augmented(s *augStmt) []syntax.Stmt {
 		return []syntax.Stmt{e.store(p, t.id, e.op(p, op, e.load(t.Pos, t.id), e.expr(s.x)))}
 	case *attrExpr:
 		obj := e.temp()
-		get := e.op(p, OpAttr, e.ident(p, obj), e.str(p, t.name))
+		get := e.binary(p, e.ident(p, obj), AttrToken, e.machine(p, t.name))
 		return []syntax.Stmt{
 			e.let(p, obj, e.expr(t.x)),
 			e.do(e.op(p, OpSetAttr, e.ident(p, obj), e.str(p, t.name), e.op(p, op, get, e.expr(s.x)))),

@@ -6,12 +6,10 @@ import (
 	"go.starlark.net/syntax"
 )
 
-func (e *emitter) not(p Pos, x syntax.Expr) syntax.Expr {
-	return &syntax.UnaryExpr{OpPos: e.at(p), Op: syntax.NOT, X: x}
-}
+func (e *emitter) not(p Pos, x syntax.Expr) syntax.Expr { return e.unary(p, syntax.NOT, x) }
 
 func (e *emitter) logic(p Pos, op syntax.Token, x, y syntax.Expr) syntax.Expr {
-	return &syntax.BinaryExpr{X: x, OpPos: e.at(p), Op: op, Y: y}
+	return e.binary(p, x, op, y)
 }
 
 func (e *emitter) expr(x expr) syntax.Expr {
@@ -21,7 +19,7 @@ func (e *emitter) expr(x expr) syntax.Expr {
 		return e.load(p, x.id)
 	case *constExpr:
 		if x.id == "Ellipsis" {
-			return e.ident(p, "$ellipsis")
+			return e.ident(p, Ellipsis)
 		}
 		return e.ident(p, x.id)
 	case *numExpr:
@@ -70,7 +68,9 @@ func (e *emitter) expr(x expr) syntax.Expr {
 	case *callExpr:
 		return e.call(x)
 	case *attrExpr:
-		return e.op(p, OpAttr, e.expr(x.x), e.str(p, x.name))
+		return e.binary(p, e.expr(x.x), AttrToken, e.machine(p, x.name))
+	case *moduleExpr:
+		return e.op(p, OpImport, e.str(p, x.path))
 	case *typeNameExpr:
 		return e.op(p, OpTypeName, e.expr(x.x))
 	case *indexExpr:
@@ -103,17 +103,13 @@ func (e *emitter) fstring(x *fstringExpr) syntax.Expr {
 }
 
 // compare writes a chain x < y < z so that y is evaluated once and z only if
-// needed: a function takes x and y.
+// needed: the machine keeps the right operand of the latest comparison.
 func (e *emitter) compare(p Pos, x syntax.Expr, ops []string, ys []expr) syntax.Expr {
+	first := e.op(p, "$"+ops[0], x, e.expr(ys[0]))
 	if len(ops) == 1 {
-		return e.op(p, "$"+ops[0], x, e.expr(ys[0]))
+		return first
 	}
-	a, b := e.temp(), e.temp()
-	y := e.expr(ys[0])
-	body := e.logic(p, syntax.AND, e.op(p, "$"+ops[0], e.ident(p, a), e.ident(p, b)),
-		e.compare(p, e.ident(p, b), ops[1:], ys[1:]))
-	fn := &syntax.LambdaExpr{Lambda: e.at(p), Params: []syntax.Expr{e.ident(p, a), e.ident(p, b)}, Body: body}
-	return &syntax.CallExpr{Fn: fn, Lparen: e.at(p), Args: []syntax.Expr{x, y}, Rparen: e.at(p)}
+	return e.logic(p, syntax.AND, first, e.compare(p, e.op(p, OpKept), ops[1:], ys[1:]))
 }
 
 func (e *emitter) display(x *displayExpr) syntax.Expr {
@@ -129,7 +125,11 @@ func (e *emitter) display(x *displayExpr) syntax.Expr {
 			if s, ok := el.(*starExpr); ok {
 				flag, el = "True", s.x
 			}
-			list = append(list, e.tuple(x.Pos, e.ident(x.Pos, flag), e.expr(el)))
+			item := e.expr(el)
+			if flag == "True" {
+				item = e.op(el.pos(), OpSpread, item)
+			}
+			list = append(list, e.tuple(x.Pos, e.ident(x.Pos, flag), item))
 		}
 		return e.wrapDisplay(x, e.op(x.Pos, OpSplat, list...))
 	}
@@ -160,7 +160,7 @@ func (e *emitter) dict(x *dictExpr) syntax.Expr {
 	var parts, pairs []syntax.Expr
 	for i, key := range x.keys {
 		if key == nil {
-			parts = append(parts, e.op(x.Pos, OpDict, pairs...), e.expr(x.vals[i]))
+			parts = append(parts, e.op(x.Pos, OpDict, pairs...), e.op(x.Pos, OpMapping, e.expr(x.vals[i])))
 			pairs = nil
 			continue
 		}
@@ -227,6 +227,7 @@ func (e *emitter) lambda(x *lambdaExpr) syntax.Expr {
 	for _, q := range x.params {
 		if q.name != "" {
 			s.bind(q.name, false)
+			s.params[q.name] = true
 		}
 	}
 	e.scope = s
@@ -235,8 +236,69 @@ func (e *emitter) lambda(x *lambdaExpr) syntax.Expr {
 	return &syntax.LambdaExpr{Lambda: e.at(x.Pos), Params: params, Body: body}
 }
 
-// call orders arguments as Starlark wants them: positional, named, *, **.
+// call writes a call. With nothing but positional arguments it goes to the
+// machine, which needs no frame for what the runtime provides.
 func (e *emitter) call(x *callExpr) syntax.Expr {
+	plain, harmless := true, true
+	for _, a := range x.args {
+		plain = plain && a.stars == 0 && a.name == ""
+		harmless = harmless && e.harmless(a.x)
+	}
+	if !plain {
+		return e.callWith(x)
+	}
+	args := make([]syntax.Expr, len(x.args))
+	if attr, ok := x.fn.(*attrExpr); ok && harmless {
+		self := e.expr(attr.x)
+		for i, a := range x.args {
+			args[i] = e.expr(a.x)
+		}
+		return e.binary(x.Pos, self, MethodToken, e.give(x.Pos, e.machine(attr.Pos, attr.name), args))
+	}
+	fn := e.expr(x.fn)
+	for i, a := range x.args {
+		if c, ok := a.x.(*compExpr); ok && c.kind == '(' && len(args) == 1 && e.takesAll(x.fn) {
+			list := *c
+			list.kind = '['
+			a.x = &list
+		}
+		args[i] = e.expr(a.x)
+	}
+	return e.binary(x.Pos, fn, CallToken, e.give(x.Pos, e.ident(x.Pos, Machine), args))
+}
+
+// harmless tells that evaluating x changes nothing and cannot fail, so that it
+// may come before the look for the method that it is given to.
+func (e *emitter) harmless(x expr) bool {
+	switch x := x.(type) {
+	case *strExpr, *numExpr, *constExpr:
+		return true
+	case *nameExpr:
+		for s := e.scope; s != nil; s = s.parent {
+			if boxed, ok := s.vars[x.id]; ok {
+				return !boxed && (s.comp || s.params[x.id])
+			}
+		}
+	}
+	return false
+}
+
+// takesAll tells that fn is a function of the language to which a list is the
+// same as the generator of its items.
+func (e *emitter) takesAll(fn expr) bool {
+	name, ok := fn.(*nameExpr)
+	if !ok {
+		return false
+	}
+	switch name.id {
+	case "all", "any", "list", "max", "min", "set", "sorted", "sum", "tuple":
+		return e.opts.Builtin(name.id) && e.scope.owner(name.id) == nil
+	}
+	return false
+}
+
+// callWith orders arguments as Starlark wants them: positional, named, *, **.
+func (e *emitter) callWith(x *callExpr) syntax.Expr {
 	out := &syntax.CallExpr{Fn: e.expr(x.fn), Lparen: e.at(x.Pos), Rparen: e.at(x.Pos)}
 	var named, spread, kwargs []syntax.Expr
 	for _, a := range x.args {
@@ -245,7 +307,7 @@ func (e *emitter) call(x *callExpr) syntax.Expr {
 		case a.stars == 2:
 			kwargs = append(kwargs, v)
 		case a.stars == 1:
-			spread = append(spread, e.tuple(a.Pos, e.ident(a.Pos, "True"), v))
+			spread = append(spread, e.tuple(a.Pos, e.ident(a.Pos, "True"), e.op(a.Pos, OpSpread, v)))
 		case a.name != "":
 			named = append(named, &syntax.BinaryExpr{X: e.ident(a.Pos, a.name), OpPos: e.at(a.Pos), Op: syntax.EQ, Y: v})
 		case len(spread) > 0:

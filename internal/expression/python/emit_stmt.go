@@ -169,7 +169,7 @@ func (e *emitter) try(s *tryStmt) []syntax.Stmt {
 	part := func(p Pos, body []stmt, param string, before ...syntax.Stmt) syntax.Expr {
 		fn := e.fn
 		e.fn = &function{parent: fn, part: true, left: left}
-		var params []syntax.Expr
+		params := []syntax.Expr{e.ident(p, Machine)}
 		if param != "" {
 			params = append(params, e.ident(p, param))
 		}
@@ -184,22 +184,29 @@ func (e *emitter) try(s *tryStmt) []syntax.Stmt {
 		}
 		return part(body[0].pos(), body, "")
 	}
-	body := part(s.Pos, s.body, "")
-	var handlers []syntax.Expr
+	args := []syntax.Expr{part(s.Pos, s.body, ""), nil, nil}
 	for _, h := range s.handlers {
 		class := e.none(h.Pos)
-		if h.class != nil {
-			class = &syntax.LambdaExpr{Lambda: e.at(h.Pos), Body: e.expr(h.class)}
+		switch x := h.class.(type) {
+		case nil:
+		case *nameExpr:
+			class = e.load(x.Pos, x.id)
+			if _, plain := class.(*syntax.Ident); plain && e.opts.Builtin(x.id) && e.scope.owner(x.id) == nil {
+				break // reading it early cannot fail
+			}
+			class = e.later(h.Pos, class)
+		default:
+			class = e.later(h.Pos, e.expr(x))
 		}
 		exc := e.temp()
 		var before []syntax.Stmt
 		if h.name != "" {
 			before = append(before, e.store(h.Pos, h.name, e.ident(h.Pos, exc)))
 		}
-		handlers = append(handlers, e.tuple(h.Pos, class, part(h.Pos, h.body, exc, before...)))
+		args = append(args, class, part(h.Pos, h.body, exc, before...))
 	}
-	orElse := optional(s.orElse)
-	call := e.op(s.Pos, OpTry, body, e.tuple(s.Pos, handlers...), orElse, optional(s.finally))
+	args[1], args[2] = optional(s.orElse), optional(s.finally)
+	call := e.op(s.Pos, OpTry, args...)
 	if len(left) == 0 {
 		return append(out, e.do(call))
 	}
@@ -219,4 +226,9 @@ func (e *emitter) try(s *tryStmt) []syntax.Stmt {
 		when(e.op(s.Pos, OpIsSignal, r(), e.ident(s.Pos, SigContinue)), e.jump(s.Pos, "continue")...)
 	}
 	return out
+}
+
+// later makes a function of x, to be evaluated when it is needed.
+func (e *emitter) later(p Pos, x syntax.Expr) syntax.Expr {
+	return &syntax.LambdaExpr{Lambda: e.at(p), Params: []syntax.Expr{e.ident(p, Machine)}, Body: x}
 }

@@ -257,14 +257,34 @@ func (l *lexer) word(p Pos) {
 
 func (l *lexer) number(p Pos) {
 	end := l.at
-	for end < len(l.src) {
-		c := l.src[end]
-		exponent := (c == '+' || c == '-') && (l.src[end-1]|0x20) == 'e' && end > l.at &&
-			!strings.HasPrefix(strings.ToLower(l.src[l.at:end]), "0x")
-		if !exponent && c != '.' && c != '_' && !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'z') {
-			break
+	while := func(ok func(c byte) bool) {
+		for end < len(l.src) && ok(l.src[end]) {
+			end++
 		}
-		end++
+	}
+	digits := func(c byte) bool { return isDigit(c) || c == '_' }
+	word := func(c byte) bool { return digits(c) || c|0x20 >= 'a' && c|0x20 <= 'z' }
+	if l.src[end] == '0' && strings.IndexByte("xXoObB", l.peek(1)) >= 0 {
+		while(word)
+	} else {
+		while(digits)
+		if end < len(l.src) && l.src[end] == '.' {
+			end++
+			while(digits)
+		}
+		if rest := l.src[end:]; len(rest) > 1 && rest[0]|0x20 == 'e' {
+			if isDigit(rest[1]) || len(rest) > 2 && (rest[1] == '+' || rest[1] == '-') && isDigit(rest[2]) {
+				end += 2
+				while(digits)
+			}
+		}
+		// Only an operator may follow at once, as in `1if x else 2`.
+		number := end
+		while(word)
+		switch l.src[number:end] {
+		case "and", "else", "for", "if", "in", "is", "not", "or":
+			end = number
+		}
 	}
 	text := l.src[l.at:end]
 	l.skip(len(text))

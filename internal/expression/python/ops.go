@@ -1,11 +1,44 @@
 package python
 
-// The operations that a translated body calls. The runtime must predeclare
-// every name of Ops; nothing else that starts with a dollar sign occurs free.
+import (
+	"maps"
+	"slices"
+
+	"go.starlark.net/syntax"
+)
+
+// A translated body is a function of one parameter, the machine, by which it
+// reaches the runtime. Starlark's own operators hand values to it, because
+// they cost a fraction of a call. With m for the machine and m.name for the
+// machine after it was asked for that attribute, the runtime must understand:
+//
+//	x | m           keep x as an argument in front of those given so far; m again
+//	x ^ m.code      the operation with this code, of x and the given arguments
+//	-m.code         the same without arguments
+//	~m.name         a variable of the evaluation, or NameError
+//	x - m.name      the attribute of x
+//	x * m.name      a call of the method of x with the given arguments
+//	x // m          a call of x with the given arguments
+//
+// Each takes all arguments given so far. These operators are chosen because
+// none of them means anything to Starlark's own values with m on the right.
+const Machine = "$m"
+
+// The operators; see Machine.
 const (
-	// OpName(name) reads a variable of the evaluation, or raises NameError;
-	// OpHas(name) tells whether there is one.
-	OpName, OpHas = "$name", "$has"
+	GiveToken   = syntax.PIPE
+	OpToken     = syntax.CIRCUMFLEX
+	BareToken   = syntax.MINUS
+	NameToken   = syntax.TILDE
+	AttrToken   = syntax.MINUS
+	MethodToken = syntax.STAR
+	CallToken   = syntax.SLASHSLASH
+)
+
+// The operations that a translated body asks the machine for.
+const (
+	// OpHas(name) tells whether there is such a variable of the evaluation.
+	OpHas = "$has"
 	// OpCell(name[, value]) makes a box for a variable that a nested function
 	// or a try body rebinds; OpGet(cell) and OpSet(cell, value) use it.
 	OpCell, OpGet, OpSet = "$cell", "$get", "$set"
@@ -13,13 +46,16 @@ const (
 	// returns None.
 	OpEnter = "$enter"
 
-	// OpAttr(x, name), OpSetAttr(x, name, value).
-	OpAttr, OpSetAttr = "$attr", "$setattr"
+	// OpSetAttr(x, name, value).
+	OpSetAttr = "$setattr"
 	// OpIndex(x, i), OpSetIndex(x, i, value), OpDelIndex(x, i).
 	OpIndex, OpSetIndex, OpDelIndex = "$index", "$setindex", "$delindex"
 	// OpSlice(x, lo, hi, step), OpSetSlice(x, lo, hi, step, value),
 	// OpDelSlice(x, lo, hi, step); absent bounds are None.
 	OpSlice, OpSetSlice, OpDelSlice = "$slice", "$setslice", "$delslice"
+
+	// OpKept() is the right operand of the latest comparison.
+	OpKept = "$kept"
 
 	// OpIter(x) returns what a for loop walks over.
 	OpIter = "$iter"
@@ -31,11 +67,13 @@ const (
 	// OpList(list), OpTuple(tuple) count a display and return it; OpSetOf(list)
 	// makes a set, OpGen(list) a one-shot iterator.
 	OpList, OpTuple, OpSetOf, OpGen = "$list", "$tuple", "$setof", "$gen"
-	// OpSplat((starred, x), ...) makes a list, spreading starred parts.
-	OpSplat = "$splat"
+	// OpSpread(x) makes a list of what * spreads; OpSplat((starred, x), ...) makes
+	// a list, with the items of starred parts in it.
+	OpSpread, OpSplat = "$spread", "$splat"
 	// OpDict(k, v, k, v, ...) makes a dict; OpDictMerge(mapping, ...) joins
-	// several; OpKwargs does so for named arguments, whose keys are texts.
-	OpDict, OpDictMerge, OpKwargs = "$dict", "$dictmerge", "$kwargs"
+	// several, each of which OpMapping(x) has checked where it stands; OpKwargs
+	// joins named arguments, whose keys are texts.
+	OpDict, OpDictMerge, OpMapping, OpKwargs = "$dict", "$dictmerge", "$mapping", "$kwargs"
 
 	// OpFormat(x, conversion, spec) and OpJoin(part, ...) are f-strings.
 	OpFormat, OpJoin = "$format", "$join"
@@ -45,20 +83,28 @@ const (
 	// OpImport(module[, member]).
 	OpImport = "$import"
 
-	// OpTry(body, handlers, orElse, finally) runs a try statement: body,
-	// orElse and finally are functions or None, handlers a tuple of pairs
-	// (function returning the class or None, function taking the exception).
+	// OpTry(body, orElse, finally, class, handler, ...) runs a try statement.
+	// body, orElse and finally are functions of the machine; the last two may be
+	// None. class is a class, a function of the machine that returns one, or
+	// None for all; handler is a function of the machine and the exception.
 	// It returns None, or the signal by which a part left early.
 	OpTry = "$try"
 	// OpReturn(x) makes the signal of a return inside a try; OpIsReturn(r)
 	// recognises it and OpReturned(r) takes x out. SigBreak and SigContinue
 	// are the other signals, compared with OpIsSignal(r, signal).
-	OpReturn, OpIsReturn, OpReturned  = "$return", "$isreturn", "$returned"
-	SigBreak, SigContinue, OpIsSignal = "$break", "$continue", "$issignal"
+	OpReturn, OpIsReturn, OpReturned = "$return", "$isreturn", "$returned"
+	OpIsSignal                       = "$issignal"
 	// OpRaise(x, cause) raises x, or the exception being handled without x.
 	OpRaise = "$raise"
 	// OpAssert(message) raises AssertionError.
 	OpAssert = "$assert"
+)
+
+// Names that a translated body reads besides: the values by which a part of a
+// try statement says that it was left, and the value of an ellipsis.
+const (
+	SigBreak, SigContinue = "$break", "$continue"
+	Ellipsis              = "$ellipsis"
 )
 
 // Body is the name of the function that a translated body becomes.
@@ -74,13 +120,29 @@ var CompareOps = []string{"==", "!=", "<", "<=", ">", ">=", "in", "not in", "is"
 // UnaryOps are "$neg", "$pos" and "$invert".
 var UnaryOps = map[string]string{"-": "$neg", "+": "$pos", "~": "$invert"}
 
-// Ops lists every name that the runtime must predeclare.
+// codes maps each operation to its code.
+var codes = func() map[string]string {
+	out := make(map[string]string)
+	for i, op := range Ops() {
+		out[op] = string([]byte{byte(i)})
+	}
+	return out
+}()
+
+// code is the attribute by which the machine is asked for an operation: one
+// byte, the place of the operation in Ops.
+func code(op string) string { return codes[op] }
+
+// Constants lists the names of values that the runtime must predeclare.
+func Constants() []string { return []string{SigBreak, SigContinue, Ellipsis} }
+
+// Ops lists every operation that the runtime must provide.
 func Ops() []string {
 	ops := []string{
-		OpName, OpHas, OpCell, OpGet, OpSet, OpEnter, OpAttr, OpSetAttr, OpIndex, OpSetIndex, OpDelIndex,
-		OpSlice, OpSetSlice, OpDelSlice, OpIter, OpUnpack, OpUnpackStar, OpElem, OpList, OpTuple, OpSetOf, OpGen,
-		OpSplat, OpDict, OpDictMerge, OpKwargs, OpFormat, OpJoin, OpTypeName, OpImport, OpTry, OpReturn,
-		OpIsReturn, OpReturned, SigBreak, SigContinue, OpIsSignal, OpRaise, OpAssert, "$ellipsis",
+		OpHas, OpCell, OpGet, OpSet, OpEnter, OpSetAttr, OpIndex, OpSetIndex, OpDelIndex,
+		OpSlice, OpSetSlice, OpDelSlice, OpKept, OpIter, OpUnpack, OpUnpackStar, OpElem, OpList, OpTuple, OpSetOf, OpGen,
+		OpSpread, OpSplat, OpDict, OpDictMerge, OpMapping, OpKwargs, OpFormat, OpJoin, OpTypeName, OpImport, OpTry, OpReturn,
+		OpIsReturn, OpReturned, OpIsSignal, OpRaise, OpAssert,
 	}
 	for _, op := range BinaryOps {
 		ops = append(ops, "$"+op, "$"+op+"=")
@@ -88,8 +150,5 @@ func Ops() []string {
 	for _, op := range CompareOps {
 		ops = append(ops, "$"+op)
 	}
-	for _, op := range UnaryOps {
-		ops = append(ops, op)
-	}
-	return ops
+	return append(ops, slices.Sorted(maps.Values(UnaryOps))...)
 }

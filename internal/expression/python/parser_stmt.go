@@ -322,8 +322,7 @@ func (p *parser) importNames() []stmt {
 			s.name, _, _ = strings.Cut(s.module, ".")
 			if s.name != s.module {
 				// The inner module must exist too.
-				out = append(out, &exprStmt{t.Pos, &callExpr{Pos: t.Pos, fn: &nameExpr{t.Pos, OpImport},
-					args: []arg{{x: &strExpr{t.Pos, s.module}}}}})
+				out = append(out, &exprStmt{t.Pos, &moduleExpr{t.Pos, s.module}})
 				s.path, s.module = s.module, s.name
 			}
 		}

@@ -9,6 +9,8 @@ type scope struct {
 	// vars maps each name bound here to whether it lives in a box, because a
 	// nested function (or a try body, which becomes one) rebinds it.
 	vars map[string]bool
+	// params are those of vars that are bound from the start.
+	params map[string]bool
 	// order lists vars in order of appearance, so that output is stable.
 	order []string
 	// outer holds the names that `nonlocal` or `global` hands to an
@@ -19,7 +21,7 @@ type scope struct {
 }
 
 func newScope(parent *scope) *scope {
-	return &scope{parent: parent, vars: map[string]bool{}}
+	return &scope{parent: parent, vars: map[string]bool{}, params: map[string]bool{}}
 }
 
 // analyse collects the names of a function and, recursively, of the functions
@@ -30,6 +32,7 @@ func analyse(parent *scope, params []param, body []stmt) *scope {
 	for _, p := range params {
 		if p.name != "" {
 			s.bind(p.name, false)
+			s.params[p.name] = true
 		}
 	}
 	top := parent == nil

@@ -45,8 +45,8 @@ func Translate(name, src string, opts Options) (unit *Unit, err error) {
 		Options: &syntax.FileOptions{Set: true, While: true, Recursion: true, TopLevelControl: true, GlobalReassign: true},
 	}
 	known := make(map[string]bool)
-	for _, op := range Ops() {
-		known[op] = true
+	for _, name := range Constants() {
+		known[name] = true
 	}
 	program, err := starlark.FileProgram(file, func(n string) bool { return known[n] || opts.Builtin(n) })
 	if err != nil {

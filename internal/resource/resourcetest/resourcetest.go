@@ -15,6 +15,7 @@ import (
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/policies"
+	"github.com/weir-id/weir/internal/reputation"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session/token"
@@ -57,8 +58,9 @@ func New(t testing.TB, db store.DB, more ...flow.StageType) *Installation {
 	}
 	in.Tokens, in.Access = token.New(db, keys.Box("token"), in.Now), access.New(db, resource.Owners())
 	in.People = directory.New(directory.Config{DB: db, Hasher: in.Hasher, AppPasswords: in.Tokens, Now: in.Now, Logger: in.Log})
-	in.Stages = append(stages.All(stages.Env{Users: in.People, Accounts: in.People, Sealer: keys.Box("device")}), more...)
-	in.Policies = policies.All(policies.Env{Compiler: expression.NewCompiler(expression.Env{})})
+	scores := reputation.New(reputation.Config{DB: db, Limits: func() (lower, upper int64) { return -5, 5 }, Now: in.Now})
+	in.Stages = append(stages.All(stages.Env{Users: in.People, Reputation: scores, Accounts: in.People, Sealer: keys.Box("device")}), more...)
+	in.Policies = policies.All(policies.Env{Scores: scores, Compiler: expression.NewCompiler(expression.Env{})})
 	events := &event.Recorder{Now: in.Now}
 	in.Catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: in.Stages, Policies: in.Policies, Seal: keys.Box("catalog"), Exists: in.People.Exists,
 		Record: resource.RecordChanges(events, func() *catalog.Catalog { return in.Catalog }), Logger: in.Log, Now: in.Now})

@@ -2,7 +2,6 @@ package identification
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -20,8 +19,9 @@ const answeredKey = flow.Key[bool]("goauthentik.io/stages/identification/answere
 const maxHint = 1024
 
 type stage struct {
-	config Config
-	users  Users
+	config     Config
+	users      Users
+	reputation Reputation
 }
 
 var _ flow.Stage = (*stage)(nil)
@@ -65,6 +65,14 @@ func (s *stage) challenge(x *flow.Exec, hinted string) (*Challenge, error) {
 		}
 		c.AllowShowPassword = password.ShowsPassword()
 	}
+	if s.config.CaptchaStage != nil {
+		captcha, err := s.captcha(x)
+		if err != nil {
+			return nil, err
+		}
+		inner := captcha.Ask(x)
+		c.Captcha = &Captcha{flow.Envelope{Component: inner.Component(), Body: inner}}
+	}
 	return c, nil
 }
 
@@ -85,28 +93,47 @@ func hint(x *flow.Exec) string {
 // is a whole answer.
 func (s *stage) simple(x *flow.Exec) bool {
 	answered, _ := answeredKey.Get(x.Context)
-	return s.config.PasswordStage == nil && !x.BindingPolicies && !answered
+	return s.config.PasswordStage == nil && s.config.CaptchaStage == nil && !x.BindingPolicies && !answered
 }
 
-// embedded returns the password stage as it is configured now. One that cannot
-// be used is an error, so that nobody passes without a password.
+// embedded returns the password stage as it is configured now, captcha the
+// captcha stage. One that cannot be used is an error, so that nobody passes
+// without it.
 func (s *stage) embedded(x *flow.Exec) (embedded, error) {
-	id := *s.config.PasswordStage
-	object, ok := x.Catalog.Stage(id)
-	if !ok {
-		return nil, fmt.Errorf("embedded password stage %s does not exist", id)
-	}
-	if object.Err != nil {
-		return nil, fmt.Errorf("embedded password stage %q: %w", object.Name, object.Err)
+	object, err := part(x, *s.config.PasswordStage)
+	if err != nil {
+		return nil, err
 	}
 	password, ok := object.Config.(embedded)
 	if !ok {
-		return nil, fmt.Errorf("embedded password stage %q: %w", object.Name, errNoPassword)
+		return nil, fmt.Errorf("embedded stage %q does not ask for passwords", object.Name)
 	}
 	return password, nil
 }
 
-var errNoPassword = errors.New("the stage does not ask for passwords")
+func (s *stage) captcha(x *flow.Exec) (captcha, error) {
+	object, err := part(x, *s.config.CaptchaStage)
+	if err != nil {
+		return nil, err
+	}
+	captcha, ok := object.Stage.(captcha)
+	if !ok {
+		return nil, fmt.Errorf("embedded stage %q is no captcha", object.Name)
+	}
+	return captcha, nil
+}
+
+// part finds a stage that is embedded in this one.
+func part(x *flow.Exec, id uuid.UUID) (*flow.StageObject, error) {
+	object, ok := x.Catalog.Stage(id)
+	if !ok {
+		return nil, fmt.Errorf("embedded stage %s does not exist", id)
+	}
+	if object.Err != nil {
+		return nil, fmt.Errorf("embedded stage %q: %w", object.Name, object.Err)
+	}
+	return object, nil
+}
 
 func link(x *flow.Exec, id *uuid.UUID) string {
 	if id == nil {

@@ -27,7 +27,9 @@ type Config struct {
 	// back ends. It goes down with that stage: left behind without it, the
 	// stage would let people in by name alone.
 	PasswordStage *uuid.UUID `json:"password_stage" field:"null,ref=stage:password,delete=cascade"`
-	CaptchaStage  *uuid.UUID `json:"captcha_stage" field:"null,ref=stage:captcha,delete=cascade"`
+	// CaptchaStage asks that stage's question on the same page. It goes down with
+	// it, too.
+	CaptchaStage *uuid.UUID `json:"captcha_stage" field:"null,ref=stage:captcha,delete=cascade"`
 	// CaseInsensitiveMatching ignores case in all fields.
 	CaseInsensitiveMatching bool `json:"case_insensitive_matching"`
 	// ShowMatchedUser shows later stages the account; false what was typed.
@@ -62,7 +64,7 @@ func (c *Config) Validate() field.Errors {
 		errs = errs.Merge(field.Errorf(field.NonField, field.CodeInvalid, "Name at least one of user_fields."))
 	}
 	for name, set := range map[string]bool{
-		"captcha_stage": c.CaptchaStage != nil, "webauthn_stage": c.WebAuthnStage != nil, "sources": len(c.Sources) > 0,
+		"webauthn_stage": c.WebAuthnStage != nil, "sources": len(c.Sources) > 0,
 	} {
 		if set {
 			errs = errs.Merge(field.Errorf(name, field.CodeInvalid, "Leave %s empty; this version cannot use it yet.", name))

@@ -7,9 +7,11 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
@@ -37,8 +39,25 @@ type embedded interface {
 	ShowsPassword() bool
 }
 
-// Type returns the stage type that looks people up in users.
-func Type(users Users) flow.StageType {
+// captcha is a captcha stage whose question is asked on the page.
+type captcha interface {
+	// Ask makes the challenge.
+	Ask(x *flow.Exec) flow.Challenge
+	// Check judges the token that answers it and uses it up. It returns the
+	// problem; nil for a good one.
+	Check(ctx context.Context, x *flow.Exec, token string) (*field.Error, error)
+}
+
+// Reputation remembers who typed names that nobody has.
+type Reputation interface {
+	// Unknown lowers the score of a name from an address, in the transaction of
+	// the step.
+	Unknown(typed string, from netip.Addr) func(ctx context.Context, tx flow.Tx) error
+}
+
+// Type returns the stage type that looks people up in users, and tells
+// reputation of names that nobody has.
+func Type(users Users, reputation Reputation) flow.StageType {
 	return flow.NewStageType(flow.StageType{
 		Name:      "identification",
 		Path:      "identification",
@@ -50,7 +69,7 @@ func Type(users Users) flow.StageType {
 		Label:       "Identification Stage",
 		Description: "Asks the person for a user name or an e-mail address.",
 		Pages:       pages,
-	}, defaults, effects, func(_ string, c Config) flow.Stage { return &stage{c, users} })
+	}, defaults, effects, func(_ string, c Config) flow.Stage { return &stage{c, users, reputation} })
 }
 
 func effects(c Config) flow.Effects {
@@ -92,10 +111,22 @@ type Challenge struct {
 	Sources          []Source         `json:"sources"`
 	ShowSourceLabels bool             `json:"show_source_labels" field:"required"`
 	EnableRememberMe bool             `json:"enable_remember_me" field:"default"`
-	// Captcha and Passkey are null: neither can be embedded yet, and a
-	// configuration that asks for them is refused.
-	Captcha *struct{}      `json:"captcha_stage" field:"null"`
+	// Captcha is the challenge of an embedded captcha stage; null without one.
+	Captcha *Captcha `json:"captcha_stage" field:"null"`
+	// Passkey is null: none can be checked yet, and a configuration that asks for
+	// one is refused.
 	Passkey map[string]any `json:"passkey_challenge" field:"null"`
+}
+
+// Captcha is the whole challenge of a captcha stage.
+type Captcha struct{ flow.Envelope }
+
+// Inner implements flow.Outer.
+func (c *Challenge) Inner() flow.Challenge {
+	if c.Captcha == nil {
+		return nil
+	}
+	return c.Captcha.Body
 }
 
 // LabelID is the id of the text that names what the field takes.

@@ -3,6 +3,7 @@ package identification_test
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -21,10 +22,16 @@ import (
 	"github.com/weir-id/weir/policy"
 )
 
-// users knows one person and counts how many passwords' worth of work was done.
+// users knows one person and counts how many passwords' worth of work was done,
+// and which unknown names were stored with a step.
 type users struct {
-	person *identity.Person
-	work   int
+	person  *identity.Person
+	work    int
+	unknown []string
+}
+
+func (u *users) Unknown(typed string, _ netip.Addr) func(context.Context, flow.Tx) error {
+	return func(context.Context, flow.Tx) error { u.unknown = append(u.unknown, typed); return nil }
 }
 
 func (u *users) Lookup(_ context.Context, fields []string, typed string, fold bool) (*identity.Person, error) {
@@ -58,7 +65,7 @@ type fixture struct {
 // address, else as the defaults are.
 func newFixture(t *testing.T, change func(*identification.Config)) *fixture {
 	fx := &fixture{users: &users{}}
-	typ := identification.Type(fx.users)
+	typ := identification.Type(fx.users, fx.users)
 	fx.World = flowtest.New(t, typ, password.Type(fx.users))
 	fx.users.person = fx.People.Add(identity.User{ID: 7, Username: "ann", Email: "ann@example.com", Active: true,
 		Attributes: map[string]any{"upn": "ann@corp"}})
@@ -370,13 +377,13 @@ func TestConfig(t *testing.T) {
 		{"one user field is enough", map[string]any{"user_fields": names}, ""},
 		{"no user field is too few", map[string]any{}, field.NonField},
 		{"an unknown user field is refused", map[string]any{"user_fields": []any{"phone"}}, "user_fields"},
-		{"a captcha is refused rather than ignored", map[string]any{"user_fields": names, "captcha_stage": id}, "captcha_stage"},
+		{"a captcha may be embedded", map[string]any{"user_fields": names, "captcha_stage": id}, ""},
 		{"passkeys are refused rather than ignored", map[string]any{"user_fields": names, "webauthn_stage": id}, "webauthn_stage"},
 		{"sources are refused rather than ignored", map[string]any{"user_fields": names, "sources": []any{id}}, "sources"},
 		{"nulls stand for nothing", map[string]any{"user_fields": names, "captcha_stage": nil, "webauthn_stage": nil, "password_stage": nil}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			typ := identification.Type(&users{})
+			typ := identification.Type(&users{}, &users{})
 			_, errs := field.Decode(typ.Defaults(), row.data, field.Create)
 			if (row.field == "") != (errs == nil) || (row.field != "" && len(errs[row.field]) == 0) {
 				t.Errorf("errors %v, want some on %q", errs, row.field)

@@ -35,6 +35,10 @@ func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flo
 	if a.UIDField == nil || *a.UIDField == "" {
 		return flow.AskAgain(s.empty()), nil
 	}
+	// Before anything is looked up, so that it says nothing about the account.
+	if problem, err := s.human(ctx, x, a.Captcha); problem != nil || err != nil {
+		return flow.AskAgain(problem), err
+	}
 	password := ""
 	if a.Password != nil {
 		password = *a.Password
@@ -47,6 +51,28 @@ func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flo
 		return s.refuse(x, f), nil
 	}
 	return s.accept(x, f), nil
+}
+
+// human checks the token of an embedded captcha stage.
+func (s *stage) human(ctx context.Context, x *flow.Exec, token *string) (field.Errors, error) {
+	if s.config.CaptchaStage == nil {
+		return nil, nil
+	}
+	captcha, err := s.captcha(x)
+	if err != nil {
+		return nil, err
+	}
+	if token == nil {
+		token = new(string)
+	}
+	problem, err := captcha.Check(ctx, x, *token)
+	if err != nil {
+		return nil, fmt.Errorf("check captcha: %w", err)
+	}
+	if problem == nil {
+		return nil, nil
+	}
+	return field.Errors{field.NonField: {*problem}}, nil
 }
 
 // offersPasskey tells whether the answer carries a passkey instead of a name.
@@ -144,8 +170,14 @@ func (s *stage) refuse(x *flow.Exec, f finding) flow.Outcome {
 		errs = refusal(text, id)
 	}
 	out := flow.AskAgain(errs)
-	if f.checked {
+	switch {
+	case f.checked:
 		out = out.Record(failed(x, f.person))
+	case f.person == nil && f.errs == nil:
+		// The event of a wrong password does as much. A name that is pretended
+		// costs nothing yet: its score would tell it from one that somebody has,
+		// and the password that follows is counted for both.
+		out.Apply = s.reputation.Unknown(f.typed, x.ClientIP())
 	}
 	return out
 }

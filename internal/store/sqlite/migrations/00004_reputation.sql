@@ -1,0 +1,19 @@
+-- +goose Up
+
+-- How names and addresses of the network have behaved; package reputation.
+create table reputation (
+  id          text primary key,
+  identifier  text not null,
+  ip          text not null,
+  ip_geo_data text not null,
+  ip_asn_data text not null,
+  score       bigint not null,
+  updated     timestamp not null,
+  expires     timestamp not null,
+  unique (identifier, ip)
+);
+
+create index reputation_ip_idx on reputation (ip);
+create index reputation_expires_idx on reputation (expires);
+-- The rows that say least are the first to go.
+create index reputation_score_idx on reputation (abs(score), expires);
