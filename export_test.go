@@ -106,13 +106,15 @@ func TestExportGolden(t *testing.T) {
 // ways. Types with required fields have their line here.
 func everything(in *Installation) string {
 	attrs := map[string]string{
-		"redirect":       `{mode: static, target_static: "/x?a=b"}`,
-		"password":       "{backends: [authentik.core.auth.InbuiltBackend]}",
-		"identification": "{user_fields: [username]}",
-		"prompt":         "{fields: [!KeyOf prompt], validation_policies: []}",
-		"deny":           `{deny_message: "no: 'entry' # here"}`,
-		"expression":     "{expression: \"if request.user:\\n    return True\\n\\n# Ä\\nreturn False\\n\"}",
-		"geoip":          `{countries: ["NO", DE], asns: [64496], history_max_distance_km: 9223372036854775807}`,
+		"redirect":        `{mode: static, target_static: "/x?a=b"}`,
+		"password":        "{backends: [authentik.core.auth.InbuiltBackend]}",
+		"identification":  "{user_fields: [username]}",
+		"prompt":          "{fields: [!KeyOf prompt], validation_policies: []}",
+		"deny":            `{deny_message: "no: 'entry' # here"}`,
+		"expression":      "{expression: \"if request.user:\\n    return True\\n\\n# Ä\\nreturn False\\n\"}",
+		"geoip":           `{countries: ["NO", DE], asns: [64496], history_max_distance_km: 9223372036854775807}`,
+		"password_expiry": "{days: 90}",
+		"policy-password": `{length_min: 8, symbol_charset: "!? ", error_message: "no: 'password' # here"}`,
 	}
 	var b strings.Builder
 	b.WriteString(`version: 1
@@ -124,7 +126,10 @@ entries:
 		fmt.Fprintf(&b, "- {model: authentik_policies.policybinding, identifiers: {target: !KeyOf %s, order: %d}, attrs: {%s%s}}\n", target, order, subject, more)
 	}
 	add := func(model, typ, id string) {
-		line := attrs[typ]
+		line := attrs[id]
+		if line == "" {
+			line = attrs[typ]
+		}
 		if line == "" {
 			line = "{}"
 		}

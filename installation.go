@@ -162,7 +162,8 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	devices := keys.Box("device cookie")
 	limits := guard.New(guard.Config{DB: in.db, Limits: guard.Limits(in.config.Guesses), Key: directory.UsernameKey, Devices: devices, Now: in.now,
 		Sends: guard.SendLimits(in.config.Sends), Refused: in.refused})
-	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
+	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, History: in.passwordHistory,
+		Now: in.now, Logger: in.log})
 	in.access = access.New(in.db, resource.Owners())
 	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
 	in.reputation = reputation.New(reputation.Config{DB: in.db, Expiry: in.config.ReputationExpiry, Now: in.now, Places: in.places,
@@ -182,7 +183,11 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	}
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions,
 		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
-	in.policyList = policies.All(policies.Env{Compiler: in.expressions, Scores: in.reputation, Logins: placedLogins{in}, Now: in.now})
+	policyEnv, err := in.policyEnv()
+	if err != nil {
+		return err
+	}
+	in.policyList = policies.All(policyEnv)
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.expressions.Check,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {

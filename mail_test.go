@@ -99,7 +99,7 @@ func TestMailsOfPoliciesAreSentWithTheirStep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := o.site.recordPolicyEvents(t.Context(), p, nil, nil, []policy.Mail{{To: []string{"apps@example.com"}, Template: "email/password_reset.html", Context: m{"url": "https://id.example.org/"}}}); err != nil {
+		if err := o.site.recordAsked(t.Context(), p, nil, nil, nil, []policy.Mail{{To: []string{"apps@example.com"}, Template: "email/password_reset.html", Context: m{"url": "https://id.example.org/"}}}); err != nil {
 			t.Fatal(err)
 		}
 		if got := server.Wait(t, 3)[2]; got.Header.Get("Content-Language") != "de" || !strings.Contains(got.Header.Get("Subject"), "Ein_neues_Passwort") {
@@ -164,7 +164,7 @@ func TestRule23MailsAreNotCountedPerFlow(t *testing.T) {
 		send := func(site *Server, i int) {
 			t.Helper()
 			h.ClientIP = h.ClientIP.Next()
-			if err := site.recordPolicyEvents(t.Context(), identity.Anonymous(), h, nil, []policy.Mail{{To: []string{"ada@example.com"}, Subject: fmt.Sprint(i), Body: "x"}}); err != nil {
+			if err := site.recordAsked(t.Context(), identity.Anonymous(), h, nil, nil, []policy.Mail{{To: []string{"ada@example.com"}, Subject: fmt.Sprint(i), Body: "x"}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -202,7 +202,7 @@ func TestAdministratorsSeeTheOutbox(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, to := range []string{"ada@example.com", "bob@example.com"} {
-			if err := o.site.recordPolicyEvents(t.Context(), ada, nil, nil, []policy.Mail{{To: []string{to}, Subject: "the subject", Body: "the link"}}); err != nil {
+			if err := o.site.recordAsked(t.Context(), ada, nil, nil, nil, []policy.Mail{{To: []string{to}, Subject: "the subject", Body: "the link"}}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -117,12 +117,26 @@ func shown(o *catalog.Object, kind string) map[string]any {
 	return fields
 }
 
-// recordPolicyEvents records what policies asked for outside of a flow, and
-// queues their mails.
-func (in *Installation) recordPolicyEvents(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, mails []policy.Mail) error {
+// recordAsked does what policies asked for outside of a flow, and queues their
+// mails.
+func (in *Installation) recordAsked(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, effects []policy.Effect, mails []policy.Mail) error {
 	return in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+		record := func(e policy.Event, about *identity.Person) error {
+			return in.events.Record(ctx, tx, event.Event{Action: event.Action(e.Action), App: e.App, Context: e.Context, User: about, HTTP: h})
+		}
+		for _, e := range effects {
+			changed, err := in.people.CarryOut(ctx, tx, e)
+			if err != nil {
+				return err
+			}
+			if changed {
+				if err := record(e.Event, e.Person); err != nil {
+					return err
+				}
+			}
+		}
 		for _, e := range events {
-			if err := in.events.Record(ctx, tx, event.Event{Action: event.Action(e.Action), App: e.App, Context: e.Context, User: p, HTTP: h}); err != nil {
+			if err := record(e, p); err != nil {
 				return err
 			}
 		}
@@ -133,6 +147,15 @@ func (in *Installation) recordPolicyEvents(ctx context.Context, p *identity.Pers
 		}
 		return nil
 	})
+}
+
+// recordTried records the events of policies that were asked about somebody
+// else, which has no effects.
+func (in *Installation) recordTried(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, _ []policy.Effect, _ []policy.Mail) error {
+	if len(events) == 0 {
+		return nil
+	}
+	return in.recordAsked(ctx, p, h, events, nil, nil)
 }
 
 // calledPolicies runs policies by name for expressions.

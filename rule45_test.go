@@ -92,11 +92,12 @@ func plantSecrets(o *office) map[string]string {
 	o.must("POST", "rbac/permissions/assigned_by_roles/"+o.role("narrow")+"/assign/", m{"permissions": []string{"view_user"}, "model": "authentik_core.user",
 		"object_pk": fmt.Sprint(ada)})
 	apply(t, o.site, plantedFile)
+	o.must("POST", fmt.Sprintf("core/users/%d/set_password/", ada), m{"password": "the plain password"})
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
 	visit(t, o.site).signIn("ada", "the wrong password")
 	mailed := []policy.Mail{{To: []string{"ada@example.com"}, Subject: "planted", Body: "https://id.example.org/?flow_token=the-link-of-a-mail"}}
-	if err := o.site.recordPolicyEvents(t.Context(), nil, nil, nil, mailed); err != nil {
+	if err := o.site.recordAsked(t.Context(), nil, nil, nil, nil, mailed); err != nil {
 		t.Fatal(err)
 	}
 	read := func(sql string, args ...any) (out string) {
@@ -112,6 +113,7 @@ func plantSecrets(o *office) map[string]string {
 		"a wrong password":            "the wrong password",
 		"the link in a mail":          "the-link-of-a-mail",
 		"a password hash":             read("select password_hash from users where id = $1", ada),
+		"an earlier hash":             read("select hash from password_history where user_id = $1", ada),
 		"the key of a token":          o.must("GET", "core/tokens/of-ada/view_key/", nil)["key"].(string),
 		"the key of an app password":  o.must("GET", "core/tokens/for-mail/view_key/", nil)["key"].(string),
 		"the hash of a token":         read("select key_hash from tokens where identifier = 'of-ada'"),
@@ -139,7 +141,11 @@ entries:
   - {model: authentik_policies_dummy.dummypolicy, identifiers: {name: planted-policy}}
   - {model: authentik_policies_reputation.reputationpolicy, identifiers: {name: planted-reputation}}
   - {model: authentik_policies_geoip.geoippolicy, identifiers: {name: planted-place}, attrs: {countries: [DE]}}
-  - {model: authentik_core.application, identifiers: {slug: planted}, attrs: {name: Planted}}
+  - {model: authentik_policies_password.passwordpolicy, identifiers: {name: planted-password}}
+  - {model: authentik_policies_expiry.passwordexpirypolicy, identifiers: {name: planted-expiry}, attrs: {days: 90}}
+  - {model: authentik_policies_unique_password.uniquepasswordpolicy, id: unique, identifiers: {name: planted-unique}}
+  - {model: authentik_core.application, id: planted, identifiers: {slug: planted}, attrs: {name: Planted}}
+  - {model: authentik_policies.policybinding, identifiers: {target: !KeyOf planted, policy: !KeyOf unique, order: 0}, attrs: {enabled: false}}
   - {model: authentik_blueprints.blueprintinstance, identifiers: {name: planted}, attrs: {content: "version: 1", enabled: false}}
 `
 

@@ -80,6 +80,7 @@ func (s *Server) start(ctx context.Context) error {
 	var err error
 	s.jobs.Clean(s.db, s.now)
 	s.mailer.Handle(s.jobs)
+	s.jobs.TrimPasswords(s.people.TrimHistory)
 	if s.stopJobs, err = s.jobs.Start(background); err != nil {
 		return err
 	}
@@ -101,7 +102,9 @@ func (s *Server) assemble() error {
 	})
 	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Repeated: s.metrics.Repeats.Inc, Now: s.now})
 	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog}
-	applications := &application.Access{Catalog: s.catalog, Engine: &policy.Engine{Now: s.now}, Record: s.recordPolicyEvents, Log: s.log.With("component", "application")}
+	applications := &application.Access{Catalog: s.catalog, Engine: &policy.Engine{Now: s.now}, Record: s.recordAsked, Log: s.log.With("component", "application")}
+	tried := *applications
+	tried.Record = s.recordTried
 	origin := s.baseURL() // which has no path
 	custom, closeCustom, err := s.customPages()
 	if err != nil {
@@ -122,7 +125,7 @@ func (s *Server) assemble() error {
 	}
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
-		Exporter: s.exporter(), Blueprints: importer, Applications: applications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
+		Exporter: s.exporter(), Blueprints: importer, Applications: applications, Tried: &tried, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
 		Passwords: s.people, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
 		Log: s.log.With("component", "api"), Now: s.now,
 	})

@@ -86,7 +86,7 @@ func newMember(t reflect.Type, sf reflect.StructField, name string, index []int)
 		m.choices = c.Choices()
 		m.Enum = m.choices
 	}
-	m.Spec.Min, m.Spec.Max, m.Spec.Slug, m.Spec.Blank = m.rules.min, m.rules.max, m.rules.slug, m.rules.blank
+	m.Spec.Min, m.Spec.Max, m.Spec.Slug, m.Spec.Blank, m.Spec.NoTrim = m.rules.min, m.rules.max, m.rules.slug, m.rules.blank, m.rules.notrim
 	var err error
 	if m.decode, err = decoderFor(sf.Type); err != nil {
 		panic(fmt.Sprintf("field: %v.%s: %v", t, sf.Name, err))

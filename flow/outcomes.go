@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/weir-id/weir/field"
-	"github.com/weir-id/weir/policy"
 )
 
 // carryOut does what a stage decided. What the transaction refuses is undone,
@@ -274,7 +273,7 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 	with[string(KeyRedirected)] = &Ref{Kind: "flow", ID: r.req.Flow.ID, Name: r.req.Flow.Slug}
 	p := r.planner()
 	plan, err := p.plan(ctx, target, with)
-	r.keepWishes(p)
+	r.keepAsked(p)
 	var na *notApplicable
 	switch {
 	case errors.As(err, &na):
@@ -287,11 +286,12 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 	}
 	plan.Consume = used
 	result := &Result{Challenge: &Envelope{Component: "xak-flow-redirect", Body: &RedirectTo{To: flowPath(target.Slug, r.req.RawQuery)}}}
-	if target.ID == r.req.Flow.ID {
-		return result, r.keep(ctx, target, plan, r.events, r.mails)
-	}
-	if err := r.keep(ctx, target, plan, nil, nil); err != nil {
+	again := target.ID == r.req.Flow.ID
+	if err := r.keep(ctx, target, plan, again); err != nil {
 		return nil, err
+	}
+	if again {
+		return result, nil
 	}
 	r.trace.Outcome = "switched"
 	if r.before != nil || r.owes() {
@@ -300,24 +300,6 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 		}
 	}
 	return result, nil
-}
-
-// keep stores a new plan in this session, in place of one of the same flow.
-func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, events []Event, mails []policy.Mail) error {
-	if len(plan.Entries) == 0 {
-		return nil // an empty flow is done as soon as its page is opened
-	}
-	before, err := r.e.Store.Load(ctx, r.req.Session, target.ID)
-	if err != nil {
-		return fmt.Errorf("load execution of %q: %w", target.Slug, err)
-	}
-	committed, err := r.e.Store.Commit(ctx, &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
-		Flow: target, Before: before, After: plan, Events: events, Mails: mails, Trace: Trace{At: r.now, Outcome: "planned"}})
-	if err != nil {
-		return fmt.Errorf("start flow %q: %w", target.Slug, err)
-	}
-	r.req.Session.Stored = r.req.Session.Stored || committed.Execution != nil
-	return nil
 }
 
 // inlineRedirect sends the person away; the stage never completes.
@@ -372,7 +354,7 @@ func (r *run) leave(ctx context.Context, to string) (*Result, error) {
 func (r *run) commit(ctx context.Context, result *Result, after *Plan, out Outcome) error {
 	c := &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Pending: r.pendingForEvents(ctx), Brand: r.req.Brand,
 		Flow: r.req.Flow, Before: r.before, After: after, Login: out.Login, Logout: out.Logout,
-		Events: append(r.events, out.Events...), Mails: r.mails, Apply: r.apply, Trace: r.trace}
+		Events: append(r.events, out.Events...), Apply: r.apply, Effects: r.effects, Mails: r.mails, Trace: r.trace}
 	if out.Apply != nil {
 		c.Apply = append(c.Apply, out.Apply)
 	}

@@ -51,7 +51,9 @@ type planner struct {
 	req    *Request
 	now    time.Time
 	events []Event
-	mails  []policy.Mail
+	// effects and mails are what policies asked for.
+	effects []policy.Effect
+	mails   []policy.Mail
 }
 
 // plan makes a plan of f. The start context may be nil; a pending user in it
@@ -169,6 +171,7 @@ func (p *planner) judge(ctx context.Context, run policy.Run) policy.Result {
 		p.events = append(p.events, Event{Action: e.Action, App: e.App, Context: e.Context})
 	}
 	p.mails = append(p.mails, result.Mails...)
+	p.effects = append(p.effects, result.Effects...)
 	return result
 }
 

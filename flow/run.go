@@ -27,13 +27,14 @@ type run struct {
 	before *Execution
 	// dropped tells that markers took entries out of the plan.
 	dropped bool
-	// events, mails and apply are what the step does besides the outcome at its end.
+	// events and apply are what the step does besides the outcome at its end.
 	events []Event
-	// mails are those that policies ask for.
-	mails []policy.Mail
-	apply []func(ctx context.Context, tx Tx) error
-	trace Trace
-	exec  *Exec
+	apply  []func(ctx context.Context, tx Tx) error
+	// effects and mails are what policies ask for.
+	effects []policy.Effect
+	mails   []policy.Mail
+	trace   Trace
+	exec    *Exec
 }
 
 func (e *Executor) newRun(req *Request) *run {
@@ -101,8 +102,20 @@ func (r *run) makePlan(ctx context.Context, with map[string]any) (*Plan, error) 
 	begin := time.Now()
 	plan, err := p.plan(ctx, r.req.Flow, with)
 	r.e.ObservePlan(r.req.Flow.Slug, time.Since(begin))
-	r.keepWishes(p)
+	r.keepAsked(p)
 	return plan, err
+}
+
+// keepAsked keeps what the policies of a planner asked for until the step is
+// written. A passive request has no effects (rule 5); what asks for them is
+// asked again by the next one that may act.
+func (r *run) keepAsked(p *planner) {
+	r.events = append(r.events, p.events...)
+	if !r.req.Passive {
+		r.effects = append(r.effects, p.effects...)
+		r.mails = append(r.mails, p.mails...)
+	}
+	p.events, p.effects, p.mails = nil, nil, nil
 }
 
 // start plans the flow. A result means that the flow is over before it began.
@@ -227,7 +240,7 @@ func (r *run) marker(ctx context.Context, c *current) (bool, error) {
 		target.Mode = now.PolicyEngineMode
 	}
 	result := p.evaluate(ctx, r.plan, user, target)
-	r.keepWishes(p)
+	r.keepAsked(p)
 	if len(result.Sources) > 0 {
 		r.trace.Policies = append(r.trace.Policies, *tracePolicies(c.name, result))
 	}
@@ -278,7 +291,7 @@ func (r *run) call(ctx context.Context, c *current, answer bool) (out Outcome, e
 			err = &panicError{value: p, stack: debug.Stack()}
 		}
 		r.e.ObserveStage(c.typ.Name, answer, time.Since(begin))
-		r.keepWishes(r.exec.planner)
+		r.keepAsked(r.exec.planner)
 	}()
 	if answer {
 		body := r.req.Body
@@ -321,7 +334,9 @@ func (r *run) dirty() bool {
 }
 
 // owes tells whether there is something to write besides the plan.
-func (r *run) owes() bool { return len(r.events) > 0 || len(r.mails) > 0 || len(r.apply) > 0 }
+func (r *run) owes() bool {
+	return len(r.events) > 0 || len(r.apply) > 0 || len(r.effects) > 0 || len(r.mails) > 0
+}
 
 // hold keeps what an outcome does besides the plan, for a step that ends with
 // another one.
@@ -330,13 +345,6 @@ func (r *run) hold(out Outcome) {
 	if out.Apply != nil {
 		r.apply = append(r.apply, out.Apply)
 	}
-}
-
-// keepWishes takes over the events and mails that policies ask for.
-func (r *run) keepWishes(p *planner) {
-	r.events = append(r.events, p.events...)
-	r.mails = append(r.mails, p.mails...)
-	p.events, p.mails = nil, nil
 }
 
 // pendingForEvents is the person whom events of the step are about, as far as

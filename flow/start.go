@@ -40,7 +40,7 @@ func (r *run) begin(ctx context.Context, with map[string]any) error {
 	var na *notApplicable
 	switch {
 	case err == nil:
-		return r.keep(ctx, r.req.Flow, plan, r.events, r.mails)
+		return r.keep(ctx, r.req.Flow, plan, true)
 	case errors.Is(err, errEmpty):
 		return r.refuseStart(ctx, msgNoStage)
 	case !errors.As(err, &na):
@@ -56,11 +56,34 @@ func (r *run) begin(ctx context.Context, with map[string]any) error {
 	return r.refuseStart(ctx, denialText(na))
 }
 
+// keep stores a new plan in this session, in place of one of the same flow;
+// asked tells to carry out what policies asked for along with it.
+func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, asked bool) error {
+	if len(plan.Entries) == 0 {
+		return nil // an empty flow is done as soon as its page is opened
+	}
+	before, err := r.e.Store.Load(ctx, r.req.Session, target.ID)
+	if err != nil {
+		return fmt.Errorf("load execution of %q: %w", target.Slug, err)
+	}
+	c := &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
+		Flow: target, Before: before, After: plan, Trace: Trace{At: r.now, Outcome: "planned"}}
+	if asked {
+		c.Events, c.Effects, c.Mails = r.events, r.effects, r.mails
+	}
+	committed, err := r.e.Store.Commit(ctx, c)
+	if err != nil {
+		return fmt.Errorf("start flow %q: %w", target.Slug, err)
+	}
+	r.req.Session.Stored = r.req.Session.Stored || committed.Execution != nil
+	return nil
+}
+
 // refuseStart records what the policies had to say and touches no execution.
 func (r *run) refuseStart(ctx context.Context, messages ...string) error {
 	if r.owes() {
 		_, err := r.e.Store.Commit(ctx, &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
-			Flow: r.req.Flow, Events: r.events, Mails: r.mails, Trace: Trace{At: r.now, Outcome: "denied"}})
+			Flow: r.req.Flow, Events: r.events, Effects: r.effects, Mails: r.mails, Trace: Trace{At: r.now, Outcome: "denied"}})
 		if err != nil {
 			return fmt.Errorf("record refusal of flow %q: %w", r.req.Flow.Slug, err)
 		}

@@ -144,10 +144,13 @@ type Commit struct {
 	Login  *Login
 	Logout bool
 	Events []Event
-	// Mails are what policies ask for. They are queued with the step; what
+	Apply  []func(ctx context.Context, tx Tx) error
+	// Effects are what policies asked for, carried out after Apply, which is
+	// what the stage did; each that changes something records its event.
+	Effects []policy.Effect
+	// Mails are those that policies asked for. They are queued with the step; what
 	// keeps one from it does not keep the step from being taken.
 	Mails []policy.Mail
-	Apply []func(ctx context.Context, tx Tx) error
 	Trace Trace
 }
 

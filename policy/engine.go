@@ -101,7 +101,7 @@ func (e *Engine) evaluate(ctx context.Context, run Run, b *Binding) Result {
 	r.Binding = b
 	switch {
 	case r.Verdict == Error:
-		r.Writes, r.Mails = Writes{}, nil
+		r.Writes, r.Mails, r.Effects = Writes{}, nil, nil
 		r.Events = []Event{{Action: "policy_exception", App: object.Name, Context: map[string]any{
 			"message": errText(r.Err), "policy_uuid": hexID(object.ID), "binding": b.ID.String(),
 		}}}
@@ -178,6 +178,7 @@ func combine(mode Mode, results []Result, empty Verdict) Result {
 		out.Messages = append(out.Messages, r.Messages...)
 		out.Events = append(out.Events, r.Events...)
 		out.Mails = append(out.Mails, r.Mails...)
+		out.Effects = append(out.Effects, r.Effects...)
 		if r.Verdict == Error {
 			out.Err = errors.Join(out.Err, r.Err)
 		}

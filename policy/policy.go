@@ -8,6 +8,7 @@ package policy
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"net/url"
 
@@ -54,6 +55,9 @@ type Result struct {
 	Events []Event
 	// Mails are to be sent once the policy has passed or failed.
 	Mails []Mail
+	// Effects are to be carried out once the policy has passed or failed, by
+	// whoever acts on the result: never where a policy is only tried out.
+	Effects []Effect
 	// Logs are what an expression has logged, also before an error.
 	Logs []LogLine
 	// Binding produced the result; nil for a policy that ran on its own.
@@ -86,6 +90,23 @@ type Mail struct {
 	Template string
 	Context  map[string]any
 }
+
+// Effect is something that a policy asks to be done to a person. Policies
+// change nothing themselves while they judge.
+type Effect struct {
+	Act Act
+	// Person is whom it is done to, as the policy saw them: what has changed
+	// meanwhile stays as it is.
+	Person *identity.Person
+	// Event is recorded when the effect changed something.
+	Event Event
+}
+
+// Act is what an Effect does.
+type Act string
+
+// EndPassword makes the password of the person unusable.
+const EndPassword Act = "end_password"
 
 // LogLine is one call of a logger by an expression.
 type LogLine struct {
@@ -177,6 +198,23 @@ type Request struct {
 	Debug bool
 	// Depth counts policies that call policies.
 	Depth int
+}
+
+// Entered is the text that the person has entered in a field of a prompt, else
+// the value of that name in the context; empty when there is neither.
+func (r *Request) Entered(name string) string {
+	prompt, _ := r.Context["prompt_data"].(map[string]any)
+	v := prompt[name]
+	if v == nil {
+		v = r.Context[name]
+	}
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	return fmt.Sprint(v)
 }
 
 // Plan is what policies may see of the running plan.

@@ -15,6 +15,9 @@ type Type struct {
 	// Label is the name for people: "Expression Policy".
 	Label       string
 	Description string
+	// Schema names its objects in the API description; the label without blanks
+	// when empty.
+	Schema string
 	// Filters are the fields that the API compares lists by, besides the name;
 	// nil for all that can be compared, the id and the times.
 	Filters []string

@@ -65,8 +65,9 @@ type Config struct {
 	// Exporter writes flows as blueprints, Blueprints applies them.
 	Exporter   *blueprint.Exporter
 	Blueprints Blueprints
-	// Applications decides what people may open.
-	Applications Applications
+	// Applications decides what people may open, Tried the same for somebody
+	// else than the caller, without effects on that person.
+	Applications, Tried Applications
 	// Person returns a user. The error wraps flow.ErrNoPerson for an unknown id.
 	Person func(ctx context.Context, id int64) (*identity.Person, error)
 	// Roles returns the roles of a user, those of the groups included.

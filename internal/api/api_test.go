@@ -69,6 +69,7 @@ func newAPI(t *testing.T, db store.DB, r Runner, more ...flow.StageType) *API {
 	in := resourcetest.New(t, db, more...)
 	return New(Config{Runner: r, Catalog: in.Catalog, DB: db, Kinds: in.Kinds, Access: in.Access, Stages: in.Stages, Policies: in.Policies,
 		Passwords: in.People, Person: in.People.Person, Applications: &application.Access{Catalog: in.Catalog, Engine: &policy.Engine{}, Log: in.Log},
+		Tried:      &application.Access{Catalog: in.Catalog, Engine: &policy.Engine{}, Log: in.Log},
 		Exporter:   &blueprint.Exporter{Catalog: in.Catalog, Registry: in.Kinds},
 		Blueprints: blueprint.New(blueprint.Config{Catalog: in.Catalog, Registry: in.Kinds, Access: in.Access, Grants: resource.Grants{Access: in.Access}}),
 		Log:        in.Log, Avatar: func(string) string { return "/avatar/x.svg" },

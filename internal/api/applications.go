@@ -109,7 +109,7 @@ func (c *call) openApplications(v resource.View, refs []*resource.Ref, person *i
 	}
 	if !everything {
 		var err error
-		if apps, err = c.api.Applications.Open(c.ctx, apps, person, request.Policy(c.r, c.r.URL.Query())); err != nil {
+		if apps, err = c.applications(person).Open(c.ctx, apps, person, request.Policy(c.r, c.r.URL.Query())); err != nil {
 			return nil, err
 		}
 	}
@@ -166,6 +166,14 @@ func (c *call) forUser() (p *identity.Person, answered bool, err error) {
 	return p, false, err
 }
 
+// applications decides about the person that the call is about.
+func (c *call) applications(person *identity.Person) Applications {
+	if person.ID == c.visit.User.ID {
+		return c.api.Applications
+	}
+	return c.api.Tried
+}
+
 // checkAccess answers whether a person may open an application. How the single
 // policies decided is for superusers.
 func checkAccess(c *call) error {
@@ -188,7 +196,7 @@ func checkAccess(c *call) error {
 	if o == nil || o.Err != nil {
 		return c.answer(http.StatusOK, policyTestResult{Messages: []string{}, LogMessages: []logEvent{}})
 	}
-	result := c.api.Applications.Check(c.ctx, o.Doc.(*flow.Application), person, request.Policy(c.r, c.r.URL.Query()))
+	result := c.applications(person).Check(c.ctx, o.Doc.(*flow.Application), person, request.Policy(c.r, c.r.URL.Query()))
 	out := policyTestResult{Passing: result.Passing(), Messages: append([]string{}, result.Messages...), LogMessages: []logEvent{}}
 	super, err := c.visit.User.Superuser(c.ctx)
 	if err != nil {

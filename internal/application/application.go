@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -23,8 +24,9 @@ import (
 type Access struct {
 	Catalog *catalog.Catalog
 	Engine  *policy.Engine
-	// Record stores the events, and queues the mails, that policies ask for.
-	Record func(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, mails []policy.Mail) error
+	// Record stores the events that policies ask for and carries out the
+	// effects, mails among them.
+	Record func(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, effects []policy.Effect, mails []policy.Mail) error
 	Log    *slog.Logger
 }
 
@@ -35,7 +37,7 @@ func (a *Access) Check(ctx context.Context, app *flow.Application, p *identity.P
 		return policy.Result{Verdict: policy.Fail}
 	}
 	result := a.evaluate(ctx, a.Catalog.Snapshot(), app, p, h)
-	a.record(ctx, p, h, result.Events, result.Mails)
+	a.record(ctx, p, h, result.Events, result.Effects, result.Mails)
 	return result
 }
 
@@ -47,15 +49,17 @@ func (a *Access) Open(ctx context.Context, apps []*flow.Application, p *identity
 	s := a.Catalog.Snapshot()
 	var open []*flow.Application
 	var events []policy.Event
+	var effects []policy.Effect
 	var mails []policy.Mail
 	for _, app := range apps {
 		result := a.evaluate(ctx, s, app, p, h)
-		events, mails = append(events, result.Events...), append(mails, result.Mails...)
+		events, effects = append(events, result.Events...), append(effects, result.Effects...)
+		mails = append(mails, result.Mails...)
 		if result.Passing() {
 			open = append(open, app)
 		}
 	}
-	a.record(ctx, p, h, events, mails)
+	a.record(ctx, p, h, events, effects, mails)
 	// Policies that were cut off say nothing about the person.
 	return open, ctx.Err()
 }
@@ -112,11 +116,24 @@ func (a *Access) evaluate(ctx context.Context, s *catalog.Snapshot, app *flow.Ap
 	return result
 }
 
-func (a *Access) record(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, mails []policy.Mail) {
-	if len(events) == 0 && len(mails) == 0 {
+func (a *Access) record(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, effects []policy.Effect, mails []policy.Mail) {
+	if onlyLooks(h) {
+		effects, mails = nil, nil
+	}
+	if len(events) == 0 && len(effects) == 0 && len(mails) == 0 {
 		return
 	}
-	if err := a.Record(ctx, p, h, events, mails); err != nil {
-		a.Log.ErrorContext(ctx, "events and mails of policies not stored", slog.Any("error", err))
+	if err := a.Record(ctx, p, h, events, effects, mails); err != nil {
+		a.Log.ErrorContext(ctx, "events and effects of policies not stored", slog.Any("error", err))
 	}
+}
+
+// onlyLooks tells whether a request must change nothing: HEAD, and what another
+// site made the browser ask (rule 5).
+func onlyLooks(h *policy.HTTPRequest) bool {
+	if h == nil {
+		return false
+	}
+	from := http.Header(h.Header).Get("Sec-Fetch-Site")
+	return h.Method == http.MethodHead || from == "cross-site" || from == "same-site"
 }

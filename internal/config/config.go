@@ -51,6 +51,7 @@ type Config struct {
 	Sends     Sends
 	// ReputationExpiry is how long a score is remembered. Default 24 h.
 	ReputationExpiry time.Duration
+	HIBP             HIBP
 	Limits           Limits
 	// Expressions says what the expressions of administrators may reach.
 	Expressions Expressions
@@ -151,6 +152,16 @@ type Sends struct {
 	Notices int
 }
 
+// HIBP says where leaked passwords are looked up.
+type HIBP struct {
+	// URL is the address of a service that speaks the range protocol of Have I
+	// Been Pwned; empty for none. Default: the public one.
+	URL string
+	// File is a file with the SHA-1 hashes of leaked passwords, HASH:COUNT
+	// sorted by hash, for when the service does not answer; empty for none.
+	File string
+}
+
 // Limits bounds what a client may send and how long it may take.
 type Limits struct {
 	// Requests is how many requests are answered at once; who comes after that
@@ -191,6 +202,7 @@ func New() Config {
 		ReputationExpiry: 24 * time.Hour,
 		Mail:             Mail{Timeout: 15 * time.Second},
 		Sends:            Sends{Address: 5, Delay: 30 * time.Second, Account: 10, Window: time.Hour, Client: 20, ClientWindow: 10 * time.Minute, Notices: 60},
+		HIBP:             HIBP{URL: "https://api.pwnedpasswords.com/range/"},
 		Limits: Limits{
 			Requests: 512, ClientRequests: 128,
 			BodyBytes: 1 << 20, HeaderBytes: 64 << 10,

@@ -144,6 +144,11 @@ func Settings() []Setting {
 		{"reputation_expiry", "how long the score of a name and an address is remembered", false, func(c *Config, v string) error {
 			return span(&c.ReputationExpiry, v, time.Minute, 8760*time.Hour)
 		}},
+		{"hibp_url", "service for leaked passwords (range protocol); none when empty", false, setHIBP},
+		{"hibp_file", "file of leaked passwords (HASH:COUNT, sorted) for when the service does not answer", false, func(c *Config, v string) error {
+			c.HIBP.File = v
+			return nil
+		}},
 		{"max_requests", "requests answered at once", false, func(c *Config, v string) error {
 			return number(&c.Limits.Requests, v, 8, 65536)
 		}},
@@ -226,6 +231,20 @@ func setBaseURL(c *Config, v string) error {
 	}
 	u.Path = ""
 	c.BaseURL = u
+	return nil
+}
+
+func setHIBP(c *Config, v string) error {
+	if v != "" {
+		u, err := url.Parse(v)
+		switch {
+		case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+			return fmt.Errorf("must be an http:// or https:// address")
+		case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+			return fmt.Errorf("must have no user, query or fragment")
+		}
+	}
+	c.HIBP.URL = v
 	return nil
 }
 

@@ -39,6 +39,9 @@ type Config struct {
 	Guard *guard.Guard
 	// AppPasswords may be nil: then nobody has any.
 	AppPasswords AppPasswords
+	// History tells how many earlier passwords of each user to keep, as hashes;
+	// none when nil.
+	History func() int
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 	// Logger is told about accounts that cannot sign in for a technical
@@ -52,15 +55,20 @@ type Directory struct {
 	hasher *password.Hasher
 	guard  *guard.Guard
 	tokens AppPasswords
-	clock  func() time.Time
-	log    *slog.Logger
+	// history is how many earlier passwords are kept.
+	history func() int
+	clock   func() time.Time
+	log     *slog.Logger
 }
 
 var _ flow.People = (*Directory)(nil)
 
 // New returns a directory.
 func New(c Config) *Directory {
-	d := &Directory{db: c.DB, hasher: c.Hasher, guard: c.Guard, tokens: c.AppPasswords, clock: c.Now, log: c.Logger}
+	d := &Directory{db: c.DB, hasher: c.Hasher, guard: c.Guard, tokens: c.AppPasswords, history: c.History, clock: c.Now, log: c.Logger}
+	if d.history == nil {
+		d.history = func() int { return 0 }
+	}
 	if d.clock == nil {
 		d.clock = time.Now
 	}

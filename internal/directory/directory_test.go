@@ -36,6 +36,10 @@ type house struct {
 	now    time.Time
 	hashes int
 	tokens appPasswords
+	// history is how many earlier passwords are kept.
+	history int
+	// asked counts the questions for earlier passwords.
+	asked int
 }
 
 func newHouse(t *testing.T, db store.DB) *house {
@@ -46,7 +50,7 @@ func newHouse(t *testing.T, db store.DB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Directory = directory.New(directory.Config{DB: db, Hasher: hasher, AppPasswords: h.tokens, Now: func() time.Time { return h.now }})
+	h.Directory = directory.New(directory.Config{DB: db, Hasher: hasher, AppPasswords: h.tokens, History: func() int { return h.history }, Now: func() time.Time { return h.now }})
 	return h
 }
 

@@ -54,6 +54,9 @@ func (d *Directory) SetPasswordHash(ctx context.Context, tx store.Tx, user int64
 	if err := d.guard.Forget(ctx, tx, username, email, upn); err != nil {
 		return err
 	}
+	if err := d.remember(ctx, tx, user, encoded); err != nil {
+		return err
+	}
 	n, err := tx.Exec(ctx, "update users set password_hash = $2, password_changed_at = $3, last_updated = $3 where id = $1", user, encoded, d.now())
 	if err != nil {
 		return fmt.Errorf("set password of user %d: %w", user, err)

@@ -48,6 +48,7 @@ type evaluation struct {
 	counts   *counts
 	messages []string
 	events   []policy.Event
+	effects  []policy.Effect
 	mails    []policy.Mail
 	logs     []LogLine
 	writes   policy.Writes

@@ -184,13 +184,14 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 		return nil, hostError("call policy", err)
 	}
 	if result.Verdict != policy.Error {
-		if !e.scope.Policy && (len(result.Mails) > 0 || !result.Writes.Empty()) {
-			return nil, raise(excPermission, "ak_call_policy: %s changes the plan or sends mail, which only policies can do", repr(name))
+		if !e.scope.Policy && (len(result.Mails) > 0 || len(result.Effects) > 0 || !result.Writes.Empty()) {
+			return nil, raise(excPermission, "ak_call_policy: %s changes the plan or a person or sends mail, which only policies can do", repr(name))
 		}
 		if err := e.apply(result.Writes); err != nil {
 			return nil, err
 		}
 		e.events = append(e.events, result.Events...)
+		e.effects = append(e.effects, result.Effects...)
 		e.mails = append(e.mails, result.Mails...)
 	}
 	raw, err := e.fromGo(result.Raw)

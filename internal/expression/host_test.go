@@ -93,7 +93,8 @@ func (called) CallPolicy(_ context.Context, name string, _ *policy.Request) (pol
 		return policy.Result{}, expression.ErrUnknownPolicy
 	}
 	return policy.Result{Verdict: policy.Pass, Messages: []string{"from other"}, Raw: int64(5),
-		Writes: policy.Writes{Set: map[string]any{"by_other": true}}, Events: []policy.Event{{Action: "custom_other"}}}, nil
+		Writes: policy.Writes{Set: map[string]any{"by_other": true}}, Events: []policy.Event{{Action: "custom_other"}},
+		Effects: []policy.Effect{{Act: policy.EndPassword}}}, nil
 }
 
 type settings map[string]any
@@ -253,6 +254,9 @@ func TestMessagesEventsAndLogs(t *testing.T) {
 	}
 	if len(v.Events) != 2 || v.Events[0].Action != "custom_thing" || v.Events[0].Context["user"] != "x" || v.Events[1].Action != "custom_other" {
 		t.Errorf("events %v", v.Events)
+	}
+	if len(v.Effects) != 1 || v.Effects[0].Act != policy.EndPassword {
+		t.Errorf("effects of the called policy: %v", v.Effects)
 	}
 	if diff := cmp.Diff([]expression.LogLine{{Level: "warning", Text: "look here", Attrs: map[string]string{"key": "5"}}}, v.Logs); diff != "" {
 		t.Errorf("logs (-want +got):\n%s", diff)

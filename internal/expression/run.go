@@ -43,6 +43,8 @@ type Value struct {
 	Messages []string
 	// Events are the events of ak_create_event and of called policies.
 	Events []policy.Event
+	// Effects are those of called policies.
+	Effects []policy.Effect
 	// Mails are those of ak_send_email and of called policies.
 	Mails  []policy.Mail
 	Writes policy.Writes
@@ -169,7 +171,7 @@ func (e *evaluation) value(result starlark.Value) (Value, error) {
 	text := str(result)
 	return Value{
 		Raw: raw, True: bool(result.Truth()), Text: text, Messages: e.messages,
-		Events: e.events, Mails: e.mails, Writes: writes, Logs: e.logs,
+		Events: e.events, Effects: e.effects, Mails: e.mails, Writes: writes, Logs: e.logs,
 	}, e.text(len(text))
 }
 

@@ -29,6 +29,7 @@ import (
 	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/policy"
 )
 
 // Limits says how many wrong guesses are free, and what follows.
@@ -87,11 +88,24 @@ type Guess struct {
 	Client netip.Addr
 	// Device is the value of the browser's device cookie, "" without one.
 	Device string
+	// Choice tells that somebody chooses a password, which is compared with
+	// those of the account. Many people may do that at one address, so it is
+	// counted for the account alone.
+	Choice bool
 }
 
 // Of is the guess of the person at an execution.
 func Of(x *flow.Exec, account string) Guess {
 	return Guess{Account: account, Client: x.ClientIP(), Device: x.Cookie(device.Cookie)}
+}
+
+// Chosen is the guess of whoever chooses a new password.
+func Chosen(r *policy.Request) Guess {
+	g := Guess{Account: r.User.Username, Choice: true}
+	if r.HTTP != nil {
+		g.Client, g.Device = r.HTTP.ClientIP, r.HTTP.Cookies[device.Cookie]
+	}
+	return g
 }
 
 // LimitedError means that there were too many wrong guesses, or too many mails.
@@ -176,7 +190,11 @@ func (g *Guard) counts(guess Guess, user *identity.Person) []count {
 			return []count{newCount(Device, digest(guess.Device))}
 		}
 	}
-	return []count{newCount(Account, g.account(guess.Account)), newCount(Address, network(guess.Client))}
+	account := newCount(Account, g.account(guess.Account))
+	if guess.Choice {
+		return []count{account}
+	}
+	return []count{account, newCount(Address, network(guess.Client))}
 }
 
 func (g *Guard) account(name string) string { return Short(g.c.Key(name)) }
@@ -248,35 +266,6 @@ func (g *Guard) Begin(ctx context.Context, guess Guess, user *identity.Person) (
 	}
 }
 
-// rule is how counts of a kind go on and end.
-type rule struct {
-	// lasts is how long a count is kept: after its last one, or where fixed after
-	// its first.
-	lasts time.Duration
-	fixed bool
-	// most is how many there may be within a fixed time.
-	most int
-	// delay is the wait after the nth; nil for none.
-	delay func(n int) time.Duration
-}
-
-func (g *Guard) rule(k Kind) rule {
-	switch l, s := &g.c.Limits, &g.c.Sends; k {
-	case Address:
-		return rule{lasts: l.Window, fixed: true, most: l.Address}
-	case MailAccount:
-		return rule{lasts: s.Window, fixed: true, most: s.Account}
-	case MailAddress:
-		return rule{lasts: s.Window, fixed: true, most: s.Address, delay: s.delay}
-	case MailClient:
-		return rule{lasts: s.ClientWindow, fixed: true, most: s.Client}
-	case MailNotice:
-		return rule{lasts: s.Window, fixed: true, most: s.Notices}
-	default:
-		return rule{lasts: forget, delay: l.delay}
-	}
-}
-
 // add counts one more, unless the count has to wait: blocked_until is then later
 // than last_failure. It is not compared with now alone, since a guess that had to
 // stand in line comes with an earlier time than the one before it.
@@ -315,23 +304,6 @@ func (g *Guard) add(ctx context.Context, tx store.Tx, c count, now time.Time) er
 	}
 	_, err = tx.Exec(ctx, "update guesses set blocked_until = $2 where id = $1", c.id, until)
 	return err
-}
-
-// delay is the wait after the nth wrong guess for an account.
-func (l *Limits) delay(n int) time.Duration { return doubled(n-l.Account, l.FirstDelay, l.MaxDelay) }
-
-// doubled is first, doubled so many times and at most a limit; 0 before that.
-func doubled(times int, first, limit time.Duration) time.Duration {
-	if times < 0 {
-		return 0
-	}
-	d := first
-	for range times {
-		if d *= 2; d >= limit {
-			break
-		}
-	}
-	return min(d, limit)
 }
 
 // Trial is a guess that was counted.

@@ -12,6 +12,9 @@ import (
 
 const (
 	cleanEvery = 5 * time.Minute
+	// trimEvery is long: earlier passwords are trimmed where they are written,
+	// and this is for when fewer are wanted.
+	trimEvery = 24 * time.Hour
 	// cleanTimeout allows for the first run after a long time switched off.
 	cleanTimeout = 10 * time.Minute
 )
@@ -22,6 +25,12 @@ type cleanArgs struct{}
 // Kind is the job's name in the queue.
 func (cleanArgs) Kind() string { return "clean_expired" }
 
+// trimArgs is the job that deletes earlier passwords. It has no arguments.
+type trimArgs struct{}
+
+// Kind is the job's name in the queue.
+func (trimArgs) Kind() string { return "trim_password_history" }
+
 // Clean has expired rows removed, at the start and then every few minutes; now
 // tells what has expired.
 func (q *Queue) Clean(db store.DB, now func() time.Time) {
@@ -29,38 +38,48 @@ func (q *Queue) Clean(db store.DB, now func() time.Time) {
 }
 
 func (q *Queue) clean(clean func(context.Context) (int64, error)) {
-	Handle(q, &cleaner{clean: clean, log: q.log})
-	q.Periodic(periodicCleaning())
+	repeat[cleanArgs](q, cleanEvery, "deleted expired rows", clean)
 }
 
-func periodicCleaning() *river.PeriodicJob {
-	return river.NewPeriodicJob(
-		river.PeriodicInterval(cleanEvery),
+// TrimPasswords has earlier passwords removed that no policy asks for any more,
+// at the start and then daily; trim does it and tells how many they were.
+func (q *Queue) TrimPasswords(trim func(context.Context) (int64, error)) {
+	repeat[trimArgs](q, trimEvery, "deleted earlier passwords", trim)
+}
+
+// repeat has rows deleted at the start and then again and again.
+func repeat[A river.JobArgs](q *Queue, every time.Duration, done string, clean func(context.Context) (int64, error)) {
+	Handle(q, &cleaner[A]{clean: clean, done: done, log: q.log})
+	q.Periodic(river.NewPeriodicJob(
+		river.PeriodicInterval(every),
 		func() (river.JobArgs, *river.InsertOpts) {
-			return cleanArgs{}, &river.InsertOpts{
+			var args A
+			return args, &river.InsertOpts{
 				MaxAttempts: 1, // the next one comes soon enough
-				UniqueOpts:  river.UniqueOpts{ByPeriod: cleanEvery},
+				UniqueOpts:  river.UniqueOpts{ByPeriod: every},
 			}
 		},
 		&river.PeriodicJobOpts{RunOnStart: true},
-	)
+	))
 }
 
-type cleaner struct {
-	river.WorkerDefaults[cleanArgs]
+type cleaner[A river.JobArgs] struct {
+	river.WorkerDefaults[A]
 	clean func(context.Context) (int64, error)
-	log   *slog.Logger
+	// done is logged when rows went.
+	done string
+	log  *slog.Logger
 }
 
-func (*cleaner) Timeout(*river.Job[cleanArgs]) time.Duration { return cleanTimeout }
+func (*cleaner[A]) Timeout(*river.Job[A]) time.Duration { return cleanTimeout }
 
-func (c *cleaner) Work(ctx context.Context, _ *river.Job[cleanArgs]) error {
+func (c *cleaner[A]) Work(ctx context.Context, _ *river.Job[A]) error {
 	n, err := c.clean(ctx)
 	if err != nil {
 		return err // River logs it
 	}
 	if n > 0 {
-		c.log.InfoContext(ctx, "deleted expired rows", slog.Int64("rows", n))
+		c.log.InfoContext(ctx, c.done, slog.Int64("rows", n))
 	}
 	return nil
 }

@@ -113,6 +113,23 @@ func TestCleaningUsesTheClockItIsGiven(t *testing.T) {
 	})
 }
 
+func TestEarlierPasswordsAreTrimmedAtTheStart(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db store.DB) {
+		asked := make(chan struct{}, 16)
+		q := open(t, db)
+		q.TrimPasswords(func(context.Context) (int64, error) {
+			asked <- struct{}{}
+			return 1, nil
+		})
+		stop, err := q.Start(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stopAtEnd(t, stop)
+		<-asked
+	})
+}
+
 func TestNodesThatStartTogetherMigrateTheQueueOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		var g errgroup.Group

@@ -9,7 +9,10 @@ import (
 	"github.com/weir-id/weir/internal/policies/dummy"
 	"github.com/weir-id/weir/internal/policies/expression"
 	"github.com/weir-id/weir/internal/policies/geoip"
+	"github.com/weir-id/weir/internal/policies/password"
+	"github.com/weir-id/weir/internal/policies/passwordexpiry"
 	"github.com/weir-id/weir/internal/policies/reputation"
+	"github.com/weir-id/weir/internal/policies/uniquepassword"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -21,7 +24,11 @@ type Env struct {
 	Scores reputation.Scores
 	// Logins knows the earlier logins of people.
 	Logins geoip.Logins
-	// Now is the clock.
+	// Password is what password policies need.
+	Password password.Env
+	// Passwords knows the passwords that people have had.
+	Passwords uniquepassword.Passwords
+	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
 
@@ -31,6 +38,9 @@ func All(env Env) []policy.Type {
 		dummy.Type(),
 		expression.Type(env.Compiler),
 		geoip.Type(env.Logins, env.Now),
+		password.Type(env.Password),
+		passwordexpiry.Type(env.Now),
 		reputation.Type(env.Scores),
+		uniquepassword.Type(env.Passwords),
 	}
 }

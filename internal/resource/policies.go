@@ -57,7 +57,7 @@ func policyKind(c *catalog.Catalog, t *policy.Type) *Kind {
 	if t.Filters == nil {
 		o.filters = append(o.filters, atTime("created"), atTime("last_updated"))
 	}
-	return o.declare(Kind{Path: "policies/" + t.Name, Param: "policy_uuid", Key: "pk", Schema: schemaName("", t.Label), Tag: "policies"})
+	return o.declare(Kind{Path: "policies/" + t.Name, Param: "policy_uuid", Key: "pk", Schema: schemaName(t.Schema, t.Label), Tag: "policies"})
 }
 
 // derived are the members that follow from the configuration of a policy type,

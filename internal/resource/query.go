@@ -104,7 +104,10 @@ func (f *Filter) Decode(values []string) (any, *field.Error) {
 	}
 	var all []any
 	for _, s := range values {
-		if s = strings.TrimSpace(s); s == "" {
+		if f.Of == nil || !f.Of.NoTrim {
+			s = strings.TrimSpace(s)
+		}
+		if s == "" {
 			continue
 		}
 		v, problem := f.one(s)

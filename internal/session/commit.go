@@ -45,6 +45,8 @@ type step struct {
 	// key is the session that the execution ends up in.
 	key  string
 	done flow.Committed
+	// caused are the events of the effects.
+	caused []flow.Event
 }
 
 func (s *step) seal() error {
@@ -66,7 +68,7 @@ func (s *step) seal() error {
 }
 
 func (s *step) run(ctx context.Context, tx store.Tx) error {
-	s.tx, s.key, s.done = tx, s.Session.Key, flow.Committed{}
+	s.tx, s.key, s.done, s.caused = tx, s.Session.Key, flow.Committed{}, nil
 	effects := []func(context.Context) error{s.apply, s.move}
 	if s.Logout {
 		slices.Reverse(effects)
@@ -188,6 +190,15 @@ func (s *step) apply(ctx context.Context) error {
 	for _, fn := range s.Apply {
 		if err := fn(ctx, s.tx); err != nil {
 			return fmt.Errorf("apply: %w", err)
+		}
+	}
+	for _, e := range s.Effects {
+		changed, err := s.m.people.CarryOut(ctx, s.tx, e)
+		if err != nil {
+			return fmt.Errorf("carry out what a policy asked for: %w", err)
+		}
+		if changed {
+			s.caused = append(s.caused, flow.Event{Action: e.Event.Action, App: e.Event.App, Context: e.Event.Context, User: e.Person})
 		}
 	}
 	return nil

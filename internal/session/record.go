@@ -15,7 +15,7 @@ import (
 
 // record stores the step's events.
 func (s *step) record(ctx context.Context) error {
-	for _, e := range s.Events {
+	for _, e := range slices.Concat(s.caused, s.Events) {
 		if e.App == "" {
 			e.App = "flow"
 		}

@@ -3,6 +3,7 @@ package prompt
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"mime"
@@ -14,6 +15,7 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/policy"
 )
@@ -43,6 +45,9 @@ func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flo
 		return flow.AskAgain(errs).Record(f.events...), nil
 	}
 	result, data := x.Judge(ctx, s.config.ValidationPolicies, data)
+	if result.Verdict == policy.Error && errors.Is(result.Err, flow.ErrOverloaded) {
+		return flow.Outcome{}, result.Err // the same answer can be sent again
+	}
 	if !result.Passing() {
 		return flow.AskAgain(refusal(ctx, x, result)).Record(f.events...), nil
 	}
@@ -61,6 +66,9 @@ func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flo
 func refusal(ctx context.Context, x *flow.Exec, r policy.Result) field.Errors {
 	var errs field.Errors
 	if r.Verdict == policy.Error {
+		if errs := guard.Refusal(r.Err); errs != nil {
+			return errs
+		}
 		return errs.Add(field.NonField, field.Error{Code: field.CodeInvalid, String: x.Undecided(ctx, r.Err)})
 	}
 	for _, m := range r.Messages {
