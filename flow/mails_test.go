@@ -70,6 +70,15 @@ func TestMailsOfPoliciesAreCommitted(t *testing.T) {
 		"of a flow that is shown": {func(w *flowtest.World, f *flow.Flow, _ []*flow.Binding) {
 			w.BindPolicy(f.ID, &writer{policy.Pass, "pass"}, nil)
 		}, func(t *testing.T, b *flowtest.Browser) { b.Get(t, "f", "") }, []string{"pass"}},
+		"not of a request that only looks": {func(w *flowtest.World, f *flow.Flow, _ []*flow.Binding) {
+			w.BindPolicy(f.ID, &writer{policy.Pass, "passive"}, nil)
+		}, func(t *testing.T, b *flowtest.Browser) {
+			req := b.Request("f", "")
+			req.Passive = true
+			if _, err := b.Do(t.Context(), req); err != nil {
+				t.Error(err)
+			}
+		}, nil},
 		"of a flow that is denied": {func(w *flowtest.World, f *flow.Flow, _ []*flow.Binding) {
 			w.BindPolicy(f.ID, &writer{policy.Fail, "fail"}, nil)
 		}, func(t *testing.T, b *flowtest.Browser) { b.Get(t, "f", "") }, []string{"fail"}},
