@@ -242,7 +242,7 @@ func (r *run) marker(ctx context.Context, c *current) (bool, error) {
 	result := p.evaluate(ctx, r.plan, user, target)
 	r.keepAsked(p)
 	if len(result.Sources) > 0 {
-		r.trace.Policies = append(r.trace.Policies, *tracePolicies(c.name, result))
+		r.note(*tracePolicies(c.name, result))
 	}
 	if result.Verdict == policy.Error {
 		return false, fmt.Errorf("policies of stage %q: %w", c.name, errors.Join(result.Err, errNoVerdict))
@@ -258,6 +258,9 @@ func (r *run) newExec(c *current) *Exec {
 		RequestUser: r.req.User, Brand: r.req.Brand, Catalog: r.cat, Now: r.now,
 		req: r.req, plan: r.plan, planner: r.planner(), people: r.people, counter: r.e.Counter,
 		undecided: func(ctx context.Context, err error) string { message, _ := r.undecided(ctx, err); return message }}
+	if c.typ != nil {
+		x.model = c.typ.Model
+	}
 	if c.object != nil {
 		x.StageID = c.object.ID
 	}

@@ -5,9 +5,14 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,13 +39,15 @@ func (r *Recorder) Forget(ctx context.Context, tx store.Tx, user int64) error {
 // API expect it.
 const unknownIP = "255.255.255.255"
 
-// maxContextBytes bounds one event's context as JSON.
+// maxContextBytes bounds one event's context as JSON, without its punctuation.
 const maxContextBytes = 64 << 10
 
 // Event is something that happened.
 type Event struct {
 	Action Action
-	// App names the origin, such as "weir.flow" or a policy's name.
+	// App names the origin: the name of an expression, for the events that it
+	// asks for, or a part of the program as the wire calls it; empty for the one
+	// that the action belongs to.
 	App string
 	// Context may hold anything: values without a JSON form are described
 	// (see sanitise), secrets masked.
@@ -59,6 +66,8 @@ type Event struct {
 	HTTP *policy.HTTPRequest
 	// Brand may be nil.
 	Brand *flow.Brand
+	// Lives is how long the event is kept; 0 for as long as the settings say.
+	Lives time.Duration
 }
 
 // Observer acts on an event with the transaction that stores it.
@@ -78,57 +87,86 @@ type Recorder struct {
 
 // Record stores an event with the transaction.
 func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
-	now := time.Now
-	if r.Now != nil {
-		now = r.Now
+	at := r.now()
+	if e.App == "" {
+		e.App = e.Action.app()
 	}
-	retention := DefaultRetention
-	if r.Retention != nil {
-		if d := r.Retention(); d > 0 {
-			retention = d
-		}
-	}
-	at := now()
-	ip := unknownIP
 	details := sanitise(e.Context)
 	if e.HTTP != nil {
-		if e.HTTP.ClientIP.IsValid() {
-			ip = e.HTTP.ClientIP.String()
-		}
-		details["http_request"] = request(e.HTTP)
+		details["http_request"] = httpRequest(e.HTTP)
 		place(details, e.HTTP)
 	}
-	data, err := json.Marshal(details)
-	if err != nil {
+	if err := bound(details); err != nil {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
 	}
-	if len(data) > maxContextBytes {
-		for name := range details {
-			if name != "http_request" {
-				delete(details, name)
-			}
+	return r.store(ctx, tx, &Recorded{ID: uuid.New(), User: user(e), Action: Action(clean(string(e.Action))), App: clean(e.App), Context: details, ClientIP: address(e.HTTP),
+		Created: at, Expires: at.Add(cmp.Or(e.Lives, r.retention())), Brand: brand(e.Brand)})
+}
+
+// bound leaves members out of a document that is too large, the largest ones
+// first.
+func bound(details map[string]any) error {
+	sizes, total := map[string]int{}, 0
+	for name, member := range details {
+		data, err := json.Marshal(member)
+		if err != nil {
+			return err
 		}
-		place(details, e.HTTP)
-		details["message"] = fmt.Sprintf("The context is left out: it has %d bytes.", len(data))
+		sizes[name] = len(name) + len(data)
+		total += sizes[name]
 	}
-	var about *int64
-	if e.User != nil && e.User.Saved() {
-		about = &e.User.ID
+	if total <= maxContextBytes {
+		return nil
 	}
-	stored := Recorded{ID: uuid.New(), User: user(e), Action: Action(clean(string(e.Action))), App: clean(e.App), Context: details, ClientIP: ip,
-		Created: at, Expires: at.Add(retention), Brand: brand(e.Brand)}
-	_, err = tx.Exec(ctx, `insert into events (id, action, app, user_json, context, client_ip, brand, created, expires, user_id)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		stored.ID, string(stored.Action), stored.App, store.JSON(stored.User), store.JSON(details), ip, store.JSON(stored.Brand), stored.Created, stored.Expires, about)
-	if err != nil {
+	bySize := slices.SortedFunc(maps.Keys(sizes), func(a, b string) int { return cmp.Or(sizes[b]-sizes[a], strings.Compare(a, b)) })
+	for _, name := range bySize {
+		if total <= maxContextBytes {
+			break
+		}
+		total -= sizes[name]
+		delete(details, name)
+		if sizes[name] > len(name)+1000 {
+			details[name] = fmt.Sprintf("Left out: it has %d bytes.", sizes[name])
+		}
+	}
+	return nil
+}
+
+func (r *Recorder) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
+func (r *Recorder) retention() time.Duration {
+	if r.Retention != nil {
+		if d := r.Retention(); d > 0 {
+			return d
+		}
+	}
+	return DefaultRetention
+}
+
+// store inserts an event and tells the observers.
+func (r *Recorder) store(ctx context.Context, tx store.Tx, e *Recorded) error {
+	if err := e.insert(ctx, tx); err != nil {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
 	}
 	for _, observe := range r.Observers {
-		if err := observe(ctx, tx, &stored); err != nil {
+		if err := observe(ctx, tx, e); err != nil {
 			return fmt.Errorf("record event %s: %w", e.Action, err)
 		}
 	}
 	return nil
+}
+
+// address is where a request came from.
+func address(h *policy.HTTPRequest) string {
+	if h == nil || !h.ClientIP.IsValid() {
+		return unknownIP
+	}
+	return h.ClientIP.String()
 }
 
 // user is the stored user object with the second person nested in it.
@@ -157,11 +195,15 @@ func person(u *identity.User) map[string]any {
 	return out
 }
 
-func request(h *policy.HTTPRequest) map[string]any {
+// secretParameter finds parameters with telltale names in an address that is
+// itself the value of a parameter, such as next.
+var secretParameter = regexp.MustCompile(`(?i)([?&][^=&#]*(?:` + secretNames + `)[^=&#]*=)[^&#]*`)
+
+func httpRequest(h *policy.HTTPRequest) map[string]any {
 	args := map[string]any{}
 	for name, values := range h.Query {
 		if len(values) > 0 {
-			args[name] = values[len(values)-1]
+			args[name] = secretParameter.ReplaceAllString(values[len(values)-1], "${1}"+mask)
 		}
 	}
 	agent := ""

@@ -35,12 +35,8 @@ type Filter struct {
 
 // List returns the unexpired events that the filter chooses, latest first.
 func (r *Recorder) List(ctx context.Context, q store.Querier, f Filter) ([]Recorded, error) {
-	now := time.Now
-	if r.Now != nil {
-		now = r.Now
-	}
 	var args store.Args
-	where := []string{"expires > " + args.Add(now())}
+	where := []string{"expires > " + args.Add(r.now())}
 	if len(f.Actions) > 0 {
 		where = append(where, "action in "+store.In(&args, texts(f.Actions)))
 	}
@@ -50,7 +46,7 @@ func (r *Recorder) List(ctx context.Context, q store.Querier, f Filter) ([]Recor
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
-	events, err := store.Select(ctx, q, scan, "select id, user_json, action, app, context, client_ip, created, expires, brand from events where "+
+	events, err := store.Select(ctx, q, Scan, "select "+Columns+" from events e where "+
 		strings.Join(where, " and ")+" order by created desc, id limit "+args.Add(f.Limit), args...)
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
@@ -64,10 +60,4 @@ func texts(actions []Action) []string {
 		out[i] = string(a)
 	}
 	return out
-}
-
-func scan(row store.Row) (Recorded, error) {
-	var e Recorded
-	err := row.Scan(&e.ID, store.JSON(&e.User), (*string)(&e.Action), &e.App, store.JSON(&e.Context), &e.ClientIP, &e.Created, &e.Expires, store.JSON(&e.Brand))
-	return e, err
 }

@@ -15,26 +15,20 @@ type PlacedLogin struct {
 	Lat, Long float64
 }
 
-// The action is an expression so that the index of people is used: that of
-// actions has the right order, but would lead through everybody's logins.
 const selectPlacedLogins = `select created, context -> 'geo' from events
-	where user_id = $1 and action || '' = $2 and expires > $3
+	where user_id = $1 and action = $2 and expires > $3
 		and context -> 'geo' ->> 'lat' is not null and context -> 'geo' ->> 'long' is not null
 	order by created desc, id limit $4`
 
 // PlacedLogins returns the latest logins of a user from places that are known,
 // newest first, at most limit of them.
 func (r *Recorder) PlacedLogins(ctx context.Context, q store.Querier, user int64, limit int) ([]PlacedLogin, error) {
-	now := time.Now
-	if r.Now != nil {
-		now = r.Now
-	}
 	logins, err := store.Select(ctx, q, func(row store.Row) (l PlacedLogin, err error) {
 		var geo struct{ Lat, Long float64 }
 		err = row.Scan(&l.At, store.JSON(&geo))
 		l.Lat, l.Long = geo.Lat, geo.Long
 		return l, err
-	}, selectPlacedLogins, user, string(Login), now(), limit)
+	}, selectPlacedLogins, user, string(Login), r.now(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list logins of user %d: %w", user, err)
 	}

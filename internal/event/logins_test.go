@@ -114,7 +114,7 @@ func TestPlacedLoginsAreFoundByTheirPerson(t *testing.T) {
 		err = row.Scan(&id, &parent, &unused, &detail)
 		return detail, err
 	}, "explain query plan "+selectPlacedLogins, alice.ID, string(Login), noon, 5)
-	if err != nil || !strings.Contains(strings.Join(plan, "\n"), "(user_id=?") {
+	if err != nil || !strings.Contains(strings.Join(plan, "\n"), "(user_id=? AND action=?") {
 		t.Errorf("%q, %v", plan, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	runtime "github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/policies/dummy"
+	"github.com/weir-id/weir/internal/policies/eventmatcher"
 	"github.com/weir-id/weir/internal/policies/expression"
 	"github.com/weir-id/weir/internal/policies/geoip"
 	"github.com/weir-id/weir/internal/policies/password"
@@ -36,6 +37,7 @@ type Env struct {
 func All(env Env) []policy.Type {
 	return []policy.Type{
 		dummy.Type(),
+		eventmatcher.Type(),
 		expression.Type(env.Compiler),
 		geoip.Type(env.Logins, env.Now),
 		password.Type(env.Password),

@@ -67,6 +67,7 @@ type Registry struct {
 	token   *apiToken
 	session *made[sessionRow]
 	mailer  *mail.Mailer
+	event   *events
 }
 
 // New returns a registry of all kinds. A new kind is declared in a file of its
@@ -94,6 +95,7 @@ func New(c Config) *Registry {
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
 	r.session = sessions(p, c.Locate)
 	r.mailer = c.Mailer
+	r.event = &events{people: p, rows: eventsTable(c.Now)}
 
 	flows := flowKind(c.Catalog)
 	r.add(flows)
@@ -129,6 +131,8 @@ func New(c Config) *Registry {
 		Param: "id", Key: "pk", Schema: "GuessLimit", Tag: "guard", Calls: List | Retrieve | Delete, Filters: guessFilters()})
 	r.add(&Kind{Objects: messages(p), Model: messageModel, Label: "Mail", Plural: "Mails", Path: "mail/messages", Param: "id", Key: "pk", Schema: "MailMessage",
 		Tag: "mail", Calls: List | Retrieve | Delete, Verbs: []access.Verb{RetryMail}, Filters: messageFilters()})
+	r.add(&Kind{Objects: r.event, Model: eventModel, Label: "Event", Plural: "Events", Path: "events/events", Param: "event_uuid",
+		Key: "pk", Schema: "Event", Tag: "events", Calls: AllCalls &^ UsedBy, Filters: EventFilters()})
 	r.add(&Kind{Objects: scores(p), Model: reputationModel, Label: "Reputation Score", Plural: "Reputation Scores", Path: "policies/reputation/scores",
 		Param: "reputation_uuid", Key: "pk", Schema: "Reputation", Tag: "policies", Calls: List | Retrieve | Delete | UsedBy, Filters: scoreFilters()})
 	r.add(permissionKind(r))

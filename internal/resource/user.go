@@ -312,12 +312,11 @@ func (k *user) Delete(ctx context.Context, w *Write, ref *Ref) error {
 	if err := k.directory.DeleteUser(ctx, w.Store(), key); err != nil {
 		return gone(err)
 	}
-	if w.Snapshot().Settings().GDPR {
-		if err := k.events.Forget(ctx, w.Store(), key); err != nil {
-			return err
-		}
+	if err := k.record(ctx, w, event.ModelDeleted, ref); err != nil || !w.Snapshot().Settings().GDPR {
+		return err
 	}
-	return k.record(ctx, w, event.ModelDeleted, ref)
+	// Last, for it may be their own deed.
+	return k.events.Forget(ctx, w.Store(), key)
 }
 
 // SetPassword gives a person a password for somebody else, records it and ends
@@ -340,7 +339,7 @@ func (r *Registry) SetPassword(ctx context.Context, w *Write, ref *Ref, hash, ke
 	if _, err := w.Store().Exec(ctx, "delete from sessions where user_id = $1 and key <> $2", key, keep); err != nil {
 		return fmt.Errorf("end sessions of user %d: %w", key, err)
 	}
-	return k.events.Record(ctx, w.Store(), event.Event{Action: event.PasswordSet, App: "weir.core", User: identity.NewPerson(u, nil),
+	return k.events.Record(ctx, w.Store(), event.Event{Action: event.PasswordSet, User: identity.NewPerson(u, nil),
 		AuthenticatedAs: w.By.Person, HTTP: w.By.HTTP, Brand: w.By.Brand})
 }
 
