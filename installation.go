@@ -24,6 +24,7 @@ import (
 	"github.com/weir-id/weir/internal/geoip"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
+	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/outbound"
 	"github.com/weir-id/weir/internal/policies"
 	"github.com/weir-id/weir/internal/reputation"
@@ -91,8 +92,14 @@ type Installation struct {
 	geoip       *geoip.Databases
 	sessions    *session.Manager
 	expressions *expression.Compiler
-	stageTypes  []flow.StageType
-	policyList  []policy.Type
+	// mailer and mails send mail and make it.
+	mailer *mail.Mailer
+	mails  *mail.Templates
+	// complained is when it was last recorded why mails of policies cannot be
+	// sent.
+	complained complaints
+	stageTypes []flow.StageType
+	policyList []policy.Type
 	// mediaRoot is open while a server runs.
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
@@ -154,7 +161,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.tokens = token.New(in.db, keys.Box("token"), in.now)
 	devices := keys.Box("device cookie")
 	limits := guard.New(guard.Config{DB: in.db, Limits: guard.Limits(in.config.Guesses), Key: directory.UsernameKey, Devices: devices, Now: in.now,
-		Refused: func(k guard.Kind) { in.metrics.GuessesRefused.WithLabelValues(string(k)).Inc() }})
+		Sends: guard.SendLimits(in.config.Sends), Refused: in.refused})
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, History: in.passwordHistory,
 		Now: in.now, Logger: in.log})
 	in.access = access.New(in.db, resource.Owners())
@@ -166,7 +173,10 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		}})
 	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() },
 		Observers: []event.Observer{in.reputation.Observe}}
-	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip},
+	if err := in.openMail(keys, limits); err != nil {
+		return err
+	}
+	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip}, Mail: in.queuePolicyMail,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
@@ -186,7 +196,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.blueprints = blueprint.Folder(blueprint.Defaults())
 	in.kinds = resource.New(resource.Config{Blueprint: func(path, content string) error { return blueprint.CheckSource(in.blueprints, path, content) },
 		Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
-		Tokens: in.tokens, Access: in.access, Events: in.events, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Locate: in.geoip.Context, Now: in.now})
+		Tokens: in.tokens, Access: in.access, Events: in.events, Mailer: in.mailer, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Locate: in.geoip.Context, Now: in.now})
 	return nil
 }
 

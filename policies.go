@@ -117,8 +117,9 @@ func shown(o *catalog.Object, kind string) map[string]any {
 	return fields
 }
 
-// recordAsked does what policies asked for outside of a flow.
-func (in *Installation) recordAsked(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, effects []policy.Effect) error {
+// recordAsked does what policies asked for outside of a flow, and queues their
+// mails.
+func (in *Installation) recordAsked(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, effects []policy.Effect, mails []policy.Mail) error {
 	return in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error {
 		record := func(e policy.Event, about *identity.Person) error {
 			return in.events.Record(ctx, tx, event.Event{Action: event.Action(e.Action), App: e.App, Context: e.Context, User: about, HTTP: h})
@@ -139,17 +140,22 @@ func (in *Installation) recordAsked(ctx context.Context, p *identity.Person, h *
 				return err
 			}
 		}
+		for _, m := range mails {
+			if err := in.queuePolicyMail(ctx, tx, p, h, m); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 }
 
 // recordTried records the events of policies that were asked about somebody
 // else, which has no effects.
-func (in *Installation) recordTried(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, _ []policy.Effect) error {
+func (in *Installation) recordTried(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, _ []policy.Effect, _ []policy.Mail) error {
 	if len(events) == 0 {
 		return nil
 	}
-	return in.recordAsked(ctx, p, h, events, nil)
+	return in.recordAsked(ctx, p, h, events, nil, nil)
 }
 
 // calledPolicies runs policies by name for expressions.

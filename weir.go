@@ -81,12 +81,14 @@ func (s *Server) start(ctx context.Context) error {
 	s.stop = stop
 	var err error
 	s.jobs.Clean(s.db, s.now)
+	s.mailer.Handle(s.jobs)
 	s.jobs.TrimPasswords(s.people.TrimHistory)
 	if s.stopJobs, err = s.jobs.Start(background); err != nil {
 		return err
 	}
 	s.background.Go(func() { s.catalog.Watch(background, catalogPoll) })
 	s.background.Go(func() { giveBack(background) })
+	s.background.Go(func() { s.checkMail(background) })
 	s.background.Go(func() { s.geoip.Watch(background, folderPoll) })
 	if s.config.Blueprints != "" {
 		return s.watchBlueprints(background)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 
 	"github.com/weir-id/weir/field"
 )
@@ -351,18 +350,11 @@ func (r *run) leave(ctx context.Context, to string) (*Result, error) {
 	return result, nil
 }
 
-func denialText(na *notApplicable) string {
-	if len(na.messages) == 0 {
-		return "This flow does not apply to you."
-	}
-	return strings.Join(na.messages, "\n")
-}
-
 // commit writes the step.
 func (r *run) commit(ctx context.Context, result *Result, after *Plan, out Outcome) error {
 	c := &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Pending: r.pendingForEvents(ctx), Brand: r.req.Brand,
 		Flow: r.req.Flow, Before: r.before, After: after, Login: out.Login, Logout: out.Logout,
-		Events: append(r.events, out.Events...), Apply: r.apply, Effects: r.effects, Trace: r.trace}
+		Events: append(r.events, out.Events...), Apply: r.apply, Effects: r.effects, Mails: r.mails, Trace: r.trace}
 	if out.Apply != nil {
 		c.Apply = append(c.Apply, out.Apply)
 	}

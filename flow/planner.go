@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/weir-id/weir/identity"
@@ -21,6 +22,13 @@ type notApplicable struct {
 	// softened by the flow's denied action.
 	cause error
 	trace *PolicyTrace
+}
+
+func denialText(na *notApplicable) string {
+	if len(na.messages) == 0 {
+		return "This flow does not apply to you."
+	}
+	return strings.Join(na.messages, "\n")
 }
 
 func (e *notApplicable) Error() string {
@@ -43,8 +51,9 @@ type planner struct {
 	req    *Request
 	now    time.Time
 	events []Event
-	// effects are what policies asked for.
+	// effects and mails are what policies asked for.
 	effects []policy.Effect
+	mails   []policy.Mail
 }
 
 // plan makes a plan of f. The start context may be nil; a pending user in it
@@ -161,6 +170,7 @@ func (p *planner) judge(ctx context.Context, run policy.Run) policy.Result {
 	for _, e := range result.Events {
 		p.events = append(p.events, Event{Action: e.Action, App: e.App, Context: e.Context})
 	}
+	p.mails = append(p.mails, result.Mails...)
 	p.effects = append(p.effects, result.Effects...)
 	return result
 }

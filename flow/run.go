@@ -30,8 +30,9 @@ type run struct {
 	// events and apply are what the step does besides the outcome at its end.
 	events []Event
 	apply  []func(ctx context.Context, tx Tx) error
-	// effects are what policies ask for.
+	// effects and mails are what policies ask for.
 	effects []policy.Effect
+	mails   []policy.Mail
 	trace   Trace
 	exec    *Exec
 }
@@ -112,8 +113,9 @@ func (r *run) keepAsked(p *planner) {
 	r.events = append(r.events, p.events...)
 	if !r.req.Passive {
 		r.effects = append(r.effects, p.effects...)
+		r.mails = append(r.mails, p.mails...)
 	}
-	p.events, p.effects = nil, nil
+	p.events, p.effects, p.mails = nil, nil, nil
 }
 
 // start plans the flow. A result means that the flow is over before it began.
@@ -335,7 +337,9 @@ func (r *run) dirty() bool {
 }
 
 // owes tells whether there is something to write besides the plan.
-func (r *run) owes() bool { return len(r.events) > 0 || len(r.apply) > 0 || len(r.effects) > 0 }
+func (r *run) owes() bool {
+	return len(r.events) > 0 || len(r.apply) > 0 || len(r.effects) > 0 || len(r.mails) > 0
+}
 
 // hold keeps what an outcome does besides the plan, for a step that ends with
 // another one.

@@ -69,7 +69,7 @@ func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, asked bool) er
 	c := &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
 		Flow: target, Before: before, After: plan, Trace: Trace{At: r.now, Outcome: "planned"}}
 	if asked {
-		c.Events, c.Effects = r.events, r.effects
+		c.Events, c.Effects, c.Mails = r.events, r.effects, r.mails
 	}
 	committed, err := r.e.Store.Commit(ctx, c)
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, asked bool) er
 func (r *run) refuseStart(ctx context.Context, messages ...string) error {
 	if r.owes() {
 		_, err := r.e.Store.Commit(ctx, &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
-			Flow: r.req.Flow, Events: r.events, Effects: r.effects, Trace: Trace{At: r.now, Outcome: "denied"}})
+			Flow: r.req.Flow, Events: r.events, Effects: r.effects, Mails: r.mails, Trace: Trace{At: r.now, Outcome: "denied"}})
 		if err != nil {
 			return fmt.Errorf("record refusal of flow %q: %w", r.req.Flow.Slug, err)
 		}

@@ -148,7 +148,10 @@ type Commit struct {
 	// Effects are what policies asked for, carried out after Apply, which is
 	// what the stage did; each that changes something records its event.
 	Effects []policy.Effect
-	Trace   Trace
+	// Mails are those that policies asked for. They are queued with the step; what
+	// keeps one from it does not keep the step from being taken.
+	Mails []policy.Mail
+	Trace Trace
 }
 
 // Committed is the state after a Commit.

@@ -25,8 +25,8 @@ type Access struct {
 	Catalog *catalog.Catalog
 	Engine  *policy.Engine
 	// Record stores the events that policies ask for and carries out the
-	// effects.
-	Record func(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, effects []policy.Effect) error
+	// effects, mails among them.
+	Record func(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, effects []policy.Effect, mails []policy.Mail) error
 	Log    *slog.Logger
 }
 
@@ -37,7 +37,7 @@ func (a *Access) Check(ctx context.Context, app *flow.Application, p *identity.P
 		return policy.Result{Verdict: policy.Fail}
 	}
 	result := a.evaluate(ctx, a.Catalog.Snapshot(), app, p, h)
-	a.record(ctx, p, h, result.Events, result.Effects)
+	a.record(ctx, p, h, result.Events, result.Effects, result.Mails)
 	return result
 }
 
@@ -50,14 +50,16 @@ func (a *Access) Open(ctx context.Context, apps []*flow.Application, p *identity
 	var open []*flow.Application
 	var events []policy.Event
 	var effects []policy.Effect
+	var mails []policy.Mail
 	for _, app := range apps {
 		result := a.evaluate(ctx, s, app, p, h)
 		events, effects = append(events, result.Events...), append(effects, result.Effects...)
+		mails = append(mails, result.Mails...)
 		if result.Passing() {
 			open = append(open, app)
 		}
 	}
-	a.record(ctx, p, h, events, effects)
+	a.record(ctx, p, h, events, effects, mails)
 	// Policies that were cut off say nothing about the person.
 	return open, ctx.Err()
 }
@@ -114,14 +116,14 @@ func (a *Access) evaluate(ctx context.Context, s *catalog.Snapshot, app *flow.Ap
 	return result
 }
 
-func (a *Access) record(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, effects []policy.Effect) {
+func (a *Access) record(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, effects []policy.Effect, mails []policy.Mail) {
 	if onlyLooks(h) {
-		effects = nil
+		effects, mails = nil, nil
 	}
-	if len(events) == 0 && len(effects) == 0 {
+	if len(events) == 0 && len(effects) == 0 && len(mails) == 0 {
 		return
 	}
-	if err := a.Record(ctx, p, h, events, effects); err != nil {
+	if err := a.Record(ctx, p, h, events, effects, mails); err != nil {
 		a.Log.ErrorContext(ctx, "events and effects of policies not stored", slog.Any("error", err))
 	}
 }

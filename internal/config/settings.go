@@ -115,6 +115,32 @@ func Settings() []Setting {
 		{"guess_window", "the window for wrong guesses from one network address", false, func(c *Config, v string) error {
 			return duration(&c.Guesses.Window, v, time.Second)
 		}},
+		{"smtp_url", "mail server (smtp://user:password@host:587 or smtps://...); no mail when empty", true, setMailServer},
+		{"mail_from", "sender of mails, such as Acme <no-reply@acme.example>", false, setMailFrom},
+		{"mail_timeout", "time for a conversation with the mail server", false, func(c *Config, v string) error {
+			return duration(&c.Mail.Timeout, v, time.Second)
+		}},
+		{"mail_address", "mails to one address in a window", false, func(c *Config, v string) error {
+			return number(&c.Sends.Address, v, 1, 10000)
+		}},
+		{"mail_delay", "wait after the second mail to an address; it doubles with each further one", false, func(c *Config, v string) error {
+			return duration(&c.Sends.Delay, v, 0)
+		}},
+		{"mail_account", "mails about one account in a window", false, func(c *Config, v string) error {
+			return number(&c.Sends.Account, v, 1, 10000)
+		}},
+		{"mail_window", "the window for mails to one address and about one account", false, func(c *Config, v string) error {
+			return duration(&c.Sends.Window, v, time.Second)
+		}},
+		{"mail_client", "mails that one network address can cause in a window", false, func(c *Config, v string) error {
+			return number(&c.Sends.Client, v, 1, 1<<20)
+		}},
+		{"mail_client_window", "the window for mails that one network address causes", false, func(c *Config, v string) error {
+			return duration(&c.Sends.ClientWindow, v, time.Second)
+		}},
+		{"mail_notices", "mails to one address in a window that nobody in particular causes", false, func(c *Config, v string) error {
+			return number(&c.Sends.Notices, v, 1, 1<<20)
+		}},
 		{"reputation_expiry", "how long the score of a name and an address is remembered", false, func(c *Config, v string) error {
 			return span(&c.ReputationExpiry, v, time.Minute, 8760*time.Hour)
 		}},

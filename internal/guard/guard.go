@@ -1,6 +1,7 @@
 // Package guard limits how often secrets can be guessed: for each account, for
 // each address of the network, and apart from both for browsers in which the
-// person has logged in before, so that strangers cannot lock people out.
+// person has logged in before, so that strangers cannot lock people out. It also
+// limits how much mail people can cause; see Send.
 //
 // It is asked inside the credential check, so that every door has the same
 // limits (rule 31). A guess is counted before the secret is looked at, in a
@@ -17,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,7 +74,9 @@ const (
 )
 
 // Choices lists the kinds.
-func (Kind) Choices() []string { return []string{string(Account), string(Address), string(Device)} }
+func (Kind) Choices() []string {
+	return []string{string(Account), string(Address), string(Device), string(MailAccount), string(MailAddress), string(MailClient), string(MailNotice)}
+}
 
 // Guess is one try of somebody's secret.
 type Guess struct {
@@ -104,10 +108,10 @@ func Chosen(r *policy.Request) Guess {
 	return g
 }
 
-// LimitedError means that there were too many wrong guesses.
+// LimitedError means that there were too many wrong guesses, or too many mails.
 type LimitedError struct {
 	Kind Kind
-	// Wait is how long the next guess has to wait.
+	// Wait is how long the next one has to wait.
 	Wait time.Duration
 
 	id string // of the count
@@ -115,6 +119,9 @@ type LimitedError struct {
 
 // Error implements error.
 func (e *LimitedError) Error() string {
+	if e.Kind.Sends() {
+		return fmt.Sprintf("too many mails for this %s: wait %s", strings.TrimPrefix(string(e.Kind), mailPrefix), e.Wait)
+	}
 	return fmt.Sprintf("too many wrong guesses for this %s: wait %s", e.Kind, e.Wait)
 }
 
@@ -123,6 +130,8 @@ type Config struct {
 	DB store.DB
 	// Limits with a zero Account are the defaults.
 	Limits Limits
+	// Sends with a zero Account are the defaults.
+	Sends SendLimits
 	// Key makes names comparable.
 	Key func(name string) string
 	// Devices opens device cookies. Nil knows no browser.
@@ -143,6 +152,9 @@ type Guard struct {
 func New(c Config) *Guard {
 	if c.Limits.Account == 0 {
 		c.Limits = DefaultLimits()
+	}
+	if c.Sends.Account == 0 {
+		c.Sends = DefaultSendLimits()
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -258,10 +270,10 @@ func (g *Guard) Begin(ctx context.Context, guess Guess, user *identity.Person) (
 // than last_failure. It is not compared with now alone, since a guess that had to
 // stand in line comes with an earlier time than the one before it.
 func (g *Guard) add(ctx context.Context, tx store.Tx, c count, now time.Time) error {
-	expires, keep := now.Add(forget), "excluded.expires"
-	if c.kind == Address {
-		// The window begins with its first guess.
-		expires, keep = now.Add(g.c.Limits.Window), "guesses.expires"
+	r := g.rule(c.kind)
+	expires, keep := now.Add(r.lasts), "excluded.expires"
+	if r.fixed {
+		keep = "guesses.expires"
 	}
 	var n int
 	err := tx.QueryRow(ctx, `insert into guesses (id, kind, subject, failures, last_failure, blocked_until, expires) values ($1, $2, $3, 1, $4, $4, $5)
@@ -280,31 +292,18 @@ func (g *Guard) add(ctx context.Context, tx store.Tx, c count, now time.Time) er
 	if err != nil {
 		return err
 	}
-	until := expires
-	if c.kind != Address {
-		until = now.Add(g.c.Limits.delay(n))
-	} else if n < g.c.Limits.Address {
-		return nil
+	until := now
+	if r.delay != nil {
+		until = now.Add(r.delay(n))
+	}
+	if r.fixed && n >= r.most {
+		until = expires
 	}
 	if !until.After(now) {
 		return nil
 	}
 	_, err = tx.Exec(ctx, "update guesses set blocked_until = $2 where id = $1", c.id, until)
 	return err
-}
-
-// delay is the wait after the nth wrong guess for an account.
-func (l *Limits) delay(n int) time.Duration {
-	if n < l.Account {
-		return 0
-	}
-	d := l.FirstDelay
-	for range n - l.Account {
-		if d *= 2; d >= l.MaxDelay {
-			break
-		}
-	}
-	return min(d, l.MaxDelay)
 }
 
 // Trial is a guess that was counted.

@@ -15,6 +15,7 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/session/token"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
@@ -33,6 +34,8 @@ type Config struct {
 	Access *access.Access
 	// Events records what is written. The zero Recorder when nil.
 	Events *event.Recorder
+	// Mailer sends mails again; required for RetryMail alone.
+	Mailer *mail.Mailer
 	// Blueprint judges the sources of blueprint instances. Nil refuses all.
 	Blueprint BlueprintSource
 	// Avatar returns the address of the picture for a user name. Nil for none.
@@ -63,6 +66,7 @@ type Registry struct {
 	role    *role
 	token   *apiToken
 	session *made[sessionRow]
+	mailer  *mail.Mailer
 	event   *events
 }
 
@@ -90,6 +94,7 @@ func New(c Config) *Registry {
 	r.role = &role{people: p, roles: roles, rows: rolesTable()}
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
 	r.session = sessions(p, c.Locate)
+	r.mailer = c.Mailer
 	r.event = &events{people: p, rows: eventsTable(c.Now)}
 
 	flows := flowKind(c.Catalog)
@@ -124,6 +129,8 @@ func New(c Config) *Registry {
 		Param: "uuid", Key: "uuid", Schema: "AuthenticatedSession", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: sessionFilters()})
 	r.add(&Kind{Objects: guesses(p), Model: guessModel, Label: "Guess Limit", Plural: "Guess Limits", Path: "guard/limits",
 		Param: "id", Key: "pk", Schema: "GuessLimit", Tag: "guard", Calls: List | Retrieve | Delete, Filters: guessFilters()})
+	r.add(&Kind{Objects: messages(p), Model: messageModel, Label: "Mail", Plural: "Mails", Path: "mail/messages", Param: "id", Key: "pk", Schema: "MailMessage",
+		Tag: "mail", Calls: List | Retrieve | Delete, Verbs: []access.Verb{RetryMail}, Filters: messageFilters()})
 	r.add(&Kind{Objects: r.event, Model: eventModel, Label: "Event", Plural: "Events", Path: "events/events", Param: "event_uuid",
 		Key: "pk", Schema: "Event", Tag: "events", Calls: AllCalls &^ UsedBy, Filters: EventFilters()})
 	r.add(&Kind{Objects: scores(p), Model: reputationModel, Label: "Reputation Score", Plural: "Reputation Scores", Path: "policies/reputation/scores",

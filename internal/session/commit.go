@@ -15,7 +15,7 @@ import (
 )
 
 // Commit carries out a step, as flow.Store describes it. One transaction swaps the execution, carries
-// out the effects, then logs in or out, then records events and trace. Effects
+// out the effects, then logs in or out, then records events, mails and trace. Effects
 // come before the login, so that a user whom they create can be logged in, and
 // after the logout, so that the execution outlives a user whom they delete.
 func (m *Manager) Commit(ctx context.Context, c *flow.Commit) (*flow.Committed, error) {
@@ -73,7 +73,7 @@ func (s *step) run(ctx context.Context, tx store.Tx) error {
 	if s.Logout {
 		slices.Reverse(effects)
 	}
-	for _, part := range slices.Concat([]func(context.Context) error{s.lock, s.swap}, effects, []func(context.Context) error{s.record, s.trace}) {
+	for _, part := range slices.Concat([]func(context.Context) error{s.lock, s.swap}, effects, []func(context.Context) error{s.record, s.mail, s.trace}) {
 		if err := part(ctx); err != nil {
 			return err
 		}

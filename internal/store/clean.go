@@ -23,6 +23,7 @@ var expired = []struct{ table, key, only string }{
 	{"invitations", "id", ""},
 	{"tokens", "id", " and expiring and intent <> 'api'"},
 	{"events", "id", ""},
+	{"mails", "id", ""},
 }
 
 // Clean deletes what has expired before now, in small transactions, and returns
