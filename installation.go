@@ -20,8 +20,10 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
+	"github.com/weir-id/weir/internal/notification"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
@@ -83,6 +85,7 @@ type Installation struct {
 	events     *event.Recorder
 	sessions   *session.Manager
 	stageTypes []flow.StageType
+	compiler   *expression.Compiler
 	policyList []policy.Type
 	// mediaRoot is open while a server runs.
 	mediaRoot *os.Root
@@ -91,8 +94,9 @@ type Installation struct {
 	// files is the folder of blueprints; nil until it is needed. blueprints are
 	// those on the server: the default ones, and from then on those of the
 	// folder.
-	files      *os.Root
-	blueprints blueprint.Instances
+	files         *os.Root
+	blueprints    blueprint.Instances
+	notifications *notification.Engine
 }
 
 // Connect opens the database, brings its schema up to date and loads the
@@ -152,12 +156,14 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: devices})
+	in.compiler = in.newCompiler()
 	in.policyList = in.policyTypes()
-	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList,
+	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.compiler.Compile,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {
 		return err
 	}
+	in.notifications = in.newNotifications()
 	in.blueprints = blueprint.Folder(blueprint.Defaults())
 	in.kinds = resource.New(resource.Config{Blueprint: func(path, content string) error { return blueprint.CheckSource(in.blueprints, path, content) },
 		Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,

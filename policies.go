@@ -17,9 +17,14 @@ import (
 
 // policyTypes returns the policy types of this version.
 func (in *Installation) policyTypes() []policy.Type {
-	return policies.All(policies.Env{Compiler: expression.NewCompiler(expression.Env{
+	return policies.All(policies.Env{Compiler: in.compiler})
+}
+
+// newCompiler returns what compiles all expressions of the installation.
+func (in *Installation) newCompiler() *expression.Compiler {
+	return expression.NewCompiler(expression.Env{
 		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
-	})})
+	})
 }
 
 // storedSettings are the system settings for expressions.

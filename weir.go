@@ -116,7 +116,7 @@ func (s *Server) assemble() error {
 	}
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
-		Exporter: s.exporter(), Blueprints: importer, Applications: applications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
+		Exporter: s.exporter(), Blueprints: importer, Applications: applications, Notifications: s.notifications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
 		Passwords: s.people, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Problem: problem, Browse: site.Reference,
 		Log: s.log.With("component", "api"), Now: s.now,
 	})

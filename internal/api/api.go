@@ -66,6 +66,8 @@ type Config struct {
 	Blueprints Blueprints
 	// Applications decides what people may open.
 	Applications Applications
+	// Notifications tries transports out.
+	Notifications Notifications
 	// Person returns a user. The error wraps flow.ErrNoPerson for an unknown id.
 	Person func(ctx context.Context, id int64) (*identity.Person, error)
 	// Roles returns the roles of a user, those of the groups included.
@@ -103,7 +105,7 @@ func New(c Config) *API {
 	}
 	a := &API{Config: c}
 	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.policyRoutes(), a.peopleRoutes(),
-		a.rbacRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.schemaRoutes())
+		a.rbacRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }
@@ -157,7 +159,8 @@ var outside = []struct{ path, why string }{
 	{"stages/endpoints/", "The endpoints stage is an enterprise feature that Weir does not have."},
 	{"stages/authenticator/endpoint_gdtc/", "The Google device trust stage is an enterprise feature that Weir does not have."},
 	{"stages/mtls/", "The mutual TLS stage is an enterprise feature that Weir does not have."},
-	{"propertymappings/", "Property mappings belong to sources and providers, which are outside of Weir."},
+	{"propertymappings/source/", "Property mappings of sources are outside of Weir."},
+	{"propertymappings/provider/", "Property mappings of providers are outside of Weir."},
 }
 
 // missing says what is wrong with an address that no route has.

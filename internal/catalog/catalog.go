@@ -25,6 +25,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/lru"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
@@ -35,6 +36,8 @@ type Config struct {
 	DB       store.DB
 	Stages   []flow.StageType
 	Policies []policy.Type
+	// Compile compiles the bodies of mappings. Nil makes all of them unusable.
+	Compile func(name, body string) (*expression.Program, error)
 	// Seal hides the fields that are tagged secret.
 	Seal Sealer
 	// Exists tells whether an object outside the catalog exists: a user or a
@@ -82,7 +85,7 @@ func Open(ctx context.Context, cfg Config) (*Catalog, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	c := &Catalog{Config: cfg, registry: newRegistry(cfg.Stages, cfg.Policies), seal: cfg.Seal,
+	c := &Catalog{Config: cfg, registry: newRegistry(cfg.Stages, cfg.Policies, cfg.Compile), seal: cfg.Seal,
 		log: cfg.Logger.With(slog.String("component", "catalog")), built: lru.New[[sha256.Size]byte, *cached](maxBuilt), old: lru.New[pin, *Object](maxOldVersions)}
 	c.current.Store(&Snapshot{catalog: c})
 	if err := c.Refresh(ctx); err != nil {

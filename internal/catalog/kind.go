@@ -20,6 +20,10 @@ const (
 	KindApplication   = "application"
 	KindBlueprint     = "blueprint"
 	KindSettings      = "settings"
+
+	KindNotificationRule      = "notificationrule"
+	KindNotificationTransport = "notificationtransport"
+	KindWebhookMapping        = "notificationwebhookmapping"
 )
 
 // kind is everything the catalog knows about one kind of object. kinds.go

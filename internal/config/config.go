@@ -45,6 +45,9 @@ type Config struct {
 	Hashing   Hashing
 	Guesses   Guesses
 	Limits    Limits
+	// Notifications is how often a notification rule may fire within a minute.
+	// Default 60.
+	Notifications int
 }
 
 // Bootstrap describes the first administrator, akadmin.
@@ -136,6 +139,7 @@ func New() Config {
 			WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 			ShutdownTimeout: 20 * time.Second,
 		},
+		Notifications: 60,
 	}
 }
 

@@ -97,6 +97,9 @@ func Settings() []Setting {
 		{"guess_window", "the window for wrong guesses from one network address", false, func(c *Config, v string) error {
 			return duration(&c.Guesses.Window, v, time.Second)
 		}},
+		{"notifications_per_minute", "how often a notification rule may fire within a minute", false, func(c *Config, v string) error {
+			return number(&c.Notifications, v, 1, 100_000)
+		}},
 		{"max_requests", "requests answered at once", false, func(c *Config, v string) error {
 			return number(&c.Limits.Requests, v, 8, 65536)
 		}},

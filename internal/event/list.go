@@ -50,7 +50,7 @@ func (r *Recorder) List(ctx context.Context, q store.Querier, f Filter) ([]Recor
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
-	events, err := store.Select(ctx, q, scan, "select id, user_json, action, app, context, client_ip, created, expires, brand from events where "+
+	events, err := store.Select(ctx, q, Scan, "select "+Columns+" from events e where "+
 		strings.Join(where, " and ")+" order by created desc, id limit "+args.Add(f.Limit), args...)
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
@@ -66,7 +66,11 @@ func texts(actions []Action) []string {
 	return out
 }
 
-func scan(row store.Row) (Recorded, error) {
+// Columns are the columns that Scan reads, of the table called events e.
+const Columns = "e.id, e.user_json, e.action, e.app, e.context, e.client_ip, e.created, e.expires, e.brand"
+
+// Scan reads a stored event.
+func Scan(row store.Row) (Recorded, error) {
 	var e Recorded
 	err := row.Scan(&e.ID, store.JSON(&e.User), (*string)(&e.Action), &e.App, store.JSON(&e.Context), &e.ClientIP, &e.Created, &e.Expires, store.JSON(&e.Brand))
 	return e, err

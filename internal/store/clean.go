@@ -21,6 +21,8 @@ var expired = []struct{ table, key, only string }{
 	{"execution_steps", "execution_id, n", ""},
 	{"tokens", "id", " and expiring and intent <> 'api'"},
 	{"events", "id", ""},
+	{"notifications", "id", ""},
+	{"notification_counts", "rule_id, minute", ""},
 }
 
 // Clean deletes what has expired before now, in small transactions, and returns

@@ -34,6 +34,8 @@ func TestCleanDeletesWhatExpiredAndNothingElse(t *testing.T) {
 					`insert into execution_steps (execution_id, n, created, expires, step) values ($1, 1, $2, $2, '{}')`,
 					`insert into events (id, action, app, user_json, context, client_ip, brand, created, expires)
 						values ($1, '', '', '{}', '{}', '', '{}', $2, $2)`,
+					`insert into notifications (id, user_id, severity, body, seen, created, expires) select $1, id, '', '', false, $2, $2 from users`,
+					`insert into notification_counts (rule_id, minute, fired, expires) values ($1, $2, 1, $2)`,
 				} {
 					if _, err := tx.Exec(ctx, insert, name, at); err != nil {
 						return fmt.Errorf("%s: %w", insert, err)
@@ -63,8 +65,8 @@ func TestCleanDeletesWhatExpiredAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := store.Clean(t.Context(), db, now)
-		if err != nil || n != 6 {
-			t.Errorf("deleted %d, %v, want 6", n, err)
+		if err != nil || n != 8 {
+			t.Errorf("deleted %d, %v, want 8", n, err)
 		}
 		for column, want := range map[string][]string{
 			"key from sessions":                 {"new"},
@@ -72,6 +74,8 @@ func TestCleanDeletesWhatExpiredAndNothingElse(t *testing.T) {
 			"session_key from session_counters": {"new"},
 			"execution_id from execution_steps": {"new"},
 			"id from events":                    {"new"},
+			"id from notifications":             {"new"},
+			"rule_id from notification_counts":  {"new"},
 			"id from tokens":                    {"kept api", "kept for ever", "kept without a time", "new"},
 		} {
 			got, err := store.Select(t.Context(), db, store.Column[string], "select "+column)

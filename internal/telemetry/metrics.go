@@ -29,6 +29,8 @@ type Metrics struct {
 	// GuessesRefused counts guesses that were refused unseen, by what had too many:
 	// account, address or device.
 	GuessesRefused *prometheus.CounterVec
+	// notifications counts notifications by mode of transport and result.
+	notifications *prometheus.CounterVec
 }
 
 // Refusal is why a request was told to try again.
@@ -75,6 +77,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		GuessesRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weir_guesses_refused_total", Help: "Guesses of secrets refused after too many wrong ones.",
 		}, []string{"kind"}),
+		notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weir_notifications_total", Help: "Notifications, by mode of transport and whether they were delivered.",
+		}, []string{"mode", "result"}),
 	}
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "weir_refused_total", Help: "Requests told to try again because the server was too busy, by what was full.",
@@ -82,7 +87,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, reason := range []Refusal{RefusedRequests, RefusedClient, RefusedProbes, RefusedHash} {
 		m.refused.WithLabelValues(string(reason))
 	}
-	reg.MustRegister(m.Requests, m.InFlight, m.refused, m.Plan, m.Stage, m.Hash, m.Repeats, m.GuessesRefused)
+	reg.MustRegister(m.Requests, m.InFlight, m.refused, m.Plan, m.Stage, m.Hash, m.Repeats, m.GuessesRefused, m.notifications)
 	return m
 }
 
@@ -112,6 +117,16 @@ func (m *Metrics) ObserveStage(stageType string, answer bool, d time.Duration) {
 		method = http.MethodPost
 	}
 	m.Stage.WithLabelValues(stageType, method).Observe(d.Seconds())
+}
+
+// ObserveNotification records a notification that was delivered, or given up,
+// by the mode of its transport.
+func (m *Metrics) ObserveNotification(mode string, ok bool) {
+	result := "delivered"
+	if !ok {
+		result = "failed"
+	}
+	m.notifications.WithLabelValues(mode, result).Inc()
 }
 
 // methodLabel keeps invented methods out of the labels.

@@ -5,12 +5,8 @@ package expression
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
-	"github.com/weir-id/weir/field"
 	runtime "github.com/weir-id/weir/internal/expression"
-	"github.com/weir-id/weir/internal/expression/python"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -28,19 +24,10 @@ func Type(compiler *runtime.Compiler) policy.Type {
 	}, func() Config { return Config{} }, func(name string, c Config) (policy.Policy, error) {
 		program, err := compiler.Compile(name, c.Expression)
 		if err != nil {
-			return nil, fieldError(err)
+			return nil, runtime.FieldError("expression", err)
 		}
 		return &expression{program}, nil
 	})
-}
-
-// fieldError puts what is wrong with a body at its field, with line and column.
-func fieldError(err error) error {
-	var p *python.Error
-	if errors.As(err, &p) {
-		return field.Errors{"expression": {{Code: field.CodeInvalid, Message: "expression.invalid", String: p.Error(), Line: p.Line, Column: p.Column}}}
-	}
-	return fmt.Errorf("compile expression: %w", err)
 }
 
 type expression struct{ program *runtime.Program }
