@@ -105,7 +105,7 @@ func New(c Config) *API {
 	}
 	a := &API{Config: c}
 	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.policyRoutes(), a.peopleRoutes(),
-		a.rbacRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.schemaRoutes())
+		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }

@@ -166,7 +166,11 @@ func (s describer) filter(f *resource.Filter) *openapi.Schema {
 		each := spec
 		spec = field.Spec{Name: f.Name, Type: "array", Items: &each}
 	}
-	return s.Field(&spec, openapi.Answer)
+	schema := s.Field(&spec, openapi.Answer)
+	if f.Default != nil {
+		schema.Default = f.Default
+	}
+	return schema
 }
 
 // shape describes a body.

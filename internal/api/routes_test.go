@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -41,7 +42,7 @@ func TestRule47EveryRouteNamesItsPermission(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("| %s | `%s` | %s |\n", r.Method, r.Path, r.Guard))
 	}
 	slices.SortFunc(lines, func(a, b string) int {
-		return strings.Compare(strings.SplitN(a, "`", 2)[1], strings.SplitN(b, "`", 2)[1])
+		return cmp.Or(strings.Compare(strings.SplitN(a, "`", 2)[1], strings.SplitN(b, "`", 2)[1]), strings.Compare(a, b))
 	})
 	want := permissionsHead + strings.Join(lines, "")
 	if os.Getenv("WEIR_UPDATE") != "" {

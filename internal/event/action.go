@@ -44,3 +44,22 @@ const (
 	AccessRequestDenied      Action = "access_request_denied"
 	AccessRequestRevoked     Action = "access_request_revoked"
 )
+
+// Custom is the beginning of actions that people and expressions name; alone it
+// is an action, too.
+const Custom = "custom_"
+
+// Choices lists the actions.
+func (Action) Choices() []string {
+	return []string{
+		string(Login), string(LoginFailed), string(Logout), string(UserWrite), string(UserOffboarded),
+		string(SuspiciousRequest), string(PasswordSet), string(SecretView), string(SecretRotate), string(InvitationUsed),
+		string(AuthorizeApplication), string(SourceLinked), string(ImpersonationStarted), string(ImpersonationEnded), string(FlowExecution),
+		string(PolicyExecution), string(PolicyException), string(PropertyMappingException), string(SystemTaskExecution), string(SystemTaskException),
+		string(SystemException), string(ConfigurationError), string(ConfigurationWarning), string(ModelCreated), string(ModelUpdated),
+		string(ModelDeleted), string(EmailSent), string(UpdateAvailable), string(ExportReady), string(ReviewInitiated),
+		string(ReviewOverdue), string(ReviewAttested), string(ReviewCompleted), string(AccessRequestCreated), string(AccessRequestApproved),
+		string(AccessRequestDenied), string(AccessRequestRevoked),
+		Custom,
+	}
+}

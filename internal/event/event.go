@@ -78,55 +78,68 @@ type Recorder struct {
 
 // Record stores an event with the transaction.
 func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
-	now := time.Now
-	if r.Now != nil {
-		now = r.Now
-	}
-	retention := DefaultRetention
-	if r.Retention != nil {
-		if d := r.Retention(); d > 0 {
-			retention = d
-		}
-	}
-	at := now()
-	ip := unknownIP
+	at := r.now()
 	details := sanitise(e.Context)
 	if e.HTTP != nil {
-		if e.HTTP.ClientIP.IsValid() {
-			ip = e.HTTP.ClientIP.String()
-		}
 		details["http_request"] = request(e.HTTP)
 	}
-	data, err := json.Marshal(details)
-	if err != nil {
+	if err := bound(details); err != nil {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
 	}
-	if len(data) > maxContextBytes {
-		for name := range details {
-			if name != "http_request" {
-				delete(details, name)
-			}
+	return r.store(ctx, tx, &Recorded{ID: uuid.New(), User: user(e), Action: Action(clean(string(e.Action))), App: clean(e.App), Context: details, ClientIP: address(e.HTTP),
+		Created: at, Expires: at.Add(r.retention()), Brand: brand(e.Brand)})
+}
+
+// bound leaves out a context that is too large, but for the request.
+func bound(details map[string]any) error {
+	data, err := json.Marshal(details)
+	if err != nil || len(data) <= maxContextBytes {
+		return err
+	}
+	for name := range details {
+		if name != "http_request" {
+			delete(details, name)
 		}
-		details["message"] = fmt.Sprintf("The context is left out: it has %d bytes.", len(data))
 	}
-	var about *int64
-	if e.User != nil && e.User.Saved() {
-		about = &e.User.ID
+	details["message"] = fmt.Sprintf("The context is left out: it has %d bytes.", len(data))
+	return nil
+}
+
+func (r *Recorder) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
 	}
-	stored := Recorded{ID: uuid.New(), User: user(e), Action: Action(clean(string(e.Action))), App: clean(e.App), Context: details, ClientIP: ip,
-		Created: at, Expires: at.Add(retention), Brand: brand(e.Brand)}
-	_, err = tx.Exec(ctx, `insert into events (id, action, app, user_json, context, client_ip, brand, created, expires, user_id)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		stored.ID, string(stored.Action), stored.App, store.JSON(stored.User), store.JSON(details), ip, store.JSON(stored.Brand), stored.Created, stored.Expires, about)
-	if err != nil {
+	return time.Now()
+}
+
+func (r *Recorder) retention() time.Duration {
+	if r.Retention != nil {
+		if d := r.Retention(); d > 0 {
+			return d
+		}
+	}
+	return DefaultRetention
+}
+
+// store inserts an event and tells the observers.
+func (r *Recorder) store(ctx context.Context, tx store.Tx, e *Recorded) error {
+	if err := e.insert(ctx, tx); err != nil {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
 	}
 	for _, observe := range r.Observers {
-		if err := observe(ctx, tx, &stored); err != nil {
+		if err := observe(ctx, tx, e); err != nil {
 			return fmt.Errorf("record event %s: %w", e.Action, err)
 		}
 	}
 	return nil
+}
+
+// address is where a request came from.
+func address(h *policy.HTTPRequest) string {
+	if h == nil || !h.ClientIP.IsValid() {
+		return unknownIP
+	}
+	return h.ClientIP.String()
 }
 
 // user is the stored user object with the second person nested in it.

@@ -35,12 +35,8 @@ type Filter struct {
 
 // List returns the unexpired events that the filter chooses, latest first.
 func (r *Recorder) List(ctx context.Context, q store.Querier, f Filter) ([]Recorded, error) {
-	now := time.Now
-	if r.Now != nil {
-		now = r.Now
-	}
 	var args store.Args
-	where := []string{"expires > " + args.Add(now())}
+	where := []string{"expires > " + args.Add(r.now())}
 	if len(f.Actions) > 0 {
 		where = append(where, "action in "+store.In(&args, texts(f.Actions)))
 	}
@@ -64,14 +60,4 @@ func texts(actions []Action) []string {
 		out[i] = string(a)
 	}
 	return out
-}
-
-// Columns are the columns that Scan reads, of the table called events e.
-const Columns = "e.id, e.user_json, e.action, e.app, e.context, e.client_ip, e.created, e.expires, e.brand"
-
-// Scan reads a stored event.
-func Scan(row store.Row) (Recorded, error) {
-	var e Recorded
-	err := row.Scan(&e.ID, store.JSON(&e.User), (*string)(&e.Action), &e.App, store.JSON(&e.Context), &e.ClientIP, &e.Created, &e.Expires, store.JSON(&e.Brand))
-	return e, err
 }

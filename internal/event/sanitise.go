@@ -28,6 +28,11 @@ type Model struct {
 	Name  string `json:"name"`
 }
 
+// model is the object as it is stored.
+func model(m Model) map[string]any {
+	return map[string]any{"app": clean(m.App), "model_name": clean(m.Model), "pk": clean(PlainKey(m.PK)), "name": clean(m.Name)}
+}
+
 const mask = "********************"
 
 // The names whose values are masked, and those that only look like them.
@@ -93,13 +98,13 @@ func value(v any, depth int) any {
 	case identity.User:
 		return person(&v)
 	case identity.Group:
-		return Model{App: "authentik_core", Model: "group", PK: hexID(v.ID), Name: clean(v.Name)}
+		return model(Model{App: "authentik_core", Model: "group", PK: hexID(v.ID), Name: v.Name})
 	case *flow.PersonRef:
 		return map[string]any{"pk": v.ID, "username": clean(v.Username), "email": clean(v.Email)}
 	case *flow.Ref:
-		return Model{Model: v.Kind, PK: hexID(v.ID), Name: clean(v.Name)}
+		return model(Model{Model: v.Kind, PK: hexID(v.ID), Name: v.Name})
 	case Model:
-		return Model{App: clean(v.App), Model: clean(v.Model), PK: clean(v.PK), Name: clean(v.Name)}
+		return model(v)
 	case netip.Addr:
 		return v.String()
 	case *url.URL:

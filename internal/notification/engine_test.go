@@ -29,7 +29,9 @@ func says(v policy.Verdict) policy.Policy {
 
 var (
 	yes, no = says(policy.Pass), says(policy.Fail)
-	broken  = policy.Func(func(context.Context, *policy.Request) (policy.Result, error) { return policy.Result{}, errors.New("broken") })
+	broken  = policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {
+		return policy.Result{}, errors.New("broken")
+	})
 )
 
 func TestWhoIsToldOfAnEvent(t *testing.T) {
@@ -71,13 +73,34 @@ func TestWhoIsToldOfAnEvent(t *testing.T) {
 				}, nil, []string{"ada", "bob"}},
 			{"one of two policies is enough", func(c *config) map[string]any { c.bind(one(c, group, no, nil).ID, yes, nil); return nil }, nil, []string{"ada", "bob"}},
 			{"a pass outweighs an error", func(c *config) map[string]any { c.bind(one(c, group, broken, nil).ID, yes, nil); return nil }, nil, []string{"ada", "bob"}},
-			{"a negated no", func(c *config) map[string]any { one(c, group, no, func(b *policy.Binding) { b.Negate = true }); return nil }, nil, []string{"ada", "bob"}},
-			{"a negated yes", func(c *config) map[string]any { one(c, group, yes, func(b *policy.Binding) { b.Negate = true }); return nil }, nil, nil},
-			{"a binding that is off", func(c *config) map[string]any { one(c, group, yes, func(b *policy.Binding) { b.Enabled = false }); return nil }, nil, nil},
-			{"a user is bound and the event is about them", func(c *config) map[string]any { one(c, group, nil, func(b *policy.Binding) { b.User = &eve.ID }); return nil }, eve, []string{"ada", "bob"}},
-			{"a user is bound and the event is about somebody else", func(c *config) map[string]any { one(c, group, nil, func(b *policy.Binding) { b.User = &eve.ID }); return nil }, ada, nil},
-			{"a group is bound and the event is about a member of one below", func(c *config) map[string]any { one(c, group, nil, func(b *policy.Binding) { b.Group = &top }); return nil }, bob, []string{"ada", "bob"}},
-			{"a group is bound and the event is about nobody", func(c *config) map[string]any { one(c, group, nil, func(b *policy.Binding) { b.Group = &top }); return nil }, nil, nil},
+			{"a negated no", func(c *config) map[string]any {
+				one(c, group, no, func(b *policy.Binding) { b.Negate = true })
+				return nil
+			}, nil, []string{"ada", "bob"}},
+			{"a negated yes", func(c *config) map[string]any {
+				one(c, group, yes, func(b *policy.Binding) { b.Negate = true })
+				return nil
+			}, nil, nil},
+			{"a binding that is off", func(c *config) map[string]any {
+				one(c, group, yes, func(b *policy.Binding) { b.Enabled = false })
+				return nil
+			}, nil, nil},
+			{"a user is bound and the event is about them", func(c *config) map[string]any {
+				one(c, group, nil, func(b *policy.Binding) { b.User = &eve.ID })
+				return nil
+			}, eve, []string{"ada", "bob"}},
+			{"a user is bound and the event is about somebody else", func(c *config) map[string]any {
+				one(c, group, nil, func(b *policy.Binding) { b.User = &eve.ID })
+				return nil
+			}, ada, nil},
+			{"a group is bound and the event is about a member of one below", func(c *config) map[string]any {
+				one(c, group, nil, func(b *policy.Binding) { b.Group = &top })
+				return nil
+			}, bob, []string{"ada", "bob"}},
+			{"a group is bound and the event is about nobody", func(c *config) map[string]any {
+				one(c, group, nil, func(b *policy.Binding) { b.Group = &top })
+				return nil
+			}, nil, nil},
 			{"the person of the event", func(c *config) map[string]any { one(c, eventUser, yes, nil); return nil }, eve, []string{"eve"}},
 			{"the person of the event and a group", func(c *config) map[string]any { one(c, both, yes, nil); return nil }, eve, []string{"ada", "bob", "eve"}},
 			{"the person of the event is in the group: once", func(c *config) map[string]any { one(c, both, yes, nil); return nil }, ada, []string{"ada", "bob"}},

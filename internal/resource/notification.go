@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,8 +21,12 @@ import (
 // Rules make them; here everybody reads their own, and nobody those of others,
 // superusers included.
 type notification struct {
-	rows *table[notificationRow]
+	events *events
+	rows   *table[notificationRow]
 }
+
+// eventSchema stands for whole events inside of other objects.
+var eventSchema = reflect.TypeFor[eventData]()
 
 const notificationModel = "authentik_events.notification"
 
@@ -39,8 +44,6 @@ type notificationMembers struct {
 	Hyperlink      *string       `json:"hyperlink" field:"null,max=4096"`
 	HyperlinkLabel *string       `json:"hyperlink_label" field:"null"`
 	Created        time.Time     `json:"created"`
-	// Event is missing once the event has been deleted.
-	Event eventSummary `json:"event"`
 }
 
 // notificationData is what can be written.
@@ -48,22 +51,11 @@ type notificationData struct {
 	Seen bool `json:"seen"`
 }
 
-// eventSummary is an event inside of another object.
-type eventSummary struct {
-	PK       uuid.UUID      `json:"pk" field:"readonly"`
-	User     map[string]any `json:"user"`
-	Action   event.Action   `json:"action" field:"required"`
-	App      string         `json:"app" field:"required"`
-	Context  map[string]any `json:"context"`
-	ClientIP *string        `json:"client_ip" field:"null"`
-	Created  time.Time      `json:"created" field:"readonly"`
-	Expires  time.Time      `json:"expires"`
-	Brand    map[string]any `json:"brand"`
-}
-
 // Fields implements Objects.
 func (k *notification) Fields() []field.Spec {
-	return append(readOnly(new(notificationMembers)), field.Describe(new(notificationData))...)
+	// It is missing once the event has been deleted.
+	about := field.Spec{Name: "event", Type: "object", ReadOnly: true, Go: eventSchema, Fields: k.events.Fields()}
+	return append(append(readOnly(new(notificationMembers)), about), field.Describe(new(notificationData))...)
 }
 
 func notificationRef(r *notificationRow) *Ref {
@@ -95,8 +87,8 @@ func notificationsTable(now func() time.Time) *table[notificationRow] {
 	}
 }
 
-func notificationKind(now func() time.Time) *Kind {
-	k := &notification{notificationsTable(now)}
+func notificationKind(e *events, now func() time.Time) *Kind {
+	k := &notification{e, notificationsTable(now)}
 	return &Kind{Objects: k, Model: notificationModel, Label: "Notification", Plural: "Notifications", Path: "events/notifications", Param: "uuid", Key: "pk",
 		Schema: "Notification", Tag: "events", Calls: AllCalls &^ Create, Filters: []Filter{{Name: "body"}, {Name: "created", Format: "date-time"},
 			{Name: "event", Format: "uuid"}, {Name: "seen", Type: "boolean"}, filterOf(field.Describe(new(notificationMembers)), "severity"), {Name: "user", Type: "integer"}}}
@@ -172,7 +164,7 @@ func (k *notification) Read(ctx context.Context, v View, refs ...*Ref) ([]map[st
 			ids = append(ids, *row.event)
 		}
 	}
-	events, err := eventsByID(ctx, v.DB, ids)
+	events, err := k.eventsByID(ctx, v, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -180,32 +172,38 @@ func (k *notification) Read(ctx context.Context, v View, refs ...*Ref) ([]map[st
 	for i, row := range rows {
 		out[i] = field.Encode(&row.members, field.Public)
 		maps.Copy(out[i], field.Encode(&row.data, field.Public))
-		delete(out[i], "event")
 		if row.event == nil {
 			continue
 		}
-		if e, ok := events[*row.event]; ok {
-			s := eventSummary{PK: e.ID, User: e.User, Action: e.Action, App: e.App, Context: e.Context, ClientIP: known(e.ClientIP), Created: e.Created,
-				Expires: e.Expires, Brand: e.Brand}
-			out[i]["event"] = field.Encode(&s, field.Public)
+		if e, ok := events[row.event.String()]; ok {
+			out[i]["event"] = e
 		}
 	}
 	return out, nil
 }
 
-// eventsByID reads events, by id.
-func eventsByID(ctx context.Context, q store.Querier, ids []uuid.UUID) (map[uuid.UUID]*event.Recorded, error) {
-	out := map[uuid.UUID]*event.Recorded{}
+// eventsByID reads events as the API shows them, by id. Those that are gone are
+// missing.
+func (k *notification) eventsByID(ctx context.Context, v View, ids []uuid.UUID) (map[string]any, error) {
+	out := map[string]any{}
 	if len(ids) == 0 {
 		return out, nil
 	}
 	var args store.Args
-	found, err := store.Select(ctx, q, event.Scan, "select "+event.Columns+" from events e where e.id in "+store.In(&args, ids), args...)
+	found, err := store.Select(ctx, v.DB, event.Scan, "select "+event.Columns+" from events e where e.id in "+store.In(&args, ids), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
+	refs := make([]*Ref, len(found))
 	for i := range found {
-		out[found[i].ID] = &found[i]
+		refs[i] = eventRef(&found[i])
+	}
+	read, err := k.events.Read(ctx, v, refs...)
+	if err != nil {
+		return nil, err
+	}
+	for i, ref := range refs {
+		out[ref.ID()] = read[i]
 	}
 	return out, nil
 }

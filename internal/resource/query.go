@@ -55,6 +55,8 @@ type Filter struct {
 	Many bool
 	// Required tells clients that they must give it.
 	Required bool
+	// Default tells clients what holds without it; nil for nothing.
+	Default any
 	// Path is what configuration objects are compared by; Name when empty.
 	Path string
 	// Match compares configuration objects instead. Want is as Decode

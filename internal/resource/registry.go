@@ -59,6 +59,7 @@ type Registry struct {
 	role    *role
 	token   *apiToken
 	session *session
+	event   *events
 }
 
 // New returns a registry of all kinds. A new kind is declared in a file of its
@@ -82,6 +83,7 @@ func New(c Config) *Registry {
 	r.role = &role{people: p, roles: roles, rows: rolesTable()}
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
 	r.session = &session{people: p, rows: sessionsTable(c.Now)}
+	r.event = &events{people: p, rows: eventsTable(c.Now)}
 
 	r.add(flowKind(c.Catalog))
 	r.add(bindingKind(c.Catalog))
@@ -102,7 +104,7 @@ func New(c Config) *Registry {
 	r.add(notificationTransportKind(c.Catalog))
 	r.addBase(anyMappingKind(c.Catalog))
 	r.add(webhookMappingKind(c.Catalog))
-	r.add(notificationKind(c.Now))
+	r.add(notificationKind(r.event, c.Now))
 	r.add(&Kind{Objects: r.user, Model: userModel, Label: "User", Plural: "Users", Path: "core/users", Param: "id", Key: "pk", Schema: "User", Tag: "core",
 		Files: true, Verbs: []access.Verb{ResetPassword}, Filters: userFilters(), Includes: []Include{{"include_groups", true}, {"include_roles", true}}})
 	r.add(&Kind{Objects: r.group, Model: groupModel, Label: "Group", Plural: "Groups", Path: "core/groups", Param: "group_uuid", Key: "pk", Schema: "Group",
@@ -116,6 +118,8 @@ func New(c Config) *Registry {
 		Param: "uuid", Key: "uuid", Schema: "AuthenticatedSession", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: sessionFilters()})
 	r.add(&Kind{Objects: &guess{people: p, rows: guessesTable(c.Now)}, Model: guessModel, Label: "Guess Limit", Plural: "Guess Limits", Path: "guard/limits",
 		Param: "id", Key: "pk", Schema: "GuessLimit", Tag: "guard", Calls: List | Retrieve | Delete, Filters: guessFilters()})
+	r.add(&Kind{Objects: r.event, Model: eventModel, Label: "Event", Plural: "Events", Path: "events/events", Param: "event_uuid",
+		Key: "pk", Schema: "Event", Tag: "events", Calls: AllCalls &^ UsedBy, Filters: EventFilters()})
 	r.add(permissionKind(r))
 	r.declarePermissions()
 	return r

@@ -43,7 +43,7 @@ var names = map[string]string{
 	"policy.Mode":                         "PolicyEngineMode",
 	"redirect.Mode":                       "RedirectStageModeEnum",
 	"resource.asn":                        inline,
-	"resource.eventSummary":               "Event",
+	"resource.eventData":                  "Event",
 	"resource.flowSummary":                "FlowSet",
 	"resource.geoIP":                      inline,
 	"resource.groupData":                  "Group",

@@ -32,7 +32,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		return answer, schema
 	}
 	for path := range at(d, "paths") {
-		if at(d, "paths", path, "get") == nil || strings.Contains(path, "{") || path == "/schema/" || path == assigned {
+		if at(d, "paths", path, "get") == nil || strings.Contains(path, "{") || path == "/schema/" || told[path] != "" {
 			continue
 		}
 		answer, schema := call(path, path)
@@ -55,11 +55,13 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			}
 		}
 	}
-	call(assigned+"?model=authentik_flows.flow", assigned)
+	for path, what := range told {
+		call(path+what, path)
+	}
 }
 
-// assigned is the one list that has to be told what of.
-const assigned = "/rbac/permissions/assigned_by_roles/"
+// told are the addresses that have to be told what of.
+var told = map[string]string{"/rbac/permissions/assigned_by_roles/": "?model=authentik_flows.flow", "/events/events/stats/": "?count_steps=days=1"}
 
 // conform lists where a value is not as its schema says.
 func conform(d object, where string, value, answer any) []string {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/fstest"
 
@@ -111,6 +112,30 @@ func TestSearchReachesPeopleOfTheFirstSchema(t *testing.T) {
 		owned, err := store.Select(t.Context(), db, store.Column[string], "select id from events where user_id = 1")
 		if err != nil || len(owned) != 1 || owned[0] != "a" {
 			t.Errorf("the events of the person are %v, %v", owned, err)
+		}
+	})
+}
+
+func TestEventsOfEarlierSchemasAreFound(t *testing.T) {
+	old(t, "00003_guesses.sql", func(db *sql.DB) {
+		for _, s := range []string{
+			`insert into events (id, action, app, user_json, context, client_ip, brand, created, expires, user_id) values ('a', 'model_updated', 'x',
+				'{"pk": 1, "username": "Ada"}', '{"username": "other", "model": {"app": "authentik_flows", "model_name": "flow", "pk": "11111111-2222-3333-4444-555555555555"}}',
+				'', '{"name": "Brand x"}', '2026-01-01 00:00:00+00:00', '2099-01-01 00:00:00+00:00', 1)`,
+			`insert into events (id, action, app, user_json, context, client_ip, brand, created, expires) values ('b', 'login_failed', 'x',
+				'{"pk": null, "username": "AnonymousUser"}', '{"username": "typed", "device": {"pk": 5}, "authorized_application": {"pk": "ab"}}',
+				'', '{}', '2026-01-01 00:00:00+00:00', '2099-01-01 00:00:00+00:00')`,
+		} {
+			if _, err := db.ExecContext(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}, func(t *testing.T, db store.DB) {
+		got, err := store.Select(t.Context(), db, store.Column[string], `select username || ',' || brand_name || ',' || model_app || ',' || model_name || ',' || model_pk
+			|| ',' || authorized_app || ',' || device from events order by id`)
+		want := []string{"Ada,Brand x,authentik_flows,flow,11111111222233334444555555555555,,", "typed,,,,,ab,5"}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %q, %v", got, err)
 		}
 	})
 }
