@@ -23,6 +23,7 @@ import (
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
+	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/notification"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
@@ -68,22 +69,25 @@ type Config struct {
 // Installation is an open database with its configuration and its people,
 // without a server: what the commands work on.
 type Installation struct {
-	config     Settings
-	log        *slog.Logger
-	now        func() time.Time
-	announce   func(password string) error
-	registry   *prometheus.Registry
-	metrics    *telemetry.Metrics
-	db         store.DB
-	jobs       *jobs.Queue
-	installID  string
-	hashing    *password.Queue
-	hasher     *password.Hasher
-	people     *directory.Directory
-	access     *access.Access
-	tokens     *token.Tokens
-	events     *event.Recorder
-	sessions   *session.Manager
+	config    Settings
+	log       *slog.Logger
+	now       func() time.Time
+	announce  func(password string) error
+	registry  *prometheus.Registry
+	metrics   *telemetry.Metrics
+	db        store.DB
+	jobs      *jobs.Queue
+	installID string
+	hashing   *password.Queue
+	hasher    *password.Hasher
+	people    *directory.Directory
+	access    *access.Access
+	tokens    *token.Tokens
+	events    *event.Recorder
+	sessions  *session.Manager
+	// mailer and mails send mail and make it.
+	mailer     *mail.Mailer
+	mails      *mail.Templates
 	stageTypes []flow.StageType
 	compiler   *expression.Compiler
 	policyList []policy.Type
@@ -149,10 +153,13 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.tokens = token.New(in.db, keys.Box("token"), in.now)
 	devices := keys.Box("device cookie")
 	limits := guard.New(guard.Config{DB: in.db, Limits: guard.Limits(in.config.Guesses), Key: directory.UsernameKey, Devices: devices, Now: in.now,
-		Refused: func(k guard.Kind) { in.metrics.GuessesRefused.WithLabelValues(string(k)).Inc() }})
+		Sends: guard.SendLimits(in.config.Sends), Refused: in.refused})
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
 	in.access = access.New(in.db, resource.Owners())
 	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() }}
+	if err := in.openMail(keys, limits); err != nil {
+		return err
+	}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: devices})

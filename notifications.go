@@ -19,7 +19,7 @@ func (in *Installation) newNotifications() *notification.Engine {
 			}
 			return in.catalog.Snapshot(), nil
 		},
-		PerMinute: in.config.Notifications, Version: Version, Sent: func(mode rule.Mode, ok bool) { in.metrics.ObserveNotification(string(mode), ok) }, Now: in.now, Log: in.log.With("component", "notification"),
+		Mail: in.mailer, Templates: in.mails, PerMinute: in.config.Notifications, Version: Version, Sent: func(mode rule.Mode, ok bool) { in.metrics.ObserveNotification(string(mode), ok) }, Now: in.now, Log: in.log.With("component", "notification"),
 	})
 	in.events.Observers = append(in.events.Observers, e.Observe)
 	return e

@@ -76,6 +76,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.stop = stop
 	var err error
 	s.jobs.Clean(s.db, s.now)
+	s.mailer.Handle(s.jobs)
 	if s.stopJobs, err = s.jobs.Start(background); err != nil {
 		return err
 	}

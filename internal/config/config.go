@@ -9,6 +9,7 @@ package config
 import (
 	"log/slog"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"time"
@@ -44,6 +45,8 @@ type Config struct {
 	Log       Log
 	Hashing   Hashing
 	Guesses   Guesses
+	Mail      Mail
+	Sends     Sends
 	Limits    Limits
 	// Notifications is how often a notification rule may fire within a minute.
 	// Default 60.
@@ -95,6 +98,39 @@ type Guesses struct {
 	Window  time.Duration
 }
 
+// Mail says how mail is sent.
+type Mail struct {
+	// Server takes the mails; nil sends none.
+	Server *MailServer
+	// From is the sender, such as "Acme <no-reply@acme.example>"; required with
+	// Server.
+	From *mail.Address
+	// Timeout bounds a conversation with the server. Default 15 s.
+	Timeout time.Duration
+}
+
+// Sends limits how much mail people can cause; package guard says how it is
+// counted.
+type Sends struct {
+	// Address is how many mails go to one address within Window, Delay the wait
+	// after the second one, which doubles with each further one. Defaults 5 and
+	// 30 s.
+	Address int
+	Delay   time.Duration
+	// Account is how many mails can be about one account within Window. Default
+	// 10.
+	Account int
+	// Window is the time for both. Default 1 h.
+	Window time.Duration
+	// Client is how many mails one address of the network can cause within
+	// ClientWindow. Defaults 20 and 10 min.
+	Client       int
+	ClientWindow time.Duration
+	// Notices is how many mails that nobody in particular causes go to one
+	// address within Window. Default 60.
+	Notices int
+}
+
 // Limits bounds what a client may send and how long it may take.
 type Limits struct {
 	// Requests is how many requests are answered at once; who comes after that
@@ -132,6 +168,8 @@ func New() Config {
 			MemoryKiB: 19456, Time: 2, Threads: 1, Queue: 64,
 		},
 		Guesses: Guesses{Account: 10, FirstDelay: 5 * time.Second, MaxDelay: 5 * time.Minute, Address: 100, Window: 10 * time.Minute},
+		Mail:    Mail{Timeout: 15 * time.Second},
+		Sends:   Sends{Address: 5, Delay: 30 * time.Second, Account: 10, Window: time.Hour, Client: 20, ClientWindow: 10 * time.Minute, Notices: 60},
 		Limits: Limits{
 			Requests: 512, ClientRequests: 128,
 			BodyBytes: 1 << 20, HeaderBytes: 64 << 10,

@@ -149,6 +149,8 @@ func TestEverySettingHasItsEffect(t *testing.T) {
 		"bootstrap_password": "p", "bootstrap_token": strings.Repeat("t", 32), "bootstrap_email": "a@b.example",
 		"notifications_per_minute": "7", "log_level": "error", "log_format": "json", "hash_memory": "65536", "hash_time": "3", "hash_threads": "2",
 		"hash_workers": "5", "hash_queue": "7", "guess_account": "3", "guess_delay": "1s", "guess_max_delay": "2m", "guess_address": "9", "guess_window": "1m",
+		"smtp_url": "smtps://mail.example", "mail_from": "a@b.example", "mail_timeout": "3s", "mail_address": "3", "mail_delay": "1s", "mail_account": "4",
+		"mail_window": "3m", "mail_client": "5", "mail_client_window": "4m", "mail_notices": "6",
 		"max_requests": "9", "max_client_requests": "8", "max_body": "2048", "max_header": "8192", "header_timeout": "3s",
 		"read_timeout": "4s", "write_timeout": "5s", "idle_timeout": "6s", "shutdown_timeout": "7s", "drain_delay": "8s",
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -99,6 +100,32 @@ func Settings() []Setting {
 		}},
 		{"notifications_per_minute", "how often a notification rule may fire within a minute", false, func(c *Config, v string) error {
 			return number(&c.Notifications, v, 1, 100_000)
+		}},
+		{"smtp_url", "mail server (smtp://user:password@host:587 or smtps://...); no mail when empty", true, setMailServer},
+		{"mail_from", "sender of mails, such as Acme <no-reply@acme.example>", false, setMailFrom},
+		{"mail_timeout", "time for a conversation with the mail server", false, func(c *Config, v string) error {
+			return duration(&c.Mail.Timeout, v, time.Second)
+		}},
+		{"mail_address", "mails to one address in a window", false, func(c *Config, v string) error {
+			return number(&c.Sends.Address, v, 1, 10000)
+		}},
+		{"mail_delay", "wait after the second mail to an address; it doubles with each further one", false, func(c *Config, v string) error {
+			return duration(&c.Sends.Delay, v, 0)
+		}},
+		{"mail_account", "mails about one account in a window", false, func(c *Config, v string) error {
+			return number(&c.Sends.Account, v, 1, 10000)
+		}},
+		{"mail_window", "the window for mails to one address and about one account", false, func(c *Config, v string) error {
+			return duration(&c.Sends.Window, v, time.Second)
+		}},
+		{"mail_client", "mails that one network address can cause in a window", false, func(c *Config, v string) error {
+			return number(&c.Sends.Client, v, 1, 1<<20)
+		}},
+		{"mail_client_window", "the window for mails that one network address causes", false, func(c *Config, v string) error {
+			return duration(&c.Sends.ClientWindow, v, time.Second)
+		}},
+		{"mail_notices", "mails to one address in a window that nobody in particular causes", false, func(c *Config, v string) error {
+			return number(&c.Sends.Notices, v, 1, 1<<20)
 		}},
 		{"max_requests", "requests answered at once", false, func(c *Config, v string) error {
 			return number(&c.Limits.Requests, v, 8, 65536)
@@ -198,6 +225,25 @@ func setBootstrapToken(c *Config, v string) error {
 		return fmt.Errorf("must have at least %d characters", minTokenLength)
 	}
 	c.Bootstrap.Token = Secret(v)
+	return nil
+}
+
+func setMailServer(c *Config, v string) (err error) {
+	c.Mail.Server = nil
+	if v != "" {
+		c.Mail.Server, err = ParseMailServer(v)
+	}
+	return err
+}
+
+func setMailFrom(c *Config, v string) (err error) {
+	c.Mail.From = nil
+	if v == "" {
+		return nil
+	}
+	if c.Mail.From, err = mail.ParseAddress(v); err != nil {
+		return fmt.Errorf("must be an address such as Acme <no-reply@acme.example>")
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 // Package guard limits how often secrets can be guessed: for each account, for
 // each address of the network, and apart from both for browsers in which the
-// person has logged in before, so that strangers cannot lock people out.
+// person has logged in before, so that strangers cannot lock people out. It also
+// limits how much mail people can cause; see Send.
 //
 // It is asked inside the credential check, so that every door has the same
 // limits (rule 31). A guess is counted before the secret is looked at, in a
@@ -17,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,7 +73,9 @@ const (
 )
 
 // Choices lists the kinds.
-func (Kind) Choices() []string { return []string{string(Account), string(Address), string(Device)} }
+func (Kind) Choices() []string {
+	return []string{string(Account), string(Address), string(Device), string(MailAccount), string(MailAddress), string(MailClient), string(MailNotice)}
+}
 
 // Guess is one try of somebody's secret.
 type Guess struct {
@@ -90,10 +94,10 @@ func Of(x *flow.Exec, account string) Guess {
 	return Guess{Account: account, Client: x.ClientIP(), Device: x.Cookie(device.Cookie)}
 }
 
-// LimitedError means that there were too many wrong guesses.
+// LimitedError means that there were too many wrong guesses, or too many mails.
 type LimitedError struct {
 	Kind Kind
-	// Wait is how long the next guess has to wait.
+	// Wait is how long the next one has to wait.
 	Wait time.Duration
 
 	id string // of the count
@@ -101,6 +105,9 @@ type LimitedError struct {
 
 // Error implements error.
 func (e *LimitedError) Error() string {
+	if e.Kind.Sends() {
+		return fmt.Sprintf("too many mails for this %s: wait %s", strings.TrimPrefix(string(e.Kind), mailPrefix), e.Wait)
+	}
 	return fmt.Sprintf("too many wrong guesses for this %s: wait %s", e.Kind, e.Wait)
 }
 
@@ -109,6 +116,8 @@ type Config struct {
 	DB store.DB
 	// Limits with a zero Account are the defaults.
 	Limits Limits
+	// Sends with a zero Account are the defaults.
+	Sends SendLimits
 	// Key makes names comparable.
 	Key func(name string) string
 	// Devices opens device cookies. Nil knows no browser.
@@ -129,6 +138,9 @@ type Guard struct {
 func New(c Config) *Guard {
 	if c.Limits.Account == 0 {
 		c.Limits = DefaultLimits()
+	}
+	if c.Sends.Account == 0 {
+		c.Sends = DefaultSendLimits()
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -232,14 +244,43 @@ func (g *Guard) Begin(ctx context.Context, guess Guess, user *identity.Person) (
 	}
 }
 
+// rule is how counts of a kind go on and end.
+type rule struct {
+	// lasts is how long a count is kept: after its last one, or where fixed after
+	// its first.
+	lasts time.Duration
+	fixed bool
+	// most is how many there may be within a fixed time.
+	most int
+	// delay is the wait after the nth; nil for none.
+	delay func(n int) time.Duration
+}
+
+func (g *Guard) rule(k Kind) rule {
+	switch l, s := &g.c.Limits, &g.c.Sends; k {
+	case Address:
+		return rule{lasts: l.Window, fixed: true, most: l.Address}
+	case MailAccount:
+		return rule{lasts: s.Window, fixed: true, most: s.Account}
+	case MailAddress:
+		return rule{lasts: s.Window, fixed: true, most: s.Address, delay: s.delay}
+	case MailClient:
+		return rule{lasts: s.ClientWindow, fixed: true, most: s.Client}
+	case MailNotice:
+		return rule{lasts: s.Window, fixed: true, most: s.Notices}
+	default:
+		return rule{lasts: forget, delay: l.delay}
+	}
+}
+
 // add counts one more, unless the count has to wait: blocked_until is then later
 // than last_failure. It is not compared with now alone, since a guess that had to
 // stand in line comes with an earlier time than the one before it.
 func (g *Guard) add(ctx context.Context, tx store.Tx, c count, now time.Time) error {
-	expires, keep := now.Add(forget), "excluded.expires"
-	if c.kind == Address {
-		// The window begins with its first guess.
-		expires, keep = now.Add(g.c.Limits.Window), "guesses.expires"
+	r := g.rule(c.kind)
+	expires, keep := now.Add(r.lasts), "excluded.expires"
+	if r.fixed {
+		keep = "guesses.expires"
 	}
 	var n int
 	err := tx.QueryRow(ctx, `insert into guesses (id, kind, subject, failures, last_failure, blocked_until, expires) values ($1, $2, $3, 1, $4, $4, $5)
@@ -258,11 +299,12 @@ func (g *Guard) add(ctx context.Context, tx store.Tx, c count, now time.Time) er
 	if err != nil {
 		return err
 	}
-	until := expires
-	if c.kind != Address {
-		until = now.Add(g.c.Limits.delay(n))
-	} else if n < g.c.Limits.Address {
-		return nil
+	until := now
+	if r.delay != nil {
+		until = now.Add(r.delay(n))
+	}
+	if r.fixed && n >= r.most {
+		until = expires
 	}
 	if !until.After(now) {
 		return nil
@@ -272,17 +314,20 @@ func (g *Guard) add(ctx context.Context, tx store.Tx, c count, now time.Time) er
 }
 
 // delay is the wait after the nth wrong guess for an account.
-func (l *Limits) delay(n int) time.Duration {
-	if n < l.Account {
+func (l *Limits) delay(n int) time.Duration { return doubled(n-l.Account, l.FirstDelay, l.MaxDelay) }
+
+// doubled is first, doubled so many times and at most a limit; 0 before that.
+func doubled(times int, first, limit time.Duration) time.Duration {
+	if times < 0 {
 		return 0
 	}
-	d := l.FirstDelay
-	for range n - l.Account {
-		if d *= 2; d >= l.MaxDelay {
+	d := first
+	for range times {
+		if d *= 2; d >= limit {
 			break
 		}
 	}
-	return min(d, l.MaxDelay)
+	return min(d, limit)
 }
 
 // Trial is a guess that was counted.

@@ -113,8 +113,9 @@ func (q *Queue) Insert(ctx context.Context, tx store.Tx, args river.JobArgs, opt
 // call it before Start.
 func Handle[A river.JobArgs](q *Queue, w river.Worker[A]) { river.AddWorker(q.config.Workers, w) }
 
-// Lane adds a queue of its own for jobs that may be many: a node does at most so
-// many of them at once, and other jobs do not wait for them. Call it before Start.
+// Lane adds a part of the queue with workers of its own, for jobs that are put in
+// with its name: however long they take, they hold up no others. Call it before
+// Start.
 func (q *Queue) Lane(name string, workers int) {
 	q.config.Queues[name] = river.QueueConfig{MaxWorkers: workers}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/jobs"
+	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/notification/rule"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
@@ -42,8 +43,10 @@ type Config struct {
 	Newest  func(ctx context.Context) (Source, error)
 	// Person returns a user. The error wraps flow.ErrNoPerson for an unknown id.
 	Person func(ctx context.Context, id int64) (*identity.Person, error)
-	// Mail sends what transports of that mode carry. Nil for no mail.
-	Mail Mailer
+	// Mail sends what transports of that mode carry, made by Templates. Nil for
+	// no mail.
+	Mail      Mailer
+	Templates Templates
 	// PolicyMail carries out what policies ask for besides, with the
 	// transaction. Nil drops it.
 	PolicyMail func(ctx context.Context, tx store.Tx, p *identity.Person, mails []policy.Mail) error
@@ -124,7 +127,7 @@ type Preselector interface{ CanMatch(e *event.Recorded) bool }
 // be asked.
 func eligible(s Source, ev *event.Recorded) []*rule.Rule {
 	rules := s.NotificationRules()
-	if len(rules) == 0 || fromRule(s, rules, ev) {
+	if len(rules) == 0 || fromRule(s, rules, ev) || ownMail(ev) {
 		return nil
 	}
 	var out []*rule.Rule
@@ -152,6 +155,11 @@ func fromRule(s Source, rules []*rule.Rule, ev *event.Recorded) bool {
 		}
 	}
 	return false
+}
+
+// ownMail tells whether an event says that a notification was mailed.
+func ownMail(ev *event.Recorded) bool {
+	return ev.Action == event.EmailSent && ev.Context["purpose"] == string(mail.Notice)
 }
 
 func canFire(s Source, r *rule.Rule, ev *event.Recorded) bool {

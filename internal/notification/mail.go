@@ -2,47 +2,61 @@ package notification
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
+	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/notification/rule"
 	"github.com/weir-id/weir/internal/store"
 )
 
-// Mail is a notification on its way to a mailbox.
-type Mail struct {
-	Notification *Notification
-	Subject      string
-	// Template is filled in with Title, Body, the rows of Details, Link with
-	// LinkLabel, and Source.
-	Template        string
-	Title, Body     string
-	Details         [][2]string
-	Link, LinkLabel string
-	Source          string
-}
-
-// Mailer sends mail.
+// Mailer sends mail; *mail.Mailer does.
 type Mailer interface {
-	// Prepare fills the template in; the error is a fault of the template or of
-	// the installation. What it returns puts the mail in with a transaction.
-	Prepare(ctx context.Context, m *Mail) (queue func(ctx context.Context, tx store.Tx) error, err error)
+	Configured() bool
+	Queue(ctx context.Context, tx store.Tx, m mail.Message) error
 }
 
-// mail puts a notification into the outbox.
+// Templates make mails; *mail.Templates do.
+type Templates interface {
+	Render(template, lang string, data map[string]any) (subject, body, page string, err error)
+	Language(lang string) string
+}
+
+// mail puts a notification into the outbox, which has its own attempts.
 func (e *Engine) mail(ctx context.Context, t *rule.Transport, n *Notification) error {
 	if n.User.Email == "" {
 		return errSkipped
 	}
-	if e.Mail == nil {
-		return permanent("no mail can be sent: no mail server is configured")
+	if e.Mail == nil || !e.Mail.Configured() {
+		return &permanentError{mail.ErrNotConfigured}
 	}
-	m := &Mail{Notification: n, Subject: t.EmailSubjectPrefix + n.title(), Template: t.EmailTemplate, Title: n.title(), Body: n.Body,
-		Link: n.Link, LinkLabel: n.LinkLabel, Source: "Weir"}
+	settings, _ := n.User.Attributes["settings"].(map[string]any)
+	locale, _ := settings["locale"].(string)
+	details := map[string]any{}
 	for _, text := range n.texts() {
-		m.Details = append(m.Details, [2]string{text.name, text.value})
+		if text.value != n.Body {
+			details[text.name] = text.value
+		}
 	}
-	queue, err := e.Mail.Prepare(ctx, m)
+	data := map[string]any{"subject": t.EmailSubjectPrefix + n.title(), "title": n.title(), "body": n.Body, "key_value": details, "user": n.User}
+	if n.Link != "" {
+		data["link"], data["link_label"] = n.Link, n.LinkLabel
+	}
+	if n.Rule != "" {
+		data["source"] = n.Rule
+	}
+	_, text, page, err := e.Templates.Render(t.EmailTemplate, locale, data)
 	if err != nil {
+		return permanent("make the mail: %w", err)
+	}
+	message := mail.Message{To: []string{n.User.Email}, Subject: t.EmailSubjectPrefix + n.title(), Text: text, HTML: page, Purpose: mail.Notice, Account: n.User.ID,
+		Language: e.Templates.Language(locale)}
+	err = e.DB.Write(silence(ctx), func(ctx context.Context, tx store.Tx) error { return e.Mail.Queue(ctx, tx, message) })
+	if errors.Is(err, mail.ErrNotConfigured) || errors.Is(err, mail.ErrMessage) {
 		return &permanentError{err}
 	}
-	return e.DB.Write(silence(ctx), queue)
+	if err != nil {
+		return fmt.Errorf("queue mail: %w", err)
+	}
+	return nil
 }

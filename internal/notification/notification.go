@@ -44,6 +44,8 @@ type Notification struct {
 	// Link and LinkLabel lead to more about it; both may be empty.
 	Link, LinkLabel string
 	Created         time.Time
+	// Rule is the name of the rule that tells it; empty for none.
+	Rule string
 	// Event is what it tells of.
 	Event *event.Recorded
 }
@@ -55,7 +57,7 @@ var namespace = uuid.MustParse("9c1f0a54-6f0e-4f0b-8a83-6f1f0b8f5d27")
 // newNotification tells a person of an event. Leftover tells that the rule fires
 // too often, so that it stands for the rest of the minute too.
 func newNotification(e *event.Recorded, r *rule.Rule, transport uuid.UUID, p *identity.Person, leftover bool) *Notification {
-	n := &Notification{User: p, Severity: r.Severity, Body: bodyOf(e), Created: e.Created, Event: e,
+	n := &Notification{User: p, Severity: r.Severity, Body: bodyOf(e), Created: e.Created, Rule: r.Name, Event: e,
 		ID: uuid.NewSHA1(namespace, fmt.Appendf(nil, "%s %s %s %d %t", e.ID, r.ID, transport, p.ID, leftover))}
 	if leftover {
 		n.Body = shorten(fmt.Sprintf("The rule %q fires too often. Its further notifications of this minute are left out; the events are all kept.", r.Name), maxBody)

@@ -21,6 +21,7 @@ var expired = []struct{ table, key, only string }{
 	{"execution_steps", "execution_id, n", ""},
 	{"tokens", "id", " and expiring and intent <> 'api'"},
 	{"events", "id", ""},
+	{"mails", "id", ""},
 	{"notifications", "id", ""},
 	{"notification_counts", "rule_id, minute", ""},
 }

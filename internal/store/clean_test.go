@@ -34,6 +34,8 @@ func TestCleanDeletesWhatExpiredAndNothingElse(t *testing.T) {
 					`insert into execution_steps (execution_id, n, created, expires, step) values ($1, 1, $2, $2, '{}')`,
 					`insert into events (id, action, app, user_json, context, client_ip, brand, created, expires)
 						values ($1, '', '', '{}', '{}', '', '{}', $2, $2)`,
+					`insert into mails (id, state, purpose, recipient, attempts, last_error, created, next_try, locked_until, valid_until, expires)
+						values ($1, '', '', '', 0, '', $2, $2, $2, $2, $2)`,
 					`insert into notifications (id, user_id, severity, body, seen, created, expires) select $1, id, '', '', false, $2, $2 from users`,
 					`insert into notification_counts (rule_id, minute, fired, expires) values ($1, $2, 1, $2)`,
 				} {
@@ -65,8 +67,8 @@ func TestCleanDeletesWhatExpiredAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := store.Clean(t.Context(), db, now)
-		if err != nil || n != 8 {
-			t.Errorf("deleted %d, %v, want 8", n, err)
+		if err != nil || n != 9 {
+			t.Errorf("deleted %d, %v, want 9", n, err)
 		}
 		for column, want := range map[string][]string{
 			"key from sessions":                 {"new"},
@@ -74,6 +76,7 @@ func TestCleanDeletesWhatExpiredAndNothingElse(t *testing.T) {
 			"session_key from session_counters": {"new"},
 			"execution_id from execution_steps": {"new"},
 			"id from events":                    {"new"},
+			"id from mails":                     {"new"},
 			"id from notifications":             {"new"},
 			"rule_id from notification_counts":  {"new"},
 			"id from tokens":                    {"kept api", "kept for ever", "kept without a time", "new"},

@@ -29,6 +29,12 @@ type Metrics struct {
 	// GuessesRefused counts guesses that were refused unseen, by what had too many:
 	// account, address or device.
 	GuessesRefused *prometheus.CounterVec
+	// MailsRefused counts mails that were not queued, by what had too many:
+	// mail_account, mail_address, mail_client or mail_notice.
+	MailsRefused *prometheus.CounterVec
+	// Mails times the tries to hand a mail to the server, by purpose and by the
+	// state that the mail has afterwards: queued means that it is tried again.
+	Mails *prometheus.HistogramVec
 	// notifications counts notifications by mode of transport and result.
 	notifications *prometheus.CounterVec
 }
@@ -77,6 +83,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		GuessesRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weir_guesses_refused_total", Help: "Guesses of secrets refused after too many wrong ones.",
 		}, []string{"kind"}),
+		MailsRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weir_mails_refused_total", Help: "Mails refused after too many.",
+		}, []string{"kind"}),
+		Mails: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "weir_mail_send_duration_seconds", Help: "Time of a try to hand a mail to the server.",
+			Buckets: prometheus.ExponentialBuckets(10e-3, 3, 8), // to 22 s
+		}, []string{"purpose", "state"}),
 		notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weir_notifications_total", Help: "Notifications, by mode of transport and whether they were delivered.",
 		}, []string{"mode", "result"}),
@@ -87,7 +100,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, reason := range []Refusal{RefusedRequests, RefusedClient, RefusedProbes, RefusedHash} {
 		m.refused.WithLabelValues(string(reason))
 	}
-	reg.MustRegister(m.Requests, m.InFlight, m.refused, m.Plan, m.Stage, m.Hash, m.Repeats, m.GuessesRefused, m.notifications)
+	reg.MustRegister(m.Requests, m.InFlight, m.refused, m.Plan, m.Stage, m.Hash, m.Repeats, m.GuessesRefused, m.MailsRefused, m.Mails, m.notifications)
 	return m
 }
 

@@ -26,6 +26,9 @@ type custom struct {
 	style string
 	// texts are the files locales/<language>.yaml by name.
 	texts map[string][]byte
+	// mails are the files templates/email/<name>.html and .txt by the name that
+	// follows templates/; package mail reads them.
+	mails map[string]string
 	// pictures are the files below static/ by the address that they get.
 	pictures map[string]asset
 }
@@ -39,7 +42,7 @@ var pictureKinds = map[string]string{".svg": "image/svg+xml", ".png": "image/png
 // so that a misspelt name is not silently left out; names with a dot in front
 // are skipped. The error joins the problems of all files.
 func readCustom(folder fs.FS) (*custom, error) {
-	c := &custom{templates: map[string]string{}, texts: map[string][]byte{}, pictures: map[string]asset{}}
+	c := &custom{templates: map[string]string{}, mails: map[string]string{}, texts: map[string][]byte{}, pictures: map[string]asset{}}
 	if folder == nil {
 		return c, nil
 	}
@@ -95,6 +98,8 @@ func (c *custom) take(name string, data []byte) error {
 	case folder == "templates/" && ext == ".html":
 		c.templates[stem] = string(data)
 		return checkTemplate(name, c.templates[stem])
+	case folder == "templates/email/" && (ext == ".html" || ext == ".txt"):
+		c.mails["email/"+file] = string(data)
 	case folder == "locales/" && ext == ".yaml":
 		c.texts[name] = data
 	case strings.HasPrefix(name, "static/") && pictureKinds[ext] != "":

@@ -6,6 +6,8 @@ package rule
 
 import (
 	"net/url"
+	"strings"
+	"unicode"
 
 	"github.com/google/uuid"
 
@@ -120,6 +122,9 @@ func (t *Transport) Validate() field.Errors {
 	if t.WebhookCA != nil {
 		errs = errs.Add("webhook_ca", field.Error{Code: field.CodeDoesNotExist,
 			String: "Leave this empty: certificates cannot be stored here. Webhooks trust the certificates of the system."})
+	}
+	if strings.ContainsFunc(t.EmailSubjectPrefix, unicode.IsControl) {
+		errs = errs.Add("email_subject_prefix", field.Error{Code: field.CodeInvalid, String: "Enter one line of text."})
 	}
 	if n := len(t.WebhookSigningSecret); n > 0 && n < minSecret {
 		errs = errs.Add("webhook_signing_secret", field.Error{Code: field.CodeMinLength, String: "Enter a secret of at least 16 characters, or none."})
