@@ -88,6 +88,9 @@ func plantSecrets(o *office) map[string]string {
 	o.must("POST", "rbac/permissions/assigned_by_roles/"+o.role("narrow")+"/assign/", m{"permissions": []string{"view_user"}, "model": "authentik_core.user",
 		"object_pk": fmt.Sprint(ada)})
 	apply(t, o.site, plantedFile)
+	hooks := results(o.must("GET", "events/transports/?name=planted-hook", nil))
+	o.must("POST", "events/transports/"+results(o.must("GET", "events/transports/?name=planted-here", nil))[0]["pk"].(string)+"/test/", nil)
+	o.must("PATCH", "events/transports/"+hooks[0]["pk"].(string)+"/", m{"send_once": true})
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
 	visit(t, o.site).signIn("ada", "the wrong password")
@@ -100,6 +103,7 @@ func plantSecrets(o *office) map[string]string {
 	}
 	return map[string]string{
 		"a password":                  "the plain password",
+		"the secret of a webhook":     "the planted signing secret",
 		"a wrong password":            "the wrong password",
 		"a password hash":             read("select password_hash from users where id = $1", ada),
 		"the key of a token":          o.must("GET", "core/tokens/of-ada/view_key/", nil)["key"].(string),
@@ -120,6 +124,10 @@ entries:
   - {model: authentik_stages_deny.denystage, identifiers: {name: planted-deny}}
   - {model: authentik_stages_redirect.redirectstage, identifiers: {name: planted-redirect}, attrs: {mode: static, target_static: "https://example.com/"}}
   - {model: authentik_policies_dummy.dummypolicy, identifiers: {name: planted-policy}}
+  - {model: authentik_events.notificationtransport, identifiers: {name: planted-here}, attrs: {mode: local}}
+  - {model: authentik_events.notificationtransport, id: hook, identifiers: {name: planted-hook}, attrs: {mode: webhook, webhook_url: "https://example.com/", webhook_signing_secret: the planted signing secret}}
+  - {model: authentik_events.notificationrule, identifiers: {name: planted}, attrs: {transports: [!KeyOf hook]}}
+  - {model: authentik_events.notificationwebhookmapping, identifiers: {name: planted}, attrs: {expression: return 1}}
   - {model: authentik_core.application, identifiers: {slug: planted}, attrs: {name: Planted}}
   - {model: authentik_blueprints.blueprintinstance, identifiers: {name: planted}, attrs: {content: "version: 1", enabled: false}}
 `

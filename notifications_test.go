@@ -1,0 +1,356 @@
+package weir
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/weir-id/weir/internal/store"
+)
+
+// hooks is a server that takes webhooks.
+type hooks struct {
+	*httptest.Server
+	mu  sync.Mutex
+	got []hook
+}
+
+type hook struct{ delivery, signature, body string }
+
+// newHooks makes one; answer tells the status of the nth request, from 1.
+func newHooks(t *testing.T, answer func(n int) int) *hooks {
+	t.Helper()
+	h := &hooks{}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Errorf("read: %v", err)
+		}
+		h.mu.Lock()
+		h.got = append(h.got, hook{r.Header.Get("Weir-Delivery"), r.Header.Get("Weir-Signature"), string(body)})
+		n := len(h.got)
+		h.mu.Unlock()
+		w.WriteHeader(answer(n))
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *hooks) all() []hook {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.got
+}
+
+const hookSecret = "the secret of the webhook"
+
+// tell makes a rule that tells a user of the events of an action, and returns
+// its key and that of its transport.
+func (o *office) tell(user int64, action string, transport m) (rule, through string) {
+	o.t.Helper()
+	group := o.group("readers of "+action, m{"users": []int64{user}})
+	through = o.must("POST", "events/transports/", transport)["pk"].(string)
+	rule = o.must("POST", "events/rules/", m{"name": "rule of " + action, "severity": "alert", "transports": []string{through}, "destination_group": group})["pk"].(string)
+	p := o.must("POST", "policies/expression/", m{"name": "is " + action, "expression": fmt.Sprintf("return context['event'].action == %q", action)})
+	o.must("POST", "policies/bindings/", m{"target": rule, "policy": p["pk"], "order": 0})
+	return rule, through
+}
+
+func (o *office) happen(action, message string) {
+	o.t.Helper()
+	o.must("POST", "events/events/", m{"action": action, "app": "test", "context": m{"message": message}})
+}
+
+func TestAWebhookIsSignedAndTriedAgain(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		h := newHooks(t, func(n int) int {
+			if n == 1 {
+				return http.StatusServiceUnavailable
+			}
+			return http.StatusNoContent
+		})
+		ada := o.user("ada", m{"email": "ada@example.org"})
+		o.tell(ada, "update_available", m{"name": "hook", "mode": "webhook", "webhook_url": h.URL, "webhook_signing_secret": hookSecret})
+		o.happen("export_ready", "Not this one.")
+		o.happen("update_available", "Ping.")
+		until(t, func() bool { return len(h.all()) > 1 })
+		got := h.all()
+		if len(got) != 2 || got[0].delivery != got[1].delivery || got[0].delivery == "" || got[0].body != got[1].body {
+			t.Fatalf("the attempts are %+v", got)
+		}
+		for _, g := range got {
+			at, v1, _ := strings.Cut(g.signature, ",")
+			mac := hmac.New(sha256.New, []byte(hookSecret))
+			fmt.Fprintf(mac, "%s.%s.%s", strings.TrimPrefix(at, "t="), g.delivery, g.body)
+			if v1 != "v1="+hex.EncodeToString(mac.Sum(nil)) {
+				t.Errorf("the signature %q is not that of %s", g.signature, g.body)
+			}
+			if !strings.Contains(g.body, `"body":"Ping."`) || !strings.Contains(g.body, `"user_username":"ada"`) || !strings.Contains(g.body, `"severity":"alert"`) {
+				t.Errorf("the receiver got %s", g.body)
+			}
+		}
+	})
+}
+
+func TestSeveralNodesTellOnce(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		start(t, s)
+		h := newHooks(t, func(int) int { return http.StatusOK })
+		ada := o.user("ada", nil)
+		o.tell(ada, "update_available", m{"name": "hook", "mode": "webhook", "webhook_url": h.URL})
+		const events = 20
+		for i := range events {
+			o.happen("update_available", fmt.Sprint("Ping ", i))
+		}
+		until(t, func() bool { return len(h.all()) >= events && o.jobsLeft() == 0 })
+		different := map[string]bool{}
+		for _, g := range h.all() {
+			different[g.delivery] = true
+		}
+		if len(h.all()) != events || len(different) != events {
+			t.Errorf("%d requests for %d deliveries of %d events", len(h.all()), len(different), events)
+		}
+	})
+}
+
+// jobsLeft counts the jobs about notifications that are not done.
+func (o *office) jobsLeft() int {
+	o.t.Helper()
+	var n int
+	if err := o.site.db.QueryRow(o.t.Context(), "select count(*) from river_job where queue = 'notifications' and state not in ('completed', 'cancelled', 'discarded')").Scan(&n); err != nil {
+		o.t.Fatal(err)
+	}
+	return n
+}
+
+// Nobody waits for a receiver: people sign in while it thinks.
+func TestAReceiverThatHangsHoldsUpNobody(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		asked, release := make(chan struct{}), make(chan struct{})
+		var once sync.Once
+		h := newHooks(t, func(int) int {
+			once.Do(func() { close(asked) })
+			<-release
+			return http.StatusOK
+		})
+		t.Cleanup(func() { close(release) })
+		ada := o.user("ada", nil)
+		o.must("POST", fmt.Sprintf("core/users/%d/set_password/", ada), m{"password": "the plain password"})
+		o.tell(ada, "login", m{"name": "hook", "mode": "webhook", "webhook_url": h.URL})
+		for i := range 3 {
+			if r := visit(t, o.site).signIn("ada", "the plain password"); r.component() != "xak-flow-redirect" {
+				t.Fatalf("sign in %d leads to %v", i, r.body)
+			}
+			if i == 0 {
+				<-asked
+			}
+		}
+	})
+}
+
+func TestPeopleReadTheirOwnNotifications(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		ada, bob := o.user("ada", nil), o.user("bob", nil)
+		adas, bobs := o.token(ada), o.token(bob)
+		o.tell(ada, "update_available", m{"name": "here", "mode": "local"})
+		for _, text := range []string{"One.", "Two.", "Three."} {
+			o.happen("update_available", text)
+		}
+		list := func(token, query string) []m {
+			a := o.call(token, "GET", "events/notifications/"+query, nil)
+			if a.status != 200 {
+				t.Fatalf("list %s = %d %s", query, a.status, a.raw)
+			}
+			return results(a.object)
+		}
+		until(t, func() bool { return len(list(adas, "")) == 3 })
+		one := list(adas, "?search=one")
+		if len(one) != 1 {
+			t.Fatalf("found %v", one)
+		}
+		n := one[0]
+		about, _ := n["event"].(map[string]any)
+		if n["body"] != "One." || n["severity"] != "alert" || n["seen"] != false || about["action"] != "update_available" {
+			t.Errorf("the notification is %v", n)
+		}
+		path := "events/notifications/" + n["pk"].(string) + "/"
+		// Not even a superuser reads what others were told.
+		for name, token := range map[string]string{"bob": bobs, "the superuser": root} {
+			if got := list(token, ""); len(got) != 0 {
+				t.Errorf("%s sees %v", name, got)
+			}
+			for _, method := range []string{"GET", "PATCH", "PUT", "DELETE"} {
+				if a := o.call(token, method, path, m{"seen": true}); a.status != 404 {
+					t.Errorf("%s %s as %s = %d %s", method, path, name, a.status, a.raw)
+				}
+			}
+			if a := o.call(token, "POST", "events/notifications/mark_all_seen/", nil); a.status != 204 {
+				t.Errorf("mark all seen as %s = %d %s", name, a.status, a.raw)
+			}
+		}
+		if got := list(adas, "?seen=false"); len(got) != 3 {
+			t.Errorf("%d are new after others have marked theirs", len(got))
+		}
+		if a := o.call(adas, "PATCH", path, m{"seen": true, "body": "Other.", "user": bob}); a.status != 200 || a.object["seen"] != true || a.object["body"] != "One." {
+			t.Errorf("mark as seen = %d %s", a.status, a.raw)
+		}
+		if a := o.call(adas, "DELETE", "events/notifications/"+list(adas, "?search=two")[0]["pk"].(string)+"/", nil); a.status != 204 {
+			t.Errorf("delete = %d %s", a.status, a.raw)
+		}
+		if a := o.call(adas, "POST", "events/notifications/mark_all_seen/", nil); a.status != 204 || len(list(adas, "?seen=false")) != 0 || len(list(adas, "?seen=true")) != 2 {
+			t.Errorf("mark all as seen = %d, then %v", a.status, list(adas, ""))
+		}
+		// The event goes, its notification stays; the person goes, and it goes too.
+		o.must("DELETE", "events/events/"+about["pk"].(string)+"/", nil)
+		if a := o.call(adas, "GET", path, nil); a.status != 200 || a.object["event"] != nil {
+			t.Errorf("without its event = %d %s", a.status, a.raw)
+		}
+		o.must("DELETE", fmt.Sprintf("core/users/%d/", ada), nil)
+		left, err := store.Select(t.Context(), o.site.db, store.Column[string], "select id from notifications")
+		if err != nil || len(left) > 0 {
+			t.Errorf("left over: %v, %v", left, err)
+		}
+	})
+}
+
+func TestTransportsAreTriedOut(t *testing.T) {
+	o := openOffice(t, settings(t))
+	h := newHooks(t, func(n int) int { return map[int]int{1: 200, 2: 418}[n] })
+	make := func(body m) string { return o.must("POST", "events/transports/", body)["pk"].(string) }
+	local, hook, mail := make(m{"name": "here", "mode": "local"}), make(m{"name": "hook", "mode": "webhook_slack", "webhook_url": h.URL + "/T0P-s3cret"}), make(m{"name": "mail", "mode": "email"})
+	_, viewer := o.clerk("viewer", "view_notificationtransport")
+	_, changer := o.clerk("changer", "view_notificationtransport", "change_notificationtransport")
+	for _, row := range []struct {
+		name, token, transport string
+		status                 int
+		says                   string
+	}{
+		{"stored", root, local, 200, "was stored"},
+		{"accepted", root, hook, 200, "has accepted"},
+		{"refused", root, hook, 500, "answered 418"},
+		{"without an address", root, mail, 200, "no e-mail address"},
+		{"by somebody who may only look", viewer, local, 403, "change_notificationtransport"},
+		{"by somebody who may change it", changer, local, 200, "was stored"},
+		{"none", root, "11111111-1111-4111-8111-111111111111", 404, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			a := o.call(row.token, "POST", "events/transports/"+row.transport+"/test/", nil)
+			if a.status != row.status || !strings.Contains(a.raw, row.says) || strings.Contains(a.raw, "s3cret") {
+				t.Errorf("%d %s", a.status, a.raw)
+			}
+		})
+	}
+	me := o.must("GET", "core/users/me/", nil)["user"].(m)["pk"].(float64)
+	o.must("PATCH", fmt.Sprintf("core/users/%.0f/", me), m{"email": "root@example.org"})
+	if a := o.call(root, "POST", "events/transports/"+mail+"/test/", nil); a.status != 500 || !strings.Contains(a.raw, "no mail server is configured") {
+		t.Errorf("without a mail server: %d %s", a.status, a.raw)
+	}
+}
+
+func TestWhatTransportsRefuse(t *testing.T) {
+	o := openOffice(t, settings(t))
+	for _, row := range []struct {
+		name, field string
+		body        m
+	}{
+		{"a webhook without an address", "webhook_url", m{"mode": "webhook"}},
+		{"an address that is none", "webhook_url", m{"mode": "webhook", "webhook_url": "file:///etc/passwd"}},
+		{"an address without a host", "webhook_url", m{"mode": "webhook", "webhook_url": "https:///x"}},
+		{"a certificate", "webhook_ca", m{"mode": "webhook", "webhook_url": "https://example.org/", "webhook_ca": "11111111-1111-4111-8111-111111111111"}},
+		{"a short secret", "webhook_signing_secret", m{"mode": "local", "webhook_signing_secret": "short"}},
+		{"a prefix of two lines", "email_subject_prefix", m{"mode": "email", "email_subject_prefix": "a\nBcc: x"}},
+		{"a mode that is none", "mode", m{"mode": "log"}},
+		{"a mapping that is none", "webhook_mapping_body", m{"mode": "local", "webhook_mapping_body": "11111111-1111-4111-8111-111111111111"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			row.body["name"] = "x"
+			if a := o.call(root, "POST", "events/transports/", row.body); a.status != 400 || a.object[row.field] == nil {
+				t.Errorf("%d %s", a.status, a.raw)
+			}
+		})
+	}
+}
+
+func TestMappingsAreCompiledAndTriedOut(t *testing.T) {
+	o := openOffice(t, settings(t))
+	bad := o.call(root, "POST", "propertymappings/notification/", m{"name": "x", "expression": "a = 1\nreturn ("})
+	if bad.status != 400 || !strings.Contains(bad.raw, "line 2") {
+		t.Errorf("a faulty expression: %d %s", bad.status, bad.raw)
+	}
+	ada := o.user("ada", nil)
+	made := o.must("POST", "propertymappings/notification/", m{"name": "x", "expression": "return {'who': user.username, 'body': notification.body, 'more': extra}"})
+	path := "propertymappings/all/" + made["pk"].(string) + "/"
+	if got := o.must("GET", path, nil); got["managed"] != nil || got["meta_model_name"] != "authentik_events.notificationwebhookmapping" || got["expression"] != made["expression"] {
+		t.Errorf("as any mapping: %v", got)
+	}
+	test := func(token string, body m) answer { return o.call(token, "POST", path+"test/", body) }
+	got := test(root, m{"user": ada, "context": m{"extra": []any{1, "b"}, "notification": nil}})
+	if got.object["successful"] != false || !strings.Contains(got.raw, "AttributeError") {
+		t.Errorf("the context says that there is no notification: %s", got.raw)
+	}
+	if got := test(root, m{"user": ada, "context": m{"extra": []any{1, "b"}}}); got.object["successful"] != true || !strings.Contains(got.object["result"].(string), `"more":[1,"b"],"who":"ada"`) {
+		t.Errorf("tried out: %s", got.raw)
+	}
+	if got := test(root, m{}); got.object["successful"] != false || !strings.Contains(got.raw, "extra") {
+		t.Errorf("without the context: %s", got.raw)
+	}
+	_, viewer := o.clerk("viewer", "view_notificationwebhookmapping", "view_propertymapping")
+	if got := test(viewer, m{}); got.status != 403 {
+		t.Errorf("by somebody who may only look: %d %s", got.status, got.raw)
+	}
+	_, changer := o.clerk("changer", "view_propertymapping", "view_notificationwebhookmapping", "change_notificationwebhookmapping")
+	if got := test(changer, m{"user": ada}); got.status != 403 || !strings.Contains(got.raw, "view_user") {
+		t.Errorf("for a user whom they may not see: %d %s", got.status, got.raw)
+	}
+}
+
+// A blueprint brings the kinds with it, and the deletion of what they refer to
+// leaves them whole.
+func TestNotificationsInBlueprints(t *testing.T) {
+	o := openOffice(t, settings(t))
+	apply(t, o.site, `
+version: 1
+entries:
+  - {model: authentik_core.group, id: staff, identifiers: {name: staff}}
+  - {model: authentik_events.notificationwebhookmapping, id: body, identifiers: {name: body}, attrs: {expression: "return 1"}}
+  - {model: authentik_events.notificationtransport, id: hook, identifiers: {name: hook}, attrs: {mode: webhook, webhook_url: "https://example.org/x", webhook_mapping_body: !KeyOf body, webhook_signing_secret: `+hookSecret+`}}
+  - {model: authentik_policies_dummy.dummypolicy, id: always, identifiers: {name: always}, attrs: {result: true}}
+  - {model: authentik_events.notificationrule, id: rule, identifiers: {name: rule}, attrs: {severity: warning, destination_group: !KeyOf staff, transports: [!KeyOf hook]}}
+  - {model: authentik_policies.policybinding, identifiers: {target: !KeyOf rule, policy: !KeyOf always, order: 0}}
+`)
+	rules := results(o.must("GET", "events/rules/?destination_group__name=staff&severity=warning", nil))
+	if len(rules) != 1 || len(results(o.must("GET", "events/rules/?destination_group__name=other", nil))) != 0 {
+		t.Fatalf("rules: %v", rules)
+	}
+	r := rules[0]
+	group, _ := r["destination_group_obj"].(map[string]any)
+	if group["name"] != "staff" || len(r["transports"].([]any)) != 1 {
+		t.Errorf("rule: %v", r)
+	}
+	hook := results(o.must("GET", "events/transports/?name=hook", nil))[0]
+	if _, shown := hook["webhook_signing_secret"]; shown || hook["mode_verbose"] != "Generic Webhook" {
+		t.Errorf("transport: %v", hook)
+	}
+	o.must("DELETE", "propertymappings/all/"+hook["webhook_mapping_body"].(string)+"/", nil)
+	o.must("DELETE", "core/groups/"+group["pk"].(string)+"/", nil)
+	hook = o.must("GET", "events/transports/"+hook["pk"].(string)+"/", nil)
+	r = o.must("GET", "events/rules/"+r["pk"].(string)+"/", nil)
+	if hook["webhook_mapping_body"] != nil || r["destination_group"] != nil || r["destination_group_obj"] != nil {
+		t.Errorf("left: %v, %v", hook, r)
+	}
+	o.must("DELETE", "events/transports/"+hook["pk"].(string)+"/", nil)
+	if r = o.must("GET", "events/rules/"+r["pk"].(string)+"/", nil); len(r["transports"].([]any)) != 0 {
+		t.Errorf("left: %v", r)
+	}
+}
