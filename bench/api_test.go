@@ -28,14 +28,17 @@ import (
 const token = "a-token-for-benchmarks-of-weir"
 
 // users is how many people the directory holds: WEIR_BENCH_USERS, or a million.
-func users(b *testing.B) int {
-	s := os.Getenv("WEIR_BENCH_USERS")
+func users(b *testing.B) int { return number(b, "WEIR_BENCH_USERS", 1_000_000) }
+
+// number is a number from the environment.
+func number(b *testing.B, name string, preset int) int {
+	s := os.Getenv(name)
 	if s == "" {
-		return 1_000_000
+		return preset
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil {
-		b.Fatalf("WEIR_BENCH_USERS: %v", err)
+		b.Fatalf("%s: %v", name, err)
 	}
 	return n
 }

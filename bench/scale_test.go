@@ -23,22 +23,24 @@ func fillEvents(b *testing.B, s weir.Settings, n, people int) {
 	}
 	defer db.Close()
 	series := "with recursive s (n) as (select $1 union all select n + 1 from s where n < $2)"
-	id, created := "lower(hex(randomblob(16)))", "datetime(unixepoch() - n % 31536000, 'unixepoch') || '+00:00'"
+	id, created := "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))",
+		"datetime(unixepoch() - cast(n * $4 as integer), 'unixepoch') || '+00:00'"
 	expires := "datetime(unixepoch() + 31536000, 'unixepoch') || '+00:00'"
 	if db.Dialect() == store.Postgres {
 		series = "with s (n) as (select generate_series($1::int, $2::int))"
-		id, created, expires = "gen_random_uuid()::text", "now() - make_interval(secs => n % 31536000)", "now() + interval '1 year'"
+		id, created, expires = "gen_random_uuid()::text", "now() - make_interval(secs => n * $4::float8)", "now() + interval '1 year'"
 	}
-	sql := "insert into events (id, action, app, user_json, context, client_ip, brand, created, expires, user_id) " + series + `
+	sql := "insert into events (id, action, app, user_json, context, client_ip, brand, created, expires, user_id, username) " + series + `
 		select ` + id + `, case n % 3 when 0 then 'login' when 1 then 'login_failed' else 'logout' end, 'flow',
-			` + jsonText(db, `'{"username": "person' || n || '"}'`) + `, ` + jsonText(db, `'{"auth_method": "password"}'`) + `, '192.0.2.1',
-			` + jsonText(db, `'{}'`) + `, ` + created + `, ` + expires + `, (select min(id) from users) + 1 + n % $3::int from s`
+			` + jsonText(db, `'{"username": "person' || (n % $3::int) || '"}'`) + `, ` + jsonText(db, `'{"auth_method": "password", "auth_method_args": {}, "http_request": {"path": "/api/v3/flows/executor/default-authentication-flow/", "method": "POST",
+				"args": {"next": "/"}, "user_agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36", "request_id": "0123456789abcdef"}}'`) + `, '192.0.2.1',
+			` + jsonText(db, `'{}'`) + `, ` + created + `, ` + expires + `, (select min(id) from users) + 1 + n % $3::int, 'person' || (n % $3::int) from s`
 	if db.Dialect() == store.SQLite {
 		sql = strings.ReplaceAll(sql, "$3::int", "$3")
 	}
 	const batch = 100_000
 	for from := 1; from <= n; from += batch {
-		if _, err := db.Exec(b.Context(), sql, from, min(n, from+batch-1), people); err != nil {
+		if _, err := db.Exec(b.Context(), sql, from, min(n, from+batch-1), people, 31536000/float64(n)); err != nil {
 			b.Fatal(err)
 		}
 	}

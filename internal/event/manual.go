@@ -68,24 +68,28 @@ func (e *Recorded) settle(from any) error {
 	return nil
 }
 
-// maxCustomActions is how many custom actions are looked at by a part of their
-// name.
-const maxCustomActions = 100
+// maxActions is how many actions are told apart where nobody names them.
+const maxActions = 200
 
-// CustomActions returns the first custom actions, in the order of their names,
-// of which there are events. The index leads from each to the next one.
-func CustomActions(ctx context.Context, q store.Querier) ([]string, error) {
+// ActionsBetween returns the first actions, in the order of their names, of which
+// there are events, from a name on up to another one; empty names are no bounds.
+// The index leads from each to the next one.
+func ActionsBetween(ctx context.Context, q store.Querier, from, before string) ([]string, error) {
 	var out []string
-	last := Custom
-	for len(out) < maxCustomActions {
+	for len(out) < maxActions {
+		var args store.Args
+		sql := "select min(action) from events where action > " + args.Add(from)
+		if before != "" {
+			sql += " and action < " + args.Add(before)
+		}
 		var next *string
-		if err := q.QueryRow(ctx, "select min(action) from events where action > $1 and action < 'custom`'", last).Scan(&next); err != nil {
-			return nil, fmt.Errorf("list custom actions: %w", err)
+		if err := q.QueryRow(ctx, sql, args...).Scan(&next); err != nil {
+			return nil, fmt.Errorf("list actions of events: %w", err)
 		}
 		if next == nil {
 			break
 		}
-		out, last = append(out, *next), *next
+		out, from = append(out, *next), *next
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ package policies
 import (
 	runtime "github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/policies/dummy"
+	"github.com/weir-id/weir/internal/policies/eventmatcher"
 	"github.com/weir-id/weir/internal/policies/expression"
 	"github.com/weir-id/weir/policy"
 )
@@ -19,6 +20,7 @@ type Env struct {
 func All(env Env) []policy.Type {
 	return []policy.Type{
 		dummy.Type(),
+		eventmatcher.Type(),
 		expression.Type(env.Compiler),
 	}
 }

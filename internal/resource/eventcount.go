@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/weir-id/weir/internal/event"
@@ -26,44 +27,76 @@ type Volume struct {
 }
 
 // EventVolume counts the events that a query chooses within a span until now, by
-// action and quarter of a day in UTC; its search, order and page say nothing. What has just
-// expired is counted until it is removed: the index does without the rows.
+// action and quarter of a day in UTC; its search, order and page say nothing.
+// What has just expired is counted until it is removed: the index does without
+// the rows.
 func (r *Registry) EventVolume(ctx context.Context, v View, q *Query, span time.Duration) ([]Volume, error) {
-	s, err := r.event.since(ctx, v, q, span)
+	q, err := r.event.actions(ctx, v, q)
 	if err != nil {
 		return nil, err
 	}
-	hour := "substr(e.created, 1, 13)"
-	if v.Dialect == store.Postgres {
-		hour = "to_char(e.created at time zone 'UTC', 'YYYY-MM-DD HH24')"
-	}
-	type perHour struct {
-		hour, action string
-		count        int
-	}
-	hours, err := store.Select(ctx, v.DB, func(row store.Row) (perHour, error) {
-		var h perHour
-		return h, row.Scan(&h.hour, &h.action, &h.count)
-	}, "select "+hour+", e.action, count(*) from events e"+s.condition()+" group by 1, 2 order by 1, 2", s.args...)
-	if err != nil {
-		return nil, fmt.Errorf("count events: %w", err)
+	names, ok := q.Filters["actions"].([]any)
+	if !ok {
+		if names, err = r.event.recorded(ctx, v); err != nil {
+			return nil, err
+		}
 	}
 	out := []Volume{}
-	at := map[Volume]int{}
-	for _, h := range hours {
-		begin, err := time.Parse("2006-01-02 15", h.hour)
+	for _, name := range names {
+		counts, err := r.event.periods(ctx, v, q, name, span)
 		if err != nil {
-			return nil, fmt.Errorf("count events: %w", err)
+			return nil, fmt.Errorf("count events of action %s: %w", name, err)
 		}
-		period := Volume{Action: event.Action(h.action), Time: begin.Truncate(volumeStep)}
-		i, ok := at[period]
-		if !ok {
-			i = len(out)
-			at[period], out = i, append(out, period)
-		}
-		out[i].Count += h.count
+		out = append(out, counts...)
 	}
+	slices.SortStableFunc(out, func(a, b Volume) int { return a.Time.Compare(b.Time) })
 	return out, nil
+}
+
+// recorded are the actions of which there are events.
+func (k *events) recorded(ctx context.Context, v View) ([]any, error) {
+	names, err := event.ActionsBetween(ctx, v.DB, "", "")
+	out := make([]any, len(names))
+	for i, name := range names {
+		out[i] = name
+	}
+	return out, err
+}
+
+// periods counts the events of one action. Each count is a piece of the index;
+// grouping would have to sort.
+func (k *events) periods(ctx context.Context, v View, q *Query, action any, span time.Duration) ([]Volume, error) {
+	one := *q
+	one.Filters = maps.Clone(q.Filters)
+	if one.Filters == nil {
+		one.Filters = map[string]any{}
+	}
+	one.Filters["actions"] = []any{action}
+	s, err := k.since(ctx, v, &one, span)
+	if err != nil {
+		return nil, err
+	}
+	some := 0
+	if err := v.DB.QueryRow(ctx, "select count(*) from (select 1 from events e"+s.condition()+" limit 1) w", s.args...).Scan(&some); err != nil || some == 0 {
+		return nil, err
+	}
+	var columns []string
+	var out []Volume
+	begin := k.now().UTC().Add(-min(span, EventHistory))
+	all := s.terms
+	for at := begin.Truncate(volumeStep); !at.After(k.now()); at = at.Add(volumeStep) {
+		s.terms = all[:len(all):len(all)]
+		s.where("e.created >= ? and e.created < ?", at, at.Add(volumeStep))
+		columns, out = append(columns, "(select count(*) from events e"+s.condition()+")"), append(out, Volume{Action: event.Action(fmt.Sprint(action)), Time: at})
+	}
+	counts := make([]any, len(out))
+	for i := range out {
+		counts[i] = &out[i].Count
+	}
+	if err := v.DB.QueryRow(ctx, "select "+strings.Join(columns, ", "), s.args...).Scan(counts...); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(out, func(v Volume) bool { return v.Count == 0 }), nil
 }
 
 // since is the condition for the events that the query chooses within a span

@@ -72,7 +72,7 @@ func (k *events) actions(ctx context.Context, v View, q *Query) (*Query, error) 
 	if !ok {
 		return q, nil
 	}
-	custom, err := event.CustomActions(ctx, v.DB)
+	custom, err := event.ActionsBetween(ctx, v.DB, event.Custom, "custom`") // ` follows _
 	if err != nil {
 		return nil, err
 	}

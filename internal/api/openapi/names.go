@@ -30,6 +30,8 @@ var names = map[string]string{
 	"authenticatorvalidate.NotConfigured": "NotConfiguredActionEnum",
 	"authenticatorvalidate.selected":      "DeviceChallenge",
 	"event.Action":                        "EventActions",
+	"eventmatcher.App":                    "AppEnum",
+	"eventmatcher.Model":                  "ModelEnum",
 	"field.Error":                         "ErrorDetail",
 	"flow.Designation":                    "FlowDesignationEnum",
 	"flow.Info":                           "ContextualFlowInfo",
