@@ -220,7 +220,7 @@ func TestUsersOfTheCommand(t *testing.T) {
 		t.Errorf("password of nobody: %v, want ErrNoUser", err)
 	}
 	var n int
-	err := site.db.QueryRow(ctx, "select count(*) from events where action = $1 and app = $2", "model_created", "weir.authentik_core").Scan(&n)
+	err := site.db.QueryRow(ctx, "select count(*) from events where action = $1 and model_name = $2", "model_created", "user").Scan(&n)
 	if err != nil || n != 2 {
 		t.Errorf("%d users were recorded as created (%v), want akadmin and ada", n, err)
 	}

@@ -274,7 +274,7 @@ func TestAJobDoneTwiceTellsOnce(t *testing.T) {
 		b := newBench(t, db, nil)
 		staff := b.group("staff")
 		b.user("ada", true, staff)
-		r := b.config.rule(func(r *rule.Rule) { r.DestinationGroup = &staff }, b.config.transport(rule.Local, nil), b.config.transport(rule.Email, nil))
+		r := b.config.rule(func(r *rule.Rule) { r.DestinationGroup = &staff }, b.config.transport(rule.Local, nil), b.config.transport(rule.Webhook, nil))
 		b.config.bind(r.ID, yes, nil)
 		id := b.record(event.Event{Action: "custom_once", App: "test"})
 		b.work()

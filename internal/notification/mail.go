@@ -22,12 +22,15 @@ type Templates interface {
 	Language(lang string) string
 }
 
+// sendsMail tells whether there is a mail server.
+func (e *Engine) sendsMail() bool { return e.Mail != nil && e.Mail.Configured() }
+
 // mail puts a notification into the outbox, which has its own attempts.
 func (e *Engine) mail(ctx context.Context, t *rule.Transport, n *Notification) error {
 	if n.User.Email == "" {
 		return errSkipped
 	}
-	if e.Mail == nil || !e.Mail.Configured() {
+	if !e.sendsMail() {
 		return &permanentError{mail.ErrNotConfigured}
 	}
 	settings, _ := n.User.Attributes["settings"].(map[string]any)

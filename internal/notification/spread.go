@@ -58,7 +58,8 @@ func (w *spreader) Work(ctx context.Context, j *river.Job[spreadArgs]) error {
 	}
 	var transports []*rule.Transport
 	for _, id := range r.Transports {
-		if t, ok := s.NotificationTransport(id); ok {
+		// Without a mail server there is nothing that each mail has to fail at.
+		if t, ok := s.NotificationTransport(id); ok && (t.Mode != rule.Email || e.sendsMail()) {
 			transports = append(transports, t)
 		}
 	}
