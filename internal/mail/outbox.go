@@ -72,6 +72,9 @@ type Config struct {
 	// Roots are the authorities that the server's certificate is trusted for;
 	// those of the system when nil.
 	Roots *x509.CertPool
+	// Pauses are those between the tries of a message; the last one is repeated.
+	// Half a minute to an hour when nil.
+	Pauses []time.Duration
 	// Site is the address of the site, for Link.
 	Site *url.URL
 	// Measure is told about each try to send. Nil tells nobody.
@@ -85,8 +88,6 @@ type Config struct {
 type Mailer struct {
 	c   Config
 	log *slog.Logger
-	// pauses are those between the tries; the last one is repeated.
-	pauses []time.Duration
 }
 
 // New returns a mailer.
@@ -100,8 +101,10 @@ func New(c Config) *Mailer {
 	if c.Measure == nil {
 		c.Measure = func(Purpose, State, time.Duration) {}
 	}
-	return &Mailer{c: c, log: c.Log.With(slog.String("component", "mail")),
-		pauses: []time.Duration{30 * time.Second, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}}
+	if len(c.Pauses) == 0 {
+		c.Pauses = []time.Duration{30 * time.Second, 2 * time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+	}
+	return &Mailer{c: c, log: c.Log.With(slog.String("component", "mail"))}
 }
 
 func (m *Mailer) now() time.Time { return m.c.Now().UTC().Truncate(time.Microsecond) }

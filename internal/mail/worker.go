@@ -27,8 +27,10 @@ const (
 	laneWorkers = 8
 	// settling is how long the outcome of a try may take to be stored.
 	settling = 30 * time.Second
-	// forgetEvery is how often contents of no use are removed.
-	forgetEvery = 5 * time.Minute
+	// tendEvery is how often the outbox is looked after.
+	tendEvery = time.Minute
+	// maxLost is how many lost messages are taken up at once.
+	maxLost = 500
 	// tooLate is the last error of a message whose time is over.
 	tooLate = "The time in which the mail was of use is over."
 )
@@ -37,33 +39,49 @@ const (
 func (m *Mailer) Handle(q *jobs.Queue) {
 	q.Lane(lane, laneWorkers)
 	jobs.Handle(q, &sender{m: m})
-	jobs.Handle(q, &forgetter{m: m})
-	q.Periodic(river.NewPeriodicJob(river.PeriodicInterval(forgetEvery), func() (river.JobArgs, *river.InsertOpts) {
-		return forgetArgs{}, &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByPeriod: forgetEvery}}
+	jobs.Handle(q, &tender{m: m})
+	q.Periodic(river.NewPeriodicJob(river.PeriodicInterval(tendEvery), func() (river.JobArgs, *river.InsertOpts) {
+		return tendArgs{}, &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByPeriod: tendEvery}}
 	}, &river.PeriodicJobOpts{RunOnStart: true}))
 }
 
-// forgetArgs is the job that removes contents of no use.
-type forgetArgs struct{}
+// tendArgs is the job that looks after the outbox.
+type tendArgs struct{}
 
 // Kind is the job's name in the queue.
-func (forgetArgs) Kind() string { return "forget_mail" }
+func (tendArgs) Kind() string { return "tend_mail" }
 
-type forgetter struct {
-	river.WorkerDefaults[forgetArgs]
+type tender struct {
+	river.WorkerDefaults[tendArgs]
 	m *Mailer
 }
 
-func (f *forgetter) Work(ctx context.Context, _ *river.Job[forgetArgs]) error { return f.m.Forget(ctx) }
+func (t *tender) Work(ctx context.Context, _ *river.Job[tendArgs]) error { return t.m.Tend(ctx) }
 
-// Forget removes the contents of messages that are of no use any more: their
-// links and codes have expired.
-func (m *Mailer) Forget(ctx context.Context) error {
-	_, err := m.c.DB.Exec(ctx, `update mails set content = null, last_error = case when state = $2 then $3 else last_error end,
-		state = case when state = $2 then $4 else state end where content is not null and valid_until <= $1`,
-		m.now(), string(Queued), tooLate, string(Failed))
+// Tend removes the contents of messages that are of no use any more, since their
+// links and codes have expired, and has those sent that a process left behind
+// which died while it sent them.
+func (m *Mailer) Tend(ctx context.Context) error {
+	err := m.c.DB.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+		now := m.now()
+		_, err := tx.Exec(ctx, `update mails set content = null, last_error = case when state = $2 then $3 else last_error end,
+			state = case when state = $2 then $4 else state end where content is not null and valid_until <= $1`, now, string(Queued), tooLate, string(Failed))
+		if err != nil {
+			return err
+		}
+		// A try that has ended sets both times anew, see mark.
+		lost, err := store.Select(ctx, tx, store.Column[uuid.UUID], `update mails set next_try = $1, locked_until = $1 where id in
+			(select id from mails where content is not null and state = $2 and locked_until > next_try and locked_until <= $1 limit $3)
+			and locked_until <= $1 returning id`, now, string(Queued), maxLost)
+		for _, id := range lost {
+			if err == nil {
+				err = m.c.Jobs.Insert(ctx, tx, sendArgs{ID: id}, queued)
+			}
+		}
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("forget mails: %w", err)
+		return fmt.Errorf("tend mails: %w", err)
 	}
 	return nil
 }
@@ -121,8 +139,8 @@ type parcel struct {
 }
 
 // claim takes a message for one try, in a transaction of its own. A nil parcel has
-// nothing to be sent, unless there is a time to wait: somebody else is trying, or
-// it is too early.
+// nothing to be sent, since it is sent or somebody else is trying, unless there is
+// a time to wait: it is too early.
 func (m *Mailer) claim(ctx context.Context, id uuid.UUID) (p *parcel, wait time.Duration, err error) {
 	err = m.c.DB.Write(ctx, func(ctx context.Context, tx store.Tx) error {
 		p, wait = nil, 0
@@ -143,10 +161,13 @@ func (m *Mailer) claim(ctx context.Context, id uuid.UUID) (p *parcel, wait time.
 		if !found.validTo.After(now) {
 			return m.mark(ctx, tx, id, Failed, tooLate, now, true)
 		}
-		if wait = max(next.Sub(now), locked.Sub(now)); wait > 0 {
+		if locked.After(now) {
 			return nil
 		}
-		wait = 0
+		if next.After(now) {
+			wait = next.Sub(now)
+			return nil
+		}
 		plain, err := m.c.Box.Open(sealed, place(id))
 		if err == nil {
 			err = json.Unmarshal(plain, &found.letter)
@@ -154,7 +175,7 @@ func (m *Mailer) claim(ctx context.Context, id uuid.UUID) (p *parcel, wait time.
 		if err != nil {
 			return m.mark(ctx, tx, id, Failed, "The message cannot be opened: it was stored with another secret key.", now, true)
 		}
-		found.pause = m.pauses[min(attempts, len(m.pauses)-1)]
+		found.pause = m.c.Pauses[min(attempts, len(m.c.Pauses)-1)]
 		p = found
 		_, err = tx.Exec(ctx, "update mails set attempts = attempts + 1, locked_until = $2 where id = $1", id, now.Add(m.lease()))
 		return err
