@@ -69,7 +69,7 @@ func (in *Installation) SetPassword(ctx context.Context, username, plain string)
 		if err := in.people.SetPasswordHash(ctx, tx, id, hash); err != nil {
 			return err
 		}
-		return in.events.Record(ctx, tx, event.Event{Action: event.PasswordSet, App: "weir.command", User: identity.NewPerson(found[0], nil)})
+		return in.events.Record(ctx, tx, event.Event{Action: event.PasswordSet, App: "authentik.commands", User: identity.NewPerson(found[0], nil)})
 	})
 	if err != nil {
 		return fmt.Errorf("set password of %q: %w", username, err)

@@ -2,6 +2,7 @@ package weir
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/internal/web"
@@ -35,7 +37,11 @@ func (v *visits) Person(w http.ResponseWriter, r *http.Request) (*identity.Perso
 
 // Choose implements web.Visits.
 func (v *visits) Choose(w http.ResponseWriter, r *http.Request, d flow.Designation) (*flow.Flow, error) {
-	return v.runner.Choose(w, r, d)
+	f, err := v.runner.Choose(w, r, d)
+	if f == nil && err == nil {
+		v.runner.Raise(r, event.ConfigurationError, fmt.Sprintf("No flow of the designation %s is there for this visitor.", d))
+	}
+	return f, err
 }
 
 // Cancel implements web.Visits.

@@ -21,6 +21,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/api"
 	"github.com/weir-id/weir/internal/application"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/server"
@@ -89,12 +90,19 @@ func (s *Server) start(ctx context.Context) error {
 
 // assemble builds the handler over the parts of the installation.
 func (s *Server) assemble() error {
+	alarm := &event.Alarm{DB: s.db, Events: s.events, Log: s.log.With("component", "event")}
+	raise := func(r *http.Request, action event.Action, message string) {
+		alarm.Raise(r.Context(), action, request.Policy(r, nil), message)
+	}
 	executor := flow.NewExecutor(flow.Config{
 		Catalog: s.view, People: s.people, Store: s.sessions.Executions(), Counter: s.sessions, Engine: &policy.Engine{Now: s.now},
 		Now: s.now, Log: s.log.With("component", "flow"), Avatar: s.avatar,
+		Failed: func(ctx context.Context, h *policy.HTTPRequest, message string) {
+			alarm.Raise(ctx, event.SystemException, h, message)
+		},
 		ObserveStage: s.metrics.ObserveStage, ObservePlan: s.metrics.ObservePlan,
 	})
-	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Repeated: s.metrics.Repeats.Inc, Now: s.now})
+	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Raise: raise, Repeated: s.metrics.Repeats.Inc, Now: s.now})
 	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog}
 	applications := &application.Access{Catalog: s.catalog, Engine: &policy.Engine{Now: s.now}, Record: s.recordPolicyEvents, Log: s.log.With("component", "application")}
 	origin := s.baseURL() // which has no path
@@ -126,7 +134,7 @@ func (s *Server) assemble() error {
 		return err
 	}
 	s.handler, err = server.New(server.Config{
-		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem,
+		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem, Raise: raise,
 		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, Log: s.log},
 		Outpost: func(ctx context.Context, key string) bool { _, ok := s.sessions.Outpost(ctx, key); return ok },
 		Scrape:  scrape(s.registry, runner),

@@ -38,7 +38,7 @@ func fillEvents(b *testing.B, s weir.Settings, n, people int) {
 	if db.Dialect() == store.SQLite {
 		sql = strings.ReplaceAll(sql, "$3::int", "$3")
 	}
-	const batch = 100_000
+	const batch = 20_000
 	for from := 1; from <= n; from += batch {
 		if _, err := db.Exec(b.Context(), sql, from, min(n, from+batch-1), people, 31536000/float64(n)); err != nil {
 			b.Fatal(err)

@@ -151,6 +151,9 @@ func (r *run) fault(ctx context.Context, level slog.Level, err error) (*Result, 
 	}
 	r.e.Log.Log(ctx, level, "flow error", slog.String("id", id), slog.String("flow", r.req.Flow.Slug),
 		slog.String("stage", r.trace.Stage), slog.Any("error", err))
+	if level >= slog.LevelError {
+		r.e.Failed(ctx, r.req.HTTP, fmt.Sprintf("A stage of the flow %s failed. The log has the reason under the id %s.", r.req.Flow.Slug, id))
+	}
 	challenge := &FlowError{RequestID: id}
 	if r.mayDebug(ctx) {
 		challenge.Error = err.Error()

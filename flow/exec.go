@@ -2,10 +2,13 @@ package flow
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,11 +66,30 @@ type Exec struct {
 	// Now is the time of the request, UTC.
 	Now time.Time
 
+	model   string
 	req     *Request
 	plan    *Plan
 	people  People
 	counter Counter
 	pending *identity.Person
+}
+
+// Stage describes the current stage as events name objects.
+func (x *Exec) Stage() map[string]any {
+	app, model, _ := strings.Cut(x.model, ".")
+	pk := ""
+	if x.StageID != uuid.Nil {
+		pk = hex.EncodeToString(x.StageID[:])
+	}
+	return map[string]any{"app": app, "model_name": model, "pk": pk, "name": x.StageName}
+}
+
+// LoginFailed is the event of a wrong answer about a person, who may not exist.
+// more are further keys of its context.
+func (x *Exec) LoginFailed(p *identity.Person, more map[string]any) Event {
+	details := map[string]any{"username": p.Username, "stage": x.Stage()}
+	maps.Copy(details, more)
+	return Event{Action: "login_failed", User: p, Context: details}
 }
 
 // Query returns the query parameters of the page, those of the latest request.

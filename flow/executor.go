@@ -28,6 +28,9 @@ type Config struct {
 	// Avatar returns the address of the picture for a user name, "" for the
 	// anonymous visitor.
 	Avatar func(username string) string
+	// Failed is told of faults inside stages, for the audit trail: with the
+	// request, which may be nil, and a sentence without details. Nil for nothing.
+	Failed func(ctx context.Context, h *policy.HTTPRequest, message string)
 	// ObserveStage and ObservePlan receive durations; nil for none.
 	ObserveStage func(stageType string, answer bool, d time.Duration)
 	ObservePlan  func(flowSlug string, d time.Duration)
@@ -47,6 +50,9 @@ func NewExecutor(c Config) *Executor {
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Failed == nil {
+		c.Failed = func(context.Context, *policy.HTTPRequest, string) {}
 	}
 	if c.ObserveStage == nil {
 		c.ObserveStage = func(string, bool, time.Duration) {}

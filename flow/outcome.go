@@ -123,7 +123,8 @@ type Login struct {
 type Event struct {
 	// Action is the action on the wire: "login", "login_failed", ...
 	Action string
-	// App is the origin; "flow" where empty.
+	// App is the origin; empty for the part of the program that events of the
+	// action come from.
 	App     string
 	Context map[string]any
 	// User is whom the event is about; nil for the person of the request or,

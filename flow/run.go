@@ -240,6 +240,9 @@ func (r *run) newExec(c *current) *Exec {
 	x := &Exec{Flow: r.req.Flow, StageName: c.name, Binding: c.binding, Context: r.plan.Context,
 		RequestUser: r.req.User, Brand: r.req.Brand, Catalog: r.cat, Now: r.now,
 		req: r.req, plan: r.plan, people: r.people, counter: r.e.Counter}
+	if c.typ != nil {
+		x.model = c.typ.Model
+	}
 	if c.object != nil {
 		x.StageID = c.object.ID
 	}

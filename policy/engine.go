@@ -98,9 +98,7 @@ func (e *Engine) evaluate(ctx context.Context, run Run, b *Binding) Result {
 	switch {
 	case r.Verdict == Error:
 		r.Writes, r.Mails = Writes{}, nil
-		r.Events = []Event{{Action: "policy_exception", App: object.Name, Context: map[string]any{
-			"message": errText(r.Err), "policy_uuid": hexID(object.ID), "binding": b.ID.String(),
-		}}}
+		r.Events = []Event{exception(object, b, req, r.Err)}
 		if b.FailureResult {
 			r.Verdict = Pass
 		}
@@ -109,11 +107,8 @@ func (e *Engine) evaluate(ctx context.Context, run Run, b *Binding) Result {
 	case b.Negate:
 		r.Verdict = Pass
 	}
-	if object.ExecutionLogging {
-		r.Events = append(r.Events, Event{Action: "policy_execution", App: object.Name, Context: map[string]any{
-			"message": "Policy execution", "policy_uuid": hexID(object.ID), "binding": b.ID.String(),
-			"result": map[string]any{"passing": r.Passing(), "messages": r.Messages},
-		}})
+	if object.ExecutionLogging && r.Err == nil {
+		r.Events = append(r.Events, execution(object, b, req, r))
 	}
 	if run.Apply != nil && !r.Writes.Empty() {
 		run.Apply(r.Writes)
@@ -233,13 +228,3 @@ func (s *staticResult) result(mode Mode, p *identity.Person) Result {
 	}
 	return Result{Verdict: Fail}
 }
-
-func errText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
-// hexID is how events write policy ids: 32 hex digits without dashes.
-func hexID(id uuid.UUID) string { return fmt.Sprintf("%x", id[:]) }

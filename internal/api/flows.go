@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -92,6 +93,9 @@ func executeFlow(c *call) error {
 		return problems
 	}
 	if err != nil {
+		return err
+	}
+	if err := c.write(func(ctx context.Context, w *resource.Write) error { return c.api.Kinds.NoteExecution(ctx, w, c.ref) }); err != nil {
 		return err
 	}
 	return c.answer(http.StatusOK, link{c.absolute("/if/flow/" + url.PathEscape(slug) + "/")})

@@ -45,6 +45,20 @@ const (
 	AccessRequestRevoked     Action = "access_request_revoked"
 )
 
+// app is where events of the action come from as the wire has it: the part of
+// authentik that emits them there, since policies compare it.
+func (a Action) app() string {
+	switch a {
+	case PolicyExecution, PolicyException:
+		return "authentik.policies"
+	case FlowExecution:
+		return "authentik.flows"
+	case SecretView, SecretRotate, ImpersonationStarted, ImpersonationEnded, PropertyMappingException:
+		return "authentik.core"
+	}
+	return "authentik.events"
+}
+
 // Custom is the beginning of actions that people and expressions name; alone it
 // is an action, too.
 const Custom = "custom_"

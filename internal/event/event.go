@@ -40,7 +40,9 @@ const maxContextBytes = 64 << 10
 // Event is something that happened.
 type Event struct {
 	Action Action
-	// App names the origin, such as "weir.flow" or a policy's name.
+	// App names the origin: the name of an expression, for the events that it
+	// asks for, or a part of the program as the wire calls it; empty for the one
+	// that the action belongs to.
 	App string
 	// Context may hold anything: values without a JSON form are described
 	// (see sanitise), secrets masked.
@@ -79,9 +81,12 @@ type Recorder struct {
 // Record stores an event with the transaction.
 func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 	at := r.now()
+	if e.App == "" {
+		e.App = e.Action.app()
+	}
 	details := sanitise(e.Context)
 	if e.HTTP != nil {
-		details["http_request"] = request(e.HTTP)
+		details["http_request"] = httpRequest(e.HTTP)
 	}
 	if err := bound(details); err != nil {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
@@ -168,7 +173,7 @@ func person(u *identity.User) map[string]any {
 	return out
 }
 
-func request(h *policy.HTTPRequest) map[string]any {
+func httpRequest(h *policy.HTTPRequest) map[string]any {
 	args := map[string]any{}
 	for name, values := range h.Query {
 		if len(values) > 0 {

@@ -50,11 +50,12 @@ func TestRecord(t *testing.T) {
 	tests := []struct {
 		name string
 		in   Event
+		app  string
 		want string
 	}{
 		{"a login during a flow names both people, and the request without its secrets",
-			Event{Action: Login, App: "flow", User: alice, AuthenticatedAs: identity.Anonymous(), HTTP: request, Brand: brand,
-				Context: map[string]any{"auth_method": "password"}},
+			Event{Action: Login, App: "mine", User: alice, AuthenticatedAs: identity.Anonymous(), HTTP: request, Brand: brand,
+				Context: map[string]any{"auth_method": "password"}}, "mine",
 			`{"user": {"pk": 7, "username": "alice", "email": "alice@example.com",
 				"authenticated_as": {"pk": null, "username": "AnonymousUser", "email": "", "is_anonymous": true}},
 			  "context": {"auth_method": "password", "http_request": {"path": "/api", "method": "POST",
@@ -62,14 +63,14 @@ func TestRecord(t *testing.T) {
 			  "client_ip": "192.0.2.1",
 			  "brand": {"pk": "11111111222233334444555555555555", "app": "authentik_brands", "name": "Brand example.com", "model_name": "brand"}}`},
 		{"an impersonation keeps the real person outside",
-			Event{Action: ImpersonationStarted, User: admin, OnBehalfOf: alice},
+			Event{Action: ImpersonationStarted, User: admin, OnBehalfOf: alice}, "authentik.core",
 			`{"user": {"pk": 1, "username": "admin", "email": "", "on_behalf_of": {"pk": 7, "username": "alice", "email": "alice@example.com"}},
 			  "context": {}, "client_ip": "255.255.255.255", "brand": {}}`},
 		{"an event about nobody has an empty user",
-			Event{Action: SystemException, Context: map[string]any{"message": strings.Repeat("x", 100), "big": bigContext()}},
+			Event{Action: SystemException, Context: map[string]any{"message": strings.Repeat("x", 100), "big": bigContext()}}, "authentik.events",
 			`{"user": {}, "context": {"message": "The context is left out: it has 82162 bytes."}, "client_ip": "255.255.255.255", "brand": {}}`},
 		{"a typed user has no pk",
-			Event{Action: LoginFailed, User: identity.NewPerson(identity.User{Username: "b\x00ob"}, nil)},
+			Event{Action: LoginFailed, User: identity.NewPerson(identity.User{Username: "b\x00ob"}, nil)}, "authentik.events",
 			`{"user": {"pk": null, "username": "bob", "email": ""}, "context": {}, "client_ip": "255.255.255.255", "brand": {}}`},
 	}
 	storetest.Each(t, func(t *testing.T, db store.DB) {
@@ -80,7 +81,7 @@ func TestRecord(t *testing.T) {
 				if err := json.Unmarshal([]byte(tt.want), &want); err != nil {
 					t.Fatal(err)
 				}
-				want.ID, want.Action, want.App = got.ID, tt.in.Action, tt.in.App
+				want.ID, want.Action, want.App = got.ID, tt.in.Action, tt.app
 				want.Created, want.Expires = noon, noon.Add(DefaultRetention)
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Error(diff)
@@ -138,6 +139,14 @@ func TestSanitise(t *testing.T) {
 			Secret string `json:"client_secret"`
 			Name   string `json:"name"`
 		}{"x", "n"}, map[string]any{"client_secret": mask, "name": "n"}},
+		{"what was typed into prompts, but for names", map[string]any{"prompt_data": map[string]any{"username": "ann", "pin": "4711", "attributes": map[string]any{"name": "x"}}},
+			map[string]any{"prompt_data": map[string]any{"username": "ann", "pin": mask, "attributes": mask}}},
+		{"a policy request with its plan and target", &policy.Request{User: alice, Target: &policy.Target{Kind: "binding", ID: id, Name: "ask"}, HTTP: &policy.HTTPRequest{},
+			Context: map[string]any{"flow_plan": plan{id}, "pending_user": alice, "token": "x"}, Debug: true},
+			map[string]any{"debug": true, "user": person(&alice.User), "obj": map[string]any{"app": "authentik_flows", "model_name": "flowstagebinding", "pk": hexID(id), "name": "ask"},
+				"context": map[string]any{"flow_plan": map[string]any{"flow_pk": hexID(id)}, "pending_user": person(&alice.User), "token": mask}}},
+		{"an object that is a secret is named", map[string]any{"secret": Model{App: "a", Model: "token", PK: "p", Name: "n"}},
+			map[string]any{"secret": map[string]any{"app": "a", "model_name": "token", "pk": "p", "name": "n"}}},
 		{"raw bytes", []byte("key"), mask},
 		{"a person without attributes and hash", alice, map[string]any{"pk": int64(7), "username": "alice", "email": "alice@example.com"}},
 		{"an id", id, "11111111222233334444555555555555"},
@@ -155,10 +164,16 @@ func TestSanitise(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, value(tt.in, maxDepth)); diff != "" {
+			if diff := cmp.Diff(tt.want, new(sanitiser).value(tt.in, maxDepth)); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+	quoted := sanitise(map[string]any{"message": "ValueError: invalid literal for int(): 'hunter2'", "list": []any{"x hunter2!"}, "hunter": "hunt",
+		"request": map[string]any{"context": map[string]any{"prompt_data": map[string]any{"new_password": "hunter2", "pin": "hunt"}}}})
+	if diff := cmp.Diff(map[string]any{"message": "ValueError: invalid literal for int(): '" + mask + "'", "list": []any{"x " + mask + "!"}, "hunter": "hunt",
+		"request": map[string]any{"context": map[string]any{"prompt_data": map[string]any{"new_password": mask, "pin": mask}}}}, quoted); diff != "" {
+		t.Errorf("a secret that is quoted elsewhere: %s", diff)
 	}
 	loop := map[string]any{}
 	loop["self"] = loop
@@ -166,3 +181,10 @@ func TestSanitise(t *testing.T) {
 		t.Errorf("a value that contains itself: %v", err)
 	}
 }
+
+// plan is a running plan of a flow.
+type plan struct{ flow uuid.UUID }
+
+func (p plan) FlowID() uuid.UUID           { return p.flow }
+func (p plan) PlanContext() map[string]any { return map[string]any{"secret": "hunter2"} }
+func (p plan) StageNames() []string        { return nil }

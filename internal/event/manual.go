@@ -31,7 +31,7 @@ func (r *Recorder) Add(ctx context.Context, tx store.Tx, e *Recorded, by By) err
 	}
 	var from any
 	if by.HTTP != nil {
-		from = request(by.HTTP)
+		from = httpRequest(by.HTTP)
 	}
 	if err := e.settle(from); err != nil {
 		return err

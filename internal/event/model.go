@@ -19,6 +19,6 @@ type By struct {
 // RecordModel records that an object was created, updated or deleted; action is
 // one of ModelCreated, ModelUpdated and ModelDeleted.
 func (r *Recorder) RecordModel(ctx context.Context, tx store.Tx, action Action, m Model, by By) error {
-	return r.Record(ctx, tx, Event{Action: action, App: "weir." + m.App, Context: map[string]any{"model": m},
+	return r.Record(ctx, tx, Event{Action: action, Context: map[string]any{"model": m},
 		User: by.User, HTTP: by.HTTP, Brand: by.Brand})
 }

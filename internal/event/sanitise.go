@@ -28,6 +28,21 @@ type Model struct {
 	Name  string `json:"name"`
 }
 
+// target is what policies are bound to, as an object.
+func target(t *policy.Target) any {
+	if t == nil {
+		return nil
+	}
+	m := Model{App: "authentik_flows", Model: t.Kind, PK: hexID(t.ID), Name: t.Name}
+	switch t.Kind {
+	case "binding":
+		m.Model = "flowstagebinding"
+	case "application":
+		m.App = "authentik_core"
+	}
+	return model(m)
+}
+
 // model is the object as it is stored.
 func model(m Model) map[string]any {
 	return map[string]any{"app": clean(m.App), "model_name": clean(m.Model), "pk": clean(PlainKey(m.PK)), "name": clean(m.Name)}
@@ -48,19 +63,83 @@ const (
 
 // sanitise returns a copy that JSON and both databases can store: objects
 // become descriptions, identifiers hex, times ISO 8601, secrets asterisks.
-// Empty list members and HTTP requests are left out.
+// Empty list members and HTTP requests are left out. A text that stands
+// under a telltale name is masked wherever else it occurs: the message of an
+// exception may quote it.
 func sanitise(values map[string]any) map[string]any {
-	out, _ := value(values, maxDepth).(map[string]any)
+	var s sanitiser
+	out, _ := s.value(values, maxDepth).(map[string]any)
 	if out == nil {
 		out = map[string]any{}
+	}
+	if len(s.secrets) > 0 {
+		slices.SortFunc(s.secrets, func(a, b string) int { return len(b) - len(a) })
+		var pairs []string
+		for _, secret := range s.secrets {
+			pairs = append(pairs, secret, mask)
+		}
+		out = scrub(out, strings.NewReplacer(pairs...)).(map[string]any)
 	}
 	return out
 }
 
+// scrub replaces in all texts of a sanitised value.
+func scrub(v any, replace *strings.Replacer) any {
+	switch v := v.(type) {
+	case string:
+		return replace.Replace(v)
+	case []any:
+		for i, item := range v {
+			v[i] = scrub(item, replace)
+		}
+	case map[string]any:
+		for name, member := range v {
+			v[name] = scrub(member, replace)
+		}
+	}
+	return v
+}
+
+// sanitiser keeps the texts that it has masked.
+type sanitiser struct{ secrets []string }
+
+// minSecretBytes is the length from which on a masked text is looked for
+// elsewhere; shorter ones would be found by chance. maxSecrets bounds how many
+// are.
+const (
+	minSecretBytes = 5
+	maxSecrets     = 64
+)
+
+// hide masks a value and remembers its texts.
+func (s *sanitiser) hide(v any) string {
+	switch v := v.(type) {
+	case string:
+		if len(v) >= minSecretBytes && v != mask && len(s.secrets) < maxSecrets {
+			s.secrets = append(s.secrets, v)
+		}
+	case []any:
+		for _, item := range v {
+			s.hide(item)
+		}
+	case map[string]any:
+		for _, member := range v {
+			s.hide(member)
+		}
+	}
+	return mask
+}
+
+// What people have typed into prompts is shown under these names only: the name
+// of a field says nothing about what it asks for.
+const promptData = "prompt_data"
+
+var promptShown = map[string]bool{"username": true, "name": true, "email": true}
+
 // dropped stands for a value that does not belong into an event at all.
 type dropped struct{}
 
-func value(v any, depth int) any {
+func (s *sanitiser) value(v any, depth int) any {
 	if depth == 0 {
 		return "..."
 	}
@@ -68,7 +147,7 @@ func value(v any, depth int) any {
 	case nil, bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
 		return v
 	case float32:
-		return value(float64(v), depth)
+		return s.value(float64(v), depth)
 	case float64:
 		if _, err := json.Marshal(v); err != nil {
 			return fmt.Sprint(v) // not a number, infinite
@@ -87,7 +166,11 @@ func value(v any, depth int) any {
 	case *http.Request, *policy.HTTPRequest, policy.HTTPRequest:
 		return dropped{}
 	case *policy.Request:
-		return value(map[string]any{"user": v.User, "context": v.Context, "debug": v.Debug}, depth)
+		return s.value(map[string]any{"user": v.User, "obj": v.Target, "context": v.Context, "debug": v.Debug}, depth)
+	case *policy.Target:
+		return target(v)
+	case policy.Plan:
+		return map[string]any{"flow_pk": hexID(v.FlowID())}
 	case *identity.Person:
 		if v == nil {
 			return nil
@@ -112,26 +195,31 @@ func value(v any, depth int) any {
 	case []byte:
 		return mask // bytes are keys and codes more often than text
 	}
-	return reflected(reflect.ValueOf(v), depth)
+	return s.reflected(reflect.ValueOf(v), depth)
 }
 
-func reflected(v reflect.Value, depth int) any {
+func (s *sanitiser) reflected(v reflect.Value, depth int) any {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if v.IsNil() {
 			return nil
 		}
-		return value(v.Elem().Interface(), depth-1)
+		return s.value(v.Elem().Interface(), depth-1)
 	case reflect.Map:
 		out := make(map[string]any, v.Len())
 		for it := v.MapRange(); it.Next(); {
 			name := clean(fmt.Sprint(it.Key().Interface()))
-			inner := value(it.Value().Interface(), depth-1)
+			inner := s.value(it.Value().Interface(), depth-1)
 			if _, drop := inner.(dropped); drop {
 				continue
 			}
-			if secretName.MatchString(name) && !harmlessName.MatchString(name) {
-				inner = mask
+			_, described := it.Value().Interface().(Model) // says which secret, not what it is
+			switch {
+			case described:
+			case secretName.MatchString(name) && !harmlessName.MatchString(name):
+				inner = s.hide(inner)
+			case name == promptData:
+				inner = s.typed(inner)
 			}
 			out[name] = inner
 		}
@@ -139,14 +227,14 @@ func reflected(v reflect.Value, depth int) any {
 	case reflect.Slice, reflect.Array:
 		out := []any{}
 		for i := range v.Len() {
-			inner := value(v.Index(i).Interface(), depth-1)
+			inner := s.value(v.Index(i).Interface(), depth-1)
 			if _, drop := inner.(dropped); !drop && !empty(inner) {
 				out = append(out, inner)
 			}
 		}
 		return out
 	case reflect.Struct:
-		return structure(v, depth)
+		return s.structure(v, depth)
 	case reflect.String:
 		return clean(v.String())
 	case reflect.Bool:
@@ -156,13 +244,27 @@ func reflected(v reflect.Value, depth int) any {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return v.Uint()
 	case reflect.Float32, reflect.Float64:
-		return value(v.Float(), depth-1)
+		return s.value(v.Float(), depth-1)
 	}
 	return clean(fmt.Sprintf("<%s>", v.Type())) // functions, channels
 }
 
+// typed masks what was typed into prompts.
+func (s *sanitiser) typed(v any) any {
+	fields, ok := v.(map[string]any)
+	if !ok {
+		return s.hide(v)
+	}
+	for name, value := range fields {
+		if !promptShown[name] {
+			fields[name] = s.hide(value)
+		}
+	}
+	return fields
+}
+
 // structure goes by the JSON form, whose names are then masked like any other.
-func structure(v reflect.Value, depth int) any {
+func (s *sanitiser) structure(v reflect.Value, depth int) any {
 	data, err := json.Marshal(v.Interface())
 	var plain any
 	if err == nil {
@@ -171,7 +273,7 @@ func structure(v reflect.Value, depth int) any {
 	if err != nil {
 		return clean(fmt.Sprintf("<%s>", v.Type()))
 	}
-	return value(plain, depth-1)
+	return s.value(plain, depth-1)
 }
 
 // empty tells what lists leave out: null, false, zero, "" and empty lists and

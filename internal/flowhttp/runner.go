@@ -13,6 +13,7 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/policy"
@@ -20,6 +21,8 @@ import (
 
 // Sessions finds out whom a request belongs to; *session.Manager does.
 type Sessions interface {
+	// Forged tells that a cookie's value looks like one and is not genuine.
+	Forged(cookie string) bool
 	Load(ctx context.Context, cookie string, flowID uuid.UUID) (*session.Current, error)
 	Check(ctx context.Context, c *session.Current, h *policy.HTTPRequest) (*session.Current, error)
 	Bearer(ctx context.Context, key string) (owner *identity.Person, ok bool, err error)
@@ -32,6 +35,8 @@ type Config struct {
 	// Repeated is called for each submit that got the answer of an equal one;
 	// nil for nothing.
 	Repeated func()
+	// Raise is called for requests that should not happen. Nil for nothing.
+	Raise func(req *http.Request, action event.Action, message string)
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
@@ -46,6 +51,9 @@ type Runner struct {
 func New(c Config) *Runner {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Raise == nil {
+		c.Raise = func(*http.Request, event.Action, string) {}
 	}
 	if c.Repeated == nil {
 		c.Repeated = func() {}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/policy"
@@ -54,7 +55,11 @@ func (r *Runner) Current(w http.ResponseWriter, req *http.Request) (*session.Cur
 // that is refused.
 func (r *Runner) Visit(w http.ResponseWriter, req *http.Request, flowID uuid.UUID, bearer bool) (*Visit, error) {
 	ctx, info := req.Context(), request.From(req.Context())
-	current, err := r.session(ctx, session.ReadCookie(req, info.Secure, info.Outpost), flowID, request.Policy(req, nil))
+	cookie := session.ReadCookie(req, info.Secure, info.Outpost)
+	if r.Sessions.Forged(cookie) {
+		r.Raise(req, event.SuspiciousRequest, "A session cookie was not issued by this installation.")
+	}
+	current, err := r.session(ctx, cookie, flowID, request.Policy(req, nil))
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +102,7 @@ func (r *Runner) bearer(ctx context.Context, req *http.Request, person *identity
 	case err != nil:
 		return nil, false, err
 	case !ok:
+		r.Raise(req, event.SuspiciousRequest, "An API token was refused: it is unknown, expired, of another intent, or its user is inactive.")
 		return nil, false, ErrBearer
 	}
 	return owner, true, nil

@@ -72,21 +72,26 @@ func (k *events) periods(ctx context.Context, v View, q *Query, action any, span
 		one.Filters = map[string]any{}
 	}
 	one.Filters["actions"] = []any{action}
-	s, err := k.since(ctx, v, &one, span)
-	if err != nil {
+	s := &statement{dialect: v.Dialect}
+	if err := k.choose(s, &one); err != nil {
 		return nil, err
 	}
+	all, args, begin := s.terms, s.args, k.now().UTC().Add(-min(span, EventHistory))
+	s.where("e.created >= ?", begin)
 	some := 0
 	if err := v.DB.QueryRow(ctx, "select count(*) from (select 1 from events e"+s.condition()+" limit 1) w", s.args...).Scan(&some); err != nil || some == 0 {
 		return nil, err
 	}
+	s.args = args[:len(args):len(args)] // PostgreSQL wants to know the type of each argument
 	var columns []string
 	var out []Volume
-	begin := k.now().UTC().Add(-min(span, EventHistory))
-	all := s.terms
 	for at := begin.Truncate(volumeStep); !at.After(k.now()); at = at.Add(volumeStep) {
 		s.terms = all[:len(all):len(all)]
-		s.where("e.created >= ? and e.created < ?", at, at.Add(volumeStep))
+		from := at
+		if from.Before(begin) {
+			from = begin
+		}
+		s.where("e.created >= ? and e.created < ?", from, at.Add(volumeStep))
 		columns, out = append(columns, "(select count(*) from events e"+s.condition()+")"), append(out, Volume{Action: event.Action(fmt.Sprint(action)), Time: at})
 	}
 	counts := make([]any, len(out))

@@ -9,6 +9,13 @@ import (
 	"github.com/weir-id/weir/internal/store"
 )
 
+// NoteExecution records that somebody has started a flow by name.
+func (r *Registry) NoteExecution(ctx context.Context, w *Write, ref *Ref) error {
+	app, model, _ := strings.Cut(ref.Model, ".")
+	return r.event.people.events.Record(ctx, w.Store(), event.Event{Action: event.FlowExecution, User: w.By.Person, HTTP: w.By.HTTP, Brand: w.By.Brand,
+		Context: map[string]any{"flow": event.Model{App: app, Model: model, PK: ref.ID(), Name: ref.Name}}})
+}
+
 // RecordChanges returns what the catalog calls with each revision: it makes an
 // audit event of every object that was changed. c is asked when there is one.
 func RecordChanges(events *event.Recorder, c func() *catalog.Catalog) func(context.Context, store.Tx, catalog.Meta, []catalog.Change) error {

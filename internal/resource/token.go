@@ -377,6 +377,6 @@ func (r *Registry) SetTokenKey(ctx context.Context, w *Write, ref *Ref, key stri
 }
 
 func (k *apiToken) secret(ctx context.Context, w *Write, action event.Action, ref *Ref) error {
-	return k.events.Record(ctx, w.Store(), event.Event{Action: action, App: "weir.core", User: w.By.Person, HTTP: w.By.HTTP, Brand: w.By.Brand,
+	return k.events.Record(ctx, w.Store(), event.Event{Action: action, User: w.By.Person, HTTP: w.By.HTTP, Brand: w.By.Brand,
 		Context: map[string]any{"secret": event.Model{App: "authentik_core", Model: "token", PK: ref.ID(), Name: ref.Name}}})
 }

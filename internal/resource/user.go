@@ -340,7 +340,7 @@ func (r *Registry) SetPassword(ctx context.Context, w *Write, ref *Ref, hash, ke
 	if _, err := w.Store().Exec(ctx, "delete from sessions where user_id = $1 and key <> $2", key, keep); err != nil {
 		return fmt.Errorf("end sessions of user %d: %w", key, err)
 	}
-	return k.events.Record(ctx, w.Store(), event.Event{Action: event.PasswordSet, App: "weir.core", User: identity.NewPerson(u, nil),
+	return k.events.Record(ctx, w.Store(), event.Event{Action: event.PasswordSet, User: identity.NewPerson(u, nil),
 		AuthenticatedAs: w.By.Person, HTTP: w.By.HTTP, Brand: w.By.Brand})
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/weir-id/weir/internal/config"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/telemetry"
 )
@@ -34,6 +35,8 @@ type Config struct {
 	Ready func(ctx context.Context) error
 	// Problem writes an error page for a person.
 	Problem func(w http.ResponseWriter, r *http.Request, status int)
+	// Raise records what went wrong with a request. Nil for nothing.
+	Raise func(r *http.Request, action event.Action, message string)
 	// Scrape serves the metrics to whom it may.
 	Scrape http.Handler
 }
@@ -66,6 +69,9 @@ func New(c Config, mount ...func(*http.ServeMux)) (*Handler, error) {
 	for _, m := range mount {
 		m(h.mux)
 	}
+	if h.Raise == nil {
+		h.Raise = func(*http.Request, event.Action, string) {}
+	}
 	guard := http.NewCrossOriginProtection()
 	if c.Origin != "" {
 		if err := guard.AddTrustedOrigin(c.Origin); err != nil {
@@ -73,6 +79,7 @@ func New(c Config, mount ...func(*http.ServeMux)) (*Handler, error) {
 		}
 	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.Raise(r, event.SuspiciousRequest, "A request that another site's page made was refused.")
 		h.problem(w, r, http.StatusForbidden, "This request came from another site.")
 	}))
 	h.next = guard.Handler(h.limit(h.mux))
@@ -98,6 +105,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Metrics.InFlight.Dec()
 		h.Metrics.ObserveRequest(r.Pattern, r.Method, out.status(), time.Since(begin))
 		h.record(r, out, time.Since(begin))
+	}()
+	defer func() {
+		if out.code == http.StatusInternalServerError {
+			h.Raise(r, event.SystemException, "A request failed. The log has the reason under the id "+info.ID+".")
+		}
 	}()
 	defer h.recover(out, r)
 	if g := h.gateOf(r); g != nil {

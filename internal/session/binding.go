@@ -79,7 +79,7 @@ func (m *Manager) Check(ctx context.Context, c *Current, h *policy.HTTPRequest) 
 		m.touch(ctx, c, h)
 		return c, nil
 	}
-	e := event.Event{Action: event.Logout, App: "session", User: c.Person, HTTP: h, Context: map[string]any{
+	e := event.Event{Action: event.Logout, User: c.Person, HTTP: h, Context: map[string]any{
 		"logout_reason": "Session is bound to its network or place.",
 		"binding":       map[string]any{"reason": broken.Reason, "previous_value": broken.Previous, "new_value": broken.New},
 		"ip":            map[string]any{"previous": c.Row.LastIP, "new": ip},

@@ -226,7 +226,7 @@ func TestRule05LoginMakesANewSession(t *testing.T) {
 			t.Fatalf("events: got %d, %v", len(list), err)
 		}
 		for _, e := range list {
-			if e.User["authenticated_as"] != nil || e.App != "flow" {
+			if e.User["authenticated_as"] != nil || e.App != "authentik.events" {
 				t.Errorf("login event: %v", e)
 			}
 		}

@@ -63,11 +63,21 @@ func (m *Manager) mint(k kind) string {
 	return base64.RawURLEncoding.EncodeToString(append(b, m.mac(b)...))
 }
 
+// Forged tells that a cookie's value has the form of a token and was not made
+// here.
+func (m *Manager) Forged(token string) bool {
+	_, ok := m.open(token)
+	return !ok && len(token) == tokenChars
+}
+
+const tokenBytes = 1 + randomBytes + sha256.Size
+
+var tokenChars = base64.RawURLEncoding.EncodedLen(tokenBytes)
+
 // open checks a token that came from outside. The MAC lets forged and cut
 // values be refused without asking the database (rule 34).
 func (m *Manager) open(token string) (kind, bool) {
-	const size = 1 + randomBytes + sha256.Size
-	if len(token) != base64.RawURLEncoding.EncodedLen(size) {
+	if len(token) != tokenChars {
 		return 0, false
 	}
 	// Strict refuses other spellings of the same bytes.

@@ -16,9 +16,6 @@ import (
 // record stores the step's events.
 func (s *step) record(ctx context.Context) error {
 	for _, e := range s.Events {
-		if e.App == "" {
-			e.App = "flow"
-		}
 		about, as := s.about(e)
 		err := s.m.events.Record(ctx, s.tx, event.Event{Action: event.Action(e.Action), App: e.App, Context: e.Context,
 			User: about, AuthenticatedAs: as, HTTP: s.HTTP, Brand: s.Brand})

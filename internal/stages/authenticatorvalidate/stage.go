@@ -98,8 +98,8 @@ func (s *stage) notConfigured(x *flow.Exec) (*Challenge, flow.Outcome, error) {
 	stages := s.selectable(x)
 	switch len(stages) {
 	case 0:
-		return nil, flow.Deny("").Record(flow.Event{Action: "configuration_error", Context: map[string]any{
-			"message": "An authenticator validation stage has no stage left that sets a device up.", "stage": x.StageName}}), nil
+		return nil, flow.Deny("").Record(flow.Event{Action: "configuration_error", App: "authentik.stages.authenticator_validate", Context: map[string]any{
+			"message": "An authenticator validation stage has no stage left that sets a device up.", "stage": x.Stage()}}), nil
 	case 1:
 		out, err := s.configure(x, stages[0].PK.String())
 		return nil, out, err

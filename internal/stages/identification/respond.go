@@ -2,7 +2,6 @@ package identification
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -182,10 +181,8 @@ func refusal(text, id string) field.Errors {
 	return field.Errors{field.NonField: {{Code: field.CodeInvalid, String: text, Message: id}}}
 }
 
+// failed is the event of a wrong password. What was typed is masked where events
+// are stored, and not even given there.
 func failed(x *flow.Exec, p *identity.Person) flow.Event {
-	return flow.Event{Action: "login_failed", User: p, Context: map[string]any{
-		"username": p.Username,
-		"stage": map[string]any{"app": "authentik_stages_identification", "model_name": "identificationstage",
-			"pk": hex.EncodeToString(x.StageID[:]), "name": x.StageName},
-	}}
+	return x.LoginFailed(p, map[string]any{"password": ""})
 }

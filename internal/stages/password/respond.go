@@ -3,7 +3,6 @@ package password
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -108,10 +107,8 @@ func pending(ctx context.Context, x *flow.Exec) (*identity.Person, error) {
 	return p, err
 }
 
+// failed is the event of a wrong password. What was typed is masked where events
+// are stored, and not even given there.
 func failed(x *flow.Exec, p *identity.Person) flow.Event {
-	return flow.Event{Action: "login_failed", User: p, Context: map[string]any{
-		"username": p.Username,
-		"stage": map[string]any{"app": "authentik_stages_password", "model_name": "passwordstage",
-			"pk": hex.EncodeToString(x.StageID[:]), "name": x.StageName},
-	}}
+	return x.LoginFailed(p, map[string]any{"password": ""})
 }
