@@ -8,10 +8,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/weir-id/weir/internal/config"
+	"github.com/weir-id/weir/internal/mail/mailtest"
 	"github.com/weir-id/weir/internal/store"
 )
 
@@ -158,6 +162,34 @@ func TestAReceiverThatHangsHoldsUpNobody(t *testing.T) {
 	})
 }
 
+// A mail is recorded as an event, which must not be mailed in turn.
+func TestNotificationsAreMailedOnce(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		server := mailtest.New(t, mailtest.Config{})
+		var err error
+		if s.Mail.Server, err = config.ParseMailServer("smtp://" + server.Addr); err != nil {
+			t.Fatal(err)
+		}
+		s.Mail.From = &mail.Address{Address: "no-reply@example.org"}
+		o := openOffice(t, s)
+		ada := o.user("ada", m{"email": "ada@example.org"})
+		rule, _ := o.tell(ada, "update_available", m{"name": "mail", "mode": "email", "email_subject_prefix": "Weir says: "})
+		p := o.must("POST", "policies/event_matcher/", m{"name": "mails", "action": "email_sent"})
+		o.must("POST", "policies/bindings/", m{"target": rule, "policy": p["pk"], "order": 1})
+		o.must("POST", "core/groups/"+o.must("GET", "events/rules/"+rule+"/", nil)["destination_group"].(string)+"/add_user/", m{"pk": o.user("without", nil)})
+		o.happen("update_available", "There is <more>.")
+		got := server.Wait(t, 1)[0]
+		if got.Header.Get("Subject") != "Weir says: update_available" || !slices.Equal(got.To, []string{"ada@example.org"}) || !strings.Contains(string(got.Body), "There is") {
+			t.Errorf("the mail to %v is %v\n%s", got.To, got.Header, got.Body)
+		}
+		until(t, func() bool { return strings.Contains(o.events(), "email_sent") && o.jobsLeft() == 0 })
+		var mails int
+		if err := o.site.db.QueryRow(t.Context(), "select count(*) from mails").Scan(&mails); err != nil || mails != 1 {
+			t.Errorf("%d mails, %v", mails, err)
+		}
+	})
+}
+
 func TestPeopleReadTheirOwnNotifications(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		o := openOffice(t, s)
@@ -228,7 +260,7 @@ func TestTransportsAreTriedOut(t *testing.T) {
 	o := openOffice(t, settings(t))
 	h := newHooks(t, func(n int) int { return map[int]int{1: 200, 2: 418}[n] })
 	make := func(body m) string { return o.must("POST", "events/transports/", body)["pk"].(string) }
-	local, hook, mail := make(m{"name": "here", "mode": "local"}), make(m{"name": "hook", "mode": "webhook_slack", "webhook_url": h.URL + "/T0P-s3cret"}), make(m{"name": "mail", "mode": "email"})
+	local, hook, mailed := make(m{"name": "here", "mode": "local"}), make(m{"name": "hook", "mode": "webhook_slack", "webhook_url": h.URL + "/T0P-s3cret"}), make(m{"name": "mail", "mode": "email"})
 	_, viewer := o.clerk("viewer", "view_notificationtransport")
 	_, changer := o.clerk("changer", "view_notificationtransport", "change_notificationtransport")
 	for _, row := range []struct {
@@ -239,7 +271,7 @@ func TestTransportsAreTriedOut(t *testing.T) {
 		{"stored", root, local, 200, "was stored"},
 		{"accepted", root, hook, 200, "has accepted"},
 		{"refused", root, hook, 500, "answered 418"},
-		{"without an address", root, mail, 200, "no e-mail address"},
+		{"without an address", root, mailed, 200, "no e-mail address"},
 		{"by somebody who may only look", viewer, local, 403, "change_notificationtransport"},
 		{"by somebody who may change it", changer, local, 200, "was stored"},
 		{"none", root, "11111111-1111-4111-8111-111111111111", 404, ""},
@@ -253,7 +285,7 @@ func TestTransportsAreTriedOut(t *testing.T) {
 	}
 	me := o.must("GET", "core/users/me/", nil)["user"].(m)["pk"].(float64)
 	o.must("PATCH", fmt.Sprintf("core/users/%.0f/", me), m{"email": "root@example.org"})
-	if a := o.call(root, "POST", "events/transports/"+mail+"/test/", nil); a.status != 500 || !strings.Contains(a.raw, "no mail server is configured") {
+	if a := o.call(root, "POST", "events/transports/"+mailed+"/test/", nil); a.status != 500 || !strings.Contains(a.raw, "no mail server is configured") {
 		t.Errorf("without a mail server: %d %s", a.status, a.raw)
 	}
 }
