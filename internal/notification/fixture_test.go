@@ -150,6 +150,9 @@ func (b *bench) write(fn func(ctx context.Context, tx store.Tx) error) {
 	}
 }
 
+// maxJobs is more than any test needs.
+const maxJobs = 2000
+
 type queued struct {
 	id   int64
 	kind string
@@ -174,6 +177,9 @@ func (b *bench) work() {
 		for _, q := range all {
 			if !b.done[q.id] {
 				b.done[q.id], worked = true, true
+				if len(b.done) > maxJobs {
+					b.t.Fatalf("more than %d jobs: they make each other", maxJobs)
+				}
 				b.do(q)
 			}
 		}
