@@ -4,9 +4,15 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/weir-id/weir/internal/store"
 )
 
 // auditFile binds policies to the default login: one logs what it decides and
@@ -18,6 +24,13 @@ entries:
   - {model: authentik_policies_expression.expressionpolicy, identifiers: {name: breaks}, attrs: {expression: "return int('not a number')"}}
   - {model: authentik_policies.policybinding, identifiers: {order: 0, target: !Find [authentik_flows.flow, [slug, default-authentication-flow]], policy: !Find [authentik_policies.policy, [name, logs]]}}
   - {model: authentik_policies.policybinding, identifiers: {order: 1, target: !Find [authentik_flows.flow, [slug, default-authentication-flow]], policy: !Find [authentik_policies.policy, [name, breaks]]}, attrs: {failure_result: true}}
+`
+
+// misspelt sets a field that the stage does not have.
+const misspelt = `
+version: 1
+entries:
+  - {model: authentik_stages_deny.denystage, identifiers: {name: denies}, attrs: {deny_massage: no}}
 `
 
 // shape lists the members of a document, those of objects in it in brackets, as
@@ -53,6 +66,10 @@ func TestEventsHaveTheirForm(t *testing.T) {
 		ada := o.user("ada", nil)
 		group := o.group("staff", nil)
 		o.must("POST", "core/tokens/", m{"identifier": "of-ada", "user": ada})
+		file := filepath.Join(t.TempDir(), "misspelt.yaml")
+		if err := os.WriteFile(file, []byte(misspelt), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		c := visit(t, o.site)
 		const model, request = "app model_name name pk", "args method path request_id user_agent"
 		rows := []struct {
@@ -64,7 +81,9 @@ func TestEventsHaveTheirForm(t *testing.T) {
 			form  string
 			depth int
 		}{
-			{"password_set", func() { o.must("POST", fmt.Sprintf("core/users/%d/set_password/", ada), m{"password": "the plain password"}) }, "authentik.events", "ada", "", 1},
+			{"password_set", func() {
+				o.must("POST", fmt.Sprintf("core/users/%d/set_password/", ada), m{"password": "the plain password"})
+			}, "authentik.events", "ada", "", 1},
 			{"login_failed", func() { c.signIn("ada", "the wrong password") }, "authentik.events", "ada", "password stage[" + model + "] username", 2},
 			{"login", func() { c.signIn("ada", "the plain password") }, "authentik.events", "ada", "auth_method auth_method_args", 1},
 			{"policy_execution", func() {}, "authentik.policies", "ada",
@@ -79,6 +98,11 @@ func TestEventsHaveTheirForm(t *testing.T) {
 			{"model_deleted", func() { o.must("DELETE", "core/groups/"+group+"/", nil) }, "authentik.events", "akadmin", "model[" + model + "]", 2},
 			{"secret_view", func() { o.must("GET", "core/tokens/of-ada/view_key/", nil) }, "authentik.core", "akadmin", "secret[" + model + "]", 2},
 			{"flow_execution", func() { o.must("GET", "flows/instances/default-invalidation-flow/execute/", nil) }, "authentik.flows", "akadmin", "flow[" + model + "]", 2},
+			{"configuration_warning", func() {
+				if _, err := o.site.Apply(t.Context(), []string{file}, false); err != nil {
+					t.Error(err)
+				}
+			}, "authentik.events", "", "cause deprecation message", 1},
 			{"suspicious_request", func() { c.do("POST", "/api/v3/core/users/", `{}`, "Origin", "https://evil.example") }, "authentik.events", "", "message", 1},
 			{"suspicious_request", func() {
 				stranger(t, o.site).do("GET", "/api/v3/root/config/", "")
@@ -109,8 +133,14 @@ func TestEventsHaveTheirForm(t *testing.T) {
 				t.Errorf("%s: nothing new", row.action)
 			}
 			before = e["pk"].(string)
+			if row.action == "configuration_warning" {
+				if row.do(); o.latest(row.action)["pk"] != before {
+					t.Errorf("the same warning stands twice")
+				}
+			}
 			context := e["context"].(map[string]any)
-			if got := shape(inner(context, "http_request"), 1); got != request {
+			outside := row.action == "configuration_warning" // of any request
+			if got := shape(inner(context, "http_request"), 1); got != request && !outside {
 				t.Errorf("%s: the request has %s", row.action, got)
 			}
 			delete(context, "http_request")
@@ -118,7 +148,7 @@ func TestEventsHaveTheirForm(t *testing.T) {
 				t.Errorf("%s: the context has\n %s, want\n %s", row.action, got, row.form)
 			}
 			user, _ := inner(e, "user")["username"].(string)
-			if e["app"] != row.app || user != row.about || e["client_ip"] != "127.0.0.1" {
+			if e["app"] != row.app || user != row.about || e["client_ip"] != "127.0.0.1" && !outside {
 				t.Errorf("%s: from %v about %q at %v", row.action, e["app"], user, e["client_ip"])
 			}
 		}
@@ -135,4 +165,89 @@ func (o *office) exec(sql string) {
 	if _, err := o.site.db.Exec(o.t.Context(), sql); err != nil {
 		o.t.Fatal(err)
 	}
+}
+
+// everyEvent is all that is stored of events, as text.
+func (o *office) everyEvent() string {
+	o.t.Helper()
+	var all strings.Builder
+	rows, err := store.Select(o.t.Context(), o.site.db, store.Column[string], `select action || ' ' || app || ' ' || cast(user_json as text) || ' ' || cast(context as text) || ' ' ||
+		client_ip || ' ' || cast(brand as text) || ' ' || username || ' ' || model_name || ' ' || model_pk from events order by created`)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	for _, row := range rows {
+		fmt.Fprintln(&all, row)
+	}
+	return all.String()
+}
+
+// Whatever happens, the audit trail holds no secret: neither those of objects,
+// nor what people type, at any door.
+func TestRule45NoEventHoldsASecret(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, auditFile)
+		secrets := plantSecrets(o)
+		maps.Copy(secrets, map[string]string{"a key of a keyword": "hunter-two", "a token in an address": "token-in-the-query", "a refused token": "no-such-token-at-all",
+			"a wrong old password": "an-unknown-password", "a forged cookie": "authentik_session=AAAA", "a chosen key": "a-key-of-my-own-choice"})
+		c := visit(t, o.site)
+		c.do("POST", loginFlow, `{"uid_field": "nobody", "password": "an-unknown-password"}`)
+		c.signIn("nobody", "an-unknown-password")
+		c.do("GET", "/api/v3/flows/executor/default-authentication-flow/?query="+url.QueryEscape("itoken=token-in-the-query&next=/"), "")
+		c.do("GET", "/if/flow/default-authentication-flow/?flow_token=token-in-the-query", "")
+		stranger(t, o.site).as("no-such-token-at-all", "GET", "/api/v3/core/users/me/", "")
+		stranger(t, o.site).do("GET", "/if/flow/default-authentication-flow/", "", "Cookie", "authentik_session="+strings.Repeat("A", len(c.session())))
+		o.must("POST", "core/tokens/for-mail/set_key/", m{"key": "a-key-of-my-own-choice"})
+		o.must("PATCH", "core/tokens/for-mail/", m{"description": "changed"})
+		o.must("POST", "events/events/", m{"action": "custom_", "app": "x", "context": m{"client_secret": "hunter-two", "note": "it is hunter-two"}})
+		events := o.everyEvent()
+		for _, action := range []string{"login", "login_failed", "password_set", "secret_view", "policy_execution", "policy_exception", "custom_seen", "suspicious_request", "model_updated"} {
+			if !strings.Contains(events, "\n"+action+" ") {
+				t.Errorf("nothing was recorded of %s", action)
+			}
+		}
+		for what, secret := range secrets {
+			if at := strings.Index(events, secret); at >= 0 {
+				t.Errorf("an event holds %s: %s", what, events[max(0, at-200):min(len(events), at+100)])
+			}
+		}
+	})
+}
+
+func TestEventsEndAsTheSettingsSay(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		lives := func(e map[string]any) time.Duration {
+			created, err := time.Parse(time.RFC3339, e["created"].(string))
+			expires, err2 := time.Parse(time.RFC3339, e["expires"].(string))
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			return expires.Sub(created)
+		}
+		ada := o.user("ada", nil)
+		old := o.latest("model_created")
+		o.must("PATCH", "admin/settings/", m{"event_retention": "days=2"})
+		bob := o.user("bob", nil)
+		if got := lives(o.latest("model_created")); got != 48*time.Hour {
+			t.Errorf("an event lives %v, want two days", got)
+		}
+		if again := o.must("GET", "events/events/"+old["pk"].(string)+"/", nil); again["expires"] != old["expires"] {
+			t.Errorf("an earlier event ends at %v instead of %v", again["expires"], old["expires"])
+		}
+		for _, row := range []struct {
+			user int64
+			name string
+			gdpr bool
+			want int
+		}{{ada, "ada", false, 1}, {bob, "bob", true, 0}} {
+			o.must("POST", fmt.Sprintf("core/users/%d/set_password/", row.user), m{"password": "a plain password"})
+			o.must("PATCH", "admin/settings/", m{"gdpr_compliance": row.gdpr})
+			o.must("DELETE", fmt.Sprintf("core/users/%d/", row.user), nil)
+			if got := len(results(o.must("GET", "events/events/?username="+row.name, nil))); got != row.want {
+				t.Errorf("with gdpr_compliance %v there are %d events of %s, want %d", row.gdpr, got, row.name, row.want)
+			}
+		}
+	})
 }

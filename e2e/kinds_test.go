@@ -26,6 +26,8 @@ type kindCalls struct {
 	hit, miss map[string]any
 	// readOnly kinds have no create and no change.
 	readOnly bool
+	// noUses kinds have nothing that could refer to them.
+	noUses bool
 }
 
 type object = map[string]any
@@ -96,6 +98,19 @@ func kindsOfTheAPI() []kindCalls {
 		{api: "PoliciesApi", base: "policiesExpression", schema: "ExpressionPolicy", key: "policyUuid", keyOf: "pk",
 			create: object{"name": "e2e expression", "expression": "return True"}, patch: object{"expression": "return False"},
 			hit: object{"expression": "return False", "name": "e2e expression", "policyUuid": "$pk"}, miss: object{"expression": "return True", "policyUuid": nowhere}},
+		{api: "PoliciesApi", base: "policiesEventMatcher", schema: "EventMatcherPolicy", key: "policyUuid", keyOf: "pk",
+			create: object{"name": "e2e matcher", "action": "login", "app": "authentik.events", "model": "authentik_core.user", "clientIp": "192.0.2.1", "query": `context.auth_method = "password"`},
+			patch:  object{"action": nil, "query": `action ~ "log"`},
+			hit:    object{"name": "e2e matcher", "app": "authentik.events", "model": "authentik_core.user", "clientIp": "192.0.2.1", "query": `action ~ "log"`, "policyUuid": "$pk"},
+			miss:   object{"name": "none", "action": "logout", "app": "authentik.core", "model": "authentik_core.group", "clientIp": "192.0.2.2", "query": "none", "policyUuid": nowhere}},
+		{api: "EventsApi", base: "eventsEvents", schema: "Event", key: "eventUuid", keyOf: "pk", noUses: true,
+			create: object{"action": "custom_", "app": "e2e"},
+			patch: object{"action": "authorize_application", "clientIp": "192.0.2.1", "user": object{"pk": 7, "username": "e2e.user"}, "brand": object{"name": "e2e brand"},
+				"expires": "@2099-01-01T00:00:00Z", "context": object{"model": object{"app": "e2e_app", "model_name": "thing", "pk": "1"}, "authorized_application": object{"pk": "2"}, "device": object{"pk": "3"}}},
+			hit: object{"action": "authorize", "actions": []any{"login_failed", "authorize_application"}, "clientIp": "192.0.2.1", "username": "e2e.user", "brandName": "e2e brand", "contextModelApp": "e2e_app",
+				"contextModelName": "thing", "contextModelPk": "1", "contextAuthorizedApp": "2", "contextDevice": "3"},
+			miss: object{"action": "none", "actions": []any{"login_failed"}, "clientIp": "192.0.2.2", "username": "none", "brandName": "none", "contextModelApp": "none", "contextModelName": "none",
+				"contextModelPk": "none", "contextAuthorizedApp": "none", "contextDevice": "none"}},
 		{api: "PoliciesApi", base: "policiesAll", schema: "Policy", key: "policyUuid", keyOf: "pk", readOnly: true,
 			hit: object{"search": "e2e a policy", "promptstageIsnull": true}, miss: object{"search": "none", "promptstageIsnull": false}},
 		{api: "PoliciesApi", base: "policiesBindings", schema: "PolicyBinding", key: "policyBindingUuid", keyOf: "pk",
@@ -196,7 +211,9 @@ func TestOfficialClientSpeaksOfEveryKind(t *testing.T) {
 				key[k.key] = the(made, k.keyOf)
 				with := func(name string, v any) object { o := maps.Clone(key); o[name] = v; return o }
 				add(200, k.api, k.base+"Retrieve", k.schema, key)
-				add(200, k.api, k.base+"UsedByList", "UsedBy[]", key)
+				if !k.noUses {
+					add(200, k.api, k.base+"UsedByList", "UsedBy[]", key)
+				}
 				add(404, k.api, k.base+"Retrieve", k.schema, object{k.key: map[bool]any{true: 99999, false: nowhere}[k.key == "id"]})
 				if !k.readOnly {
 					add(200, k.api, k.base+"Update", k.schema, with(request, k.create))

@@ -193,15 +193,29 @@ func TestEveryPolicyRunsAndWritesInOrder(t *testing.T) {
 func TestEventsOfPolicies(t *testing.T) {
 	s := &source{policies: map[uuid.UUID]*policy.Object{}}
 	s.bind(errs, nil)
-	s.bind(says(policy.Pass), nil)
-	s.policies[*s.bindings[1].Policy].ExecutionLogging = true
-	var e policy.Engine
-	var got []string
-	for _, ev := range e.Evaluate(t.Context(), policy.Run{Source: s, User: identity.Anonymous()}).Events {
-		got = append(got, ev.Action)
+	s.bind(says(policy.Pass, "m"), negate)
+	for _, b := range s.bindings {
+		s.policies[*b.Policy].ExecutionLogging = true
 	}
-	if diff := cmp.Diff([]string{"policy_exception", "policy_execution"}, got); diff != "" {
-		t.Errorf("events (-want +got):\n%s", diff)
+	var e policy.Engine
+	target := policy.Target{Kind: "flow", Name: "login"}
+	events := e.Evaluate(t.Context(), policy.Run{Source: s, Target: target, User: identity.Anonymous(), Context: func() map[string]any { return map[string]any{"x": 1} }}).Events
+	if len(events) != 2 || events[0].Action != "policy_exception" || events[1].Action != "policy_execution" {
+		t.Fatalf("events %+v", events)
+	}
+	for i, ev := range events {
+		r := ev.Context["request"].(*policy.Request)
+		id := strings.ReplaceAll(s.bindings[i].Policy.String(), "-", "")
+		if ev.Context["policy_uuid"] != id || r.Target.Name != "login" || r.Context["x"] != 1 || ev.App != "" {
+			t.Errorf("event %+v", ev)
+		}
+	}
+	if x := events[0].Context["exception"].(map[string]any); !strings.Contains(x["exc_value"].(string), "division by zero") || x["exc_value"] != events[0].Context["message"] {
+		t.Errorf("exception %v", events[0].Context)
+	}
+	result := events[1].Context["result"].(map[string]any)
+	if diff := cmp.Diff([]string{"m"}, result["messages"]); diff != "" || result["passing"] != false {
+		t.Errorf("the result before negation: %v", result)
 	}
 }
 

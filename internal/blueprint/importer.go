@@ -156,7 +156,10 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			if err != nil {
 				return err
 			}
-			return r.all(ctx, w)
+			if err := r.all(ctx, w); err != nil || o.DryRun {
+				return err
+			}
+			return r.tell(ctx, w)
 		})
 		// The transaction has no savepoints, so the attempt is repeated
 		// without the invalid part; each one is left out at most once.
@@ -201,6 +204,19 @@ func (r *run) bounded(ctx context.Context, w *resource.Write, users []int64) (*r
 		more = append(more, p)
 	}
 	return w.With(more), nil
+}
+
+// maxTold is how many warnings of a call become events.
+const maxTold = 10
+
+// tell makes events of the warnings.
+func (r *run) tell(ctx context.Context, w *resource.Write) error {
+	for _, warning := range r.report.Warnings[:min(len(r.report.Warnings), maxTold)] {
+		if err := r.registry.Warn(ctx, w, warning.File, warning.Message); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *run) all(ctx context.Context, w *resource.Write) error {

@@ -5,9 +5,13 @@
 package event
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,7 +38,7 @@ func (r *Recorder) Forget(ctx context.Context, tx store.Tx, user int64) error {
 // API expect it.
 const unknownIP = "255.255.255.255"
 
-// maxContextBytes bounds one event's context as JSON.
+// maxContextBytes bounds one event's context as JSON, without its punctuation.
 const maxContextBytes = 64 << 10
 
 // Event is something that happened.
@@ -61,6 +65,8 @@ type Event struct {
 	HTTP *policy.HTTPRequest
 	// Brand may be nil.
 	Brand *flow.Brand
+	// Lives is how long the event is kept; 0 for as long as the settings say.
+	Lives time.Duration
 }
 
 // Observer acts on an event with the transaction that stores it.
@@ -92,21 +98,35 @@ func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
 	}
 	return r.store(ctx, tx, &Recorded{ID: uuid.New(), User: user(e), Action: Action(clean(string(e.Action))), App: clean(e.App), Context: details, ClientIP: address(e.HTTP),
-		Created: at, Expires: at.Add(r.retention()), Brand: brand(e.Brand)})
+		Created: at, Expires: at.Add(cmp.Or(e.Lives, r.retention())), Brand: brand(e.Brand)})
 }
 
-// bound leaves out a context that is too large, but for the request.
+// bound leaves members out of a document that is too large, the largest ones
+// first.
 func bound(details map[string]any) error {
-	data, err := json.Marshal(details)
-	if err != nil || len(data) <= maxContextBytes {
-		return err
+	sizes, total := map[string]int{}, 0
+	for name, member := range details {
+		data, err := json.Marshal(member)
+		if err != nil {
+			return err
+		}
+		sizes[name] = len(name) + len(data)
+		total += sizes[name]
 	}
-	for name := range details {
-		if name != "http_request" {
-			delete(details, name)
+	if total <= maxContextBytes {
+		return nil
+	}
+	bySize := slices.SortedFunc(maps.Keys(sizes), func(a, b string) int { return cmp.Or(sizes[b]-sizes[a], strings.Compare(a, b)) })
+	for _, name := range bySize {
+		if total <= maxContextBytes {
+			break
+		}
+		total -= sizes[name]
+		delete(details, name)
+		if sizes[name] > len(name)+1000 {
+			details[name] = fmt.Sprintf("Left out: it has %d bytes.", sizes[name])
 		}
 	}
-	details["message"] = fmt.Sprintf("The context is left out: it has %d bytes.", len(data))
 	return nil
 }
 

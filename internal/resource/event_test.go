@@ -227,9 +227,11 @@ func checkPlan(t *testing.T, db store.DB, sql string, args []any) {
 		parent int
 		what   string
 	}
-	steps, err := store.Select(t.Context(), db, func(row store.Row) (s step, err error) {
+	steps, err := store.Select(t.Context(), db, func(row store.Row) (step, error) {
+		var s step
 		var id, unused int
-		return s, row.Scan(&id, &s.parent, &unused, &s.what)
+		err := row.Scan(&id, &s.parent, &unused, &s.what)
+		return s, err
 	}, "explain query plan "+sql, args...)
 	if err != nil {
 		t.Fatal(err)

@@ -173,7 +173,8 @@ func (r *Registry) TopApplications(ctx context.Context, v View, q *Query, n int)
 	}
 	tops, err := store.Select(ctx, v.DB, func(row store.Row) (top, error) {
 		var t top
-		return t, row.Scan(&t.app, &t.events, &t.users)
+		err := row.Scan(&t.app, &t.events, &t.users)
+		return t, err
 	}, "select e.authorized_app, count(*), count(distinct e.user_id) from events e"+s.condition()+
 		" group by e.authorized_app order by 2 desc, 1 limit "+s.args.Add(n), s.args...)
 	if err != nil {

@@ -16,6 +16,11 @@ func (r *Registry) NoteExecution(ctx context.Context, w *Write, ref *Ref) error 
 		Context: map[string]any{"flow": event.Model{App: app, Model: model, PK: ref.ID(), Name: ref.Name}}})
 }
 
+// Warn records what a file says in vain, once in a while.
+func (r *Registry) Warn(ctx context.Context, w *Write, file, message string) error {
+	return r.event.people.events.Warn(ctx, w.Store(), file+": "+message, message, file, event.By{User: w.By.Person, HTTP: w.By.HTTP, Brand: w.By.Brand})
+}
+
 // RecordChanges returns what the catalog calls with each revision: it makes an
 // audit event of every object that was changed. c is asked when there is one.
 func RecordChanges(events *event.Recorder, c func() *catalog.Catalog) func(context.Context, store.Tx, catalog.Meta, []catalog.Change) error {

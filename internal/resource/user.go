@@ -312,12 +312,11 @@ func (k *user) Delete(ctx context.Context, w *Write, ref *Ref) error {
 	if err := k.directory.DeleteUser(ctx, w.Store(), key); err != nil {
 		return gone(err)
 	}
-	if w.Snapshot().Settings().GDPR {
-		if err := k.events.Forget(ctx, w.Store(), key); err != nil {
-			return err
-		}
+	if err := k.record(ctx, w, event.ModelDeleted, ref); err != nil || !w.Snapshot().Settings().GDPR {
+		return err
 	}
-	return k.record(ctx, w, event.ModelDeleted, ref)
+	// Last, for it may be their own deed.
+	return k.events.Forget(ctx, w.Store(), key)
 }
 
 // SetPassword gives a person a password for somebody else, records it and ends
