@@ -86,8 +86,11 @@ type Installation struct {
 	events    *event.Recorder
 	sessions  *session.Manager
 	// mailer and mails send mail and make it.
-	mailer     *mail.Mailer
-	mails      *mail.Templates
+	mailer *mail.Mailer
+	mails  *mail.Templates
+	// complained is when it was last recorded why mails of policies cannot be
+	// sent.
+	complained complaints
 	stageTypes []flow.StageType
 	compiler   *expression.Compiler
 	policyList []policy.Type
@@ -160,7 +163,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	if err := in.openMail(keys, limits); err != nil {
 		return err
 	}
-	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events,
+	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Mail: in.queuePolicyMail,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: devices})
 	in.compiler = in.newCompiler()
@@ -174,7 +177,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.blueprints = blueprint.Folder(blueprint.Defaults())
 	in.kinds = resource.New(resource.Config{Blueprint: func(path, content string) error { return blueprint.CheckSource(in.blueprints, path, content) },
 		Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
-		Tokens: in.tokens, Access: in.access, Events: in.events, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Now: in.now})
+		Tokens: in.tokens, Access: in.access, Events: in.events, Mailer: in.mailer, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Now: in.now})
 	return nil
 }
 

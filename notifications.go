@@ -3,8 +3,11 @@ package weir
 import (
 	"context"
 
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/notification"
 	"github.com/weir-id/weir/internal/notification/rule"
+	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/policy"
 )
 
 // newNotifications makes the engine that tells people of events, and has it told
@@ -18,6 +21,9 @@ func (in *Installation) newNotifications() *notification.Engine {
 				return nil, err
 			}
 			return in.catalog.Snapshot(), nil
+		},
+		PolicyMail: func(ctx context.Context, tx store.Tx, p *identity.Person, m policy.Mail) error {
+			return in.queuePolicyMail(ctx, tx, p, nil, m)
 		},
 		Mail: in.mailer, Templates: in.mails, PerMinute: in.config.Notifications, Version: Version, Sent: func(mode rule.Mode, ok bool) { in.metrics.ObserveNotification(string(mode), ok) }, Now: in.now, Log: in.log.With("component", "notification"),
 	})

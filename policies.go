@@ -35,11 +35,17 @@ func (s storedSettings) Setting(name string) (any, bool) {
 	return field.Get(s.in.catalog.Snapshot().Settings(), name)
 }
 
-// recordPolicyEvents records what policies asked for outside of a flow.
-func (in *Installation) recordPolicyEvents(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event) error {
+// recordPolicyEvents records what policies asked for outside of a flow, and
+// queues their mails.
+func (in *Installation) recordPolicyEvents(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, mails []policy.Mail) error {
 	return in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error {
 		for _, e := range events {
 			if err := in.events.Record(ctx, tx, event.Event{Action: event.Action(e.Action), App: e.App, Context: e.Context, User: p, HTTP: h}); err != nil {
+				return err
+			}
+		}
+		for _, m := range mails {
+			if err := in.queuePolicyMail(ctx, tx, p, h, m); err != nil {
 				return err
 			}
 		}

@@ -8,7 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/emersion/go-smtp"
+
 	"github.com/weir-id/weir/internal/resource"
+	"github.com/weir-id/weir/policy"
 )
 
 // keyRoute is the one address that exists to show a secret; it is recorded.
@@ -27,7 +30,8 @@ var parameter = regexp.MustCompile(`\{[^}]*\}`)
 // superuser, about objects that have some.
 func TestRule45NoAddressShowsASecret(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
-		o := openOffice(t, s)
+		o, server := post(t, s)
+		server.OnRecipient(func(string) error { return &smtp.SMTPError{Code: 451, Message: "later"} })
 		secrets := plantSecrets(o)
 		asked := 0
 		for _, r := range o.site.api.Routes() {
@@ -99,6 +103,10 @@ func plantSecrets(o *office) map[string]string {
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
 	visit(t, o.site).signIn("ada", "the wrong password")
+	mailed := []policy.Mail{{To: []string{"ada@example.com"}, Subject: "planted", Body: "https://id.example.org/?flow_token=the-link-of-a-mail"}}
+	if err := o.site.recordPolicyEvents(t.Context(), nil, nil, nil, mailed); err != nil {
+		t.Fatal(err)
+	}
 	read := func(sql string, args ...any) (out string) {
 		t.Helper()
 		if err := o.site.db.QueryRow(t.Context(), sql, args...).Scan(&out); err != nil {
@@ -110,6 +118,7 @@ func plantSecrets(o *office) map[string]string {
 		"a password":                  "the plain password",
 		"the secret of a webhook":     "the planted signing secret",
 		"a wrong password":            "the wrong password",
+		"the link in a mail":          "the-link-of-a-mail",
 		"a password hash":             read("select password_hash from users where id = $1", ada),
 		"the key of a token":          o.must("GET", "core/tokens/of-ada/view_key/", nil)["key"].(string),
 		"the key of an app password":  o.must("GET", "core/tokens/for-mail/view_key/", nil)["key"].(string),

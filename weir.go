@@ -82,6 +82,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	s.background.Go(func() { s.catalog.Watch(background, catalogPoll) })
+	s.background.Go(func() { s.checkMail(background) })
 	if s.config.Blueprints != "" {
 		return s.watchBlueprints(background)
 	}

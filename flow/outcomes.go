@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/policy"
 )
 
 // carryOut does what a stage decided.
@@ -148,7 +149,7 @@ func (r *run) finish(ctx context.Context, out Outcome) (*Result, error) {
 		}
 		result.Challenge = envelope
 	}
-	if r.before == nil && !out.acts() && len(r.events) == 0 && len(out.Events) == 0 {
+	if r.before == nil && !out.acts() && !r.wishes() && len(out.Events) == 0 {
 		return result, nil // nothing was stored and nothing happened
 	}
 	if err := r.commit(ctx, result, nil, out); err != nil {
@@ -180,7 +181,7 @@ func (r *run) deny(ctx context.Context, challenge *AccessDenied, out Outcome) (*
 	}
 	result := &Result{Challenge: envelope, Cookies: out.Cookies}
 	r.trace.Outcome, r.trace.Message = "denied", challenge.Message
-	if r.before != nil || len(r.events) > 0 || len(out.Events) > 0 || out.Apply != nil {
+	if r.before != nil || r.wishes() || len(out.Events) > 0 || out.Apply != nil {
 		if err := r.commit(ctx, result, nil, out); err != nil {
 			return nil, err
 		}
@@ -225,7 +226,7 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 	with[string(KeyRedirected)] = &Ref{Kind: "flow", ID: r.req.Flow.ID, Name: r.req.Flow.Slug}
 	p := r.planner()
 	plan, err := p.plan(ctx, target, with)
-	r.events = append(r.events, p.events...)
+	r.keepWishes(p)
 	var na *notApplicable
 	switch {
 	case errors.As(err, &na):
@@ -237,14 +238,14 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 		return nil, err
 	}
 	result := &Result{Challenge: &Envelope{Component: "xak-flow-redirect", Body: &RedirectTo{To: flowPath(target.Slug, r.req.RawQuery)}}}
-	if err := r.keep(ctx, target, plan, nil); err != nil {
+	if target.ID == r.req.Flow.ID {
+		return result, r.keep(ctx, target, plan, r.events, r.mails)
+	}
+	if err := r.keep(ctx, target, plan, nil, nil); err != nil {
 		return nil, err
 	}
-	if target.ID == r.req.Flow.ID {
-		return result, nil
-	}
 	r.trace.Outcome = "switched"
-	if r.before != nil || len(r.events) > 0 {
+	if r.before != nil || r.wishes() {
 		if err := r.commit(ctx, result, nil, Outcome{}); err != nil {
 			return nil, err
 		}
@@ -253,7 +254,7 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 }
 
 // keep stores a new plan in this session, in place of one of the same flow.
-func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, events []Event) error {
+func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, events []Event, mails []policy.Mail) error {
 	if len(plan.Entries) == 0 {
 		return nil // an empty flow is done as soon as its page is opened
 	}
@@ -262,7 +263,7 @@ func (r *run) keep(ctx context.Context, target *Flow, plan *Plan, events []Event
 		return fmt.Errorf("load execution of %q: %w", target.Slug, err)
 	}
 	committed, err := r.e.Store.Commit(ctx, &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
-		Flow: target, Before: before, After: plan, Events: events, Trace: Trace{At: r.now, Outcome: "planned"}})
+		Flow: target, Before: before, After: plan, Events: events, Mails: mails, Trace: Trace{At: r.now, Outcome: "planned"}})
 	if err != nil {
 		return fmt.Errorf("start flow %q: %w", target.Slug, err)
 	}
@@ -310,7 +311,7 @@ func (r *run) notApplicable(ctx context.Context, na *notApplicable) (*Result, er
 func (r *run) leave(ctx context.Context, to string) (*Result, error) {
 	result := &Result{Challenge: &Envelope{Component: "xak-flow-redirect", Body: &RedirectTo{To: to}}}
 	r.trace.Outcome = "denied"
-	if r.before != nil || len(r.events) > 0 {
+	if r.before != nil || r.wishes() {
 		if err := r.commit(ctx, result, nil, Outcome{}); err != nil {
 			return nil, err
 		}
@@ -329,7 +330,7 @@ func denialText(na *notApplicable) string {
 func (r *run) commit(ctx context.Context, result *Result, after *Plan, out Outcome) error {
 	c := &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Pending: r.pendingForEvents(ctx), Brand: r.req.Brand,
 		Flow: r.req.Flow, Before: r.before, After: after, Login: out.Login, Logout: out.Logout,
-		Events: append(r.events, out.Events...), Trace: r.trace}
+		Events: append(r.events, out.Events...), Mails: r.mails, Trace: r.trace}
 	if out.Apply != nil {
 		c.Apply = append(c.Apply, out.Apply)
 	}

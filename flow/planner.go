@@ -43,6 +43,7 @@ type planner struct {
 	req    *Request
 	now    time.Time
 	events []Event
+	mails  []policy.Mail
 }
 
 // plan makes a plan of f. The start context may be nil; a pending user in it
@@ -154,6 +155,7 @@ func (p *planner) evaluate(ctx context.Context, plan *Plan, user *identity.Perso
 	for _, e := range result.Events {
 		p.events = append(p.events, Event{Action: e.Action, App: e.App, Context: e.Context})
 	}
+	p.mails = append(p.mails, result.Mails...)
 	return result
 }
 

@@ -28,8 +28,10 @@ type run struct {
 	// dropped tells that markers took entries out of the plan.
 	dropped bool
 	events  []Event
-	trace   Trace
-	exec    *Exec
+	// mails are what policies ask for.
+	mails []policy.Mail
+	trace Trace
+	exec  *Exec
 }
 
 func (e *Executor) newRun(req *Request) *run {
@@ -97,7 +99,7 @@ func (r *run) makePlan(ctx context.Context, with map[string]any) (*Plan, error) 
 	begin := time.Now()
 	plan, err := p.plan(ctx, r.req.Flow, with)
 	r.e.ObservePlan(r.req.Flow.Slug, time.Since(begin))
-	r.events = append(r.events, p.events...)
+	r.keepWishes(p)
 	return plan, err
 }
 
@@ -223,7 +225,7 @@ func (r *run) marker(ctx context.Context, c *current) (bool, error) {
 		target.Mode = now.PolicyEngineMode
 	}
 	result := p.evaluate(ctx, r.plan, user, target)
-	r.events = append(r.events, p.events...)
+	r.keepWishes(p)
 	if len(result.Sources) > 0 {
 		r.trace.Policies = append(r.trace.Policies, *tracePolicies(c.name, result))
 	}
@@ -314,8 +316,17 @@ func checkComponent(body map[string]any) field.Errors {
 
 // dirty tells whether there is something to keep although no stage finished.
 func (r *run) dirty() bool {
-	return r.plan.Context.changed || (r.dropped && r.before != nil) || len(r.events) > 0
+	return r.plan.Context.changed || (r.dropped && r.before != nil) || r.wishes()
 }
+
+// keepWishes takes over the events and mails that policies ask for.
+func (r *run) keepWishes(p *planner) {
+	r.events = append(r.events, p.events...)
+	r.mails = append(r.mails, p.mails...)
+}
+
+// wishes tells whether there are events or mails that have to be committed.
+func (r *run) wishes() bool { return len(r.events) > 0 || len(r.mails) > 0 }
 
 // pendingForEvents is the person whom events of the step are about, as far as
 // the stage has read them.

@@ -40,7 +40,7 @@ func (r *run) begin(ctx context.Context, with map[string]any) error {
 	var na *notApplicable
 	switch {
 	case err == nil:
-		return r.keep(ctx, r.req.Flow, plan, r.events)
+		return r.keep(ctx, r.req.Flow, plan, r.events, r.mails)
 	case errors.Is(err, errEmpty):
 		return r.refuseStart(ctx, msgNoStage)
 	case !errors.As(err, &na):
@@ -58,9 +58,9 @@ func (r *run) begin(ctx context.Context, with map[string]any) error {
 
 // refuseStart records what the policies had to say and touches no execution.
 func (r *run) refuseStart(ctx context.Context, messages ...string) error {
-	if len(r.events) > 0 {
+	if r.wishes() {
 		_, err := r.e.Store.Commit(ctx, &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Brand: r.req.Brand,
-			Flow: r.req.Flow, Events: r.events, Trace: Trace{At: r.now, Outcome: "denied"}})
+			Flow: r.req.Flow, Events: r.events, Mails: r.mails, Trace: Trace{At: r.now, Outcome: "denied"}})
 		if err != nil {
 			return fmt.Errorf("record refusal of flow %q: %w", r.req.Flow.Slug, err)
 		}

@@ -144,8 +144,11 @@ type Commit struct {
 	Login  *Login
 	Logout bool
 	Events []Event
-	Apply  []func(ctx context.Context, tx Tx) error
-	Trace  Trace
+	// Mails are what policies ask for. They are queued with the step; what
+	// keeps one from it does not keep the step from being taken.
+	Mails []policy.Mail
+	Apply []func(ctx context.Context, tx Tx) error
+	Trace Trace
 }
 
 // Committed is the state after a Commit.

@@ -68,6 +68,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"a password for nobody", "x\n", []string{"user", "password", "bob", "--password-stdin"}, 1, "", "no such user"},
 		{"no password on standard input", "", []string{"user", "password", "ada", "--password-stdin"}, 2, "", "no password"},
 		{"no name", "", []string{"user", "create"}, 2, "", "accepts 1 arg"},
+		{"a test mail without a server", "", []string{"mail", "test", "ada@example.com"}, 1, "", "no mail server is configured (smtp_url)"},
 		{"the version", "", []string{"version"}, 0, "weir dev", ""},
 	}
 	for _, row := range rows {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -41,8 +40,8 @@ func TestRule47EveryRouteNamesItsPermission(t *testing.T) {
 		}
 		lines = append(lines, fmt.Sprintf("| %s | `%s` | %s |\n", r.Method, r.Path, r.Guard))
 	}
-	slices.SortFunc(lines, func(a, b string) int {
-		return cmp.Or(strings.Compare(strings.SplitN(a, "`", 2)[1], strings.SplitN(b, "`", 2)[1]), strings.Compare(a, b))
+	slices.SortStableFunc(lines, func(a, b string) int {
+		return strings.Compare(strings.SplitN(a, "`", 2)[1], strings.SplitN(b, "`", 2)[1])
 	})
 	want := permissionsHead + strings.Join(lines, "")
 	if os.Getenv("WEIR_UPDATE") != "" {

@@ -23,8 +23,8 @@ import (
 type Access struct {
 	Catalog *catalog.Catalog
 	Engine  *policy.Engine
-	// Record stores the events that policies ask for.
-	Record func(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event) error
+	// Record stores the events, and queues the mails, that policies ask for.
+	Record func(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, mails []policy.Mail) error
 	Log    *slog.Logger
 }
 
@@ -35,7 +35,7 @@ func (a *Access) Check(ctx context.Context, app *flow.Application, p *identity.P
 		return policy.Result{Verdict: policy.Fail}
 	}
 	result := a.evaluate(ctx, a.Catalog.Snapshot(), app, p, h)
-	a.record(ctx, p, h, result.Events)
+	a.record(ctx, p, h, result.Events, result.Mails)
 	return result
 }
 
@@ -47,14 +47,15 @@ func (a *Access) Open(ctx context.Context, apps []*flow.Application, p *identity
 	s := a.Catalog.Snapshot()
 	var open []*flow.Application
 	var events []policy.Event
+	var mails []policy.Mail
 	for _, app := range apps {
 		result := a.evaluate(ctx, s, app, p, h)
-		events = append(events, result.Events...)
+		events, mails = append(events, result.Events...), append(mails, result.Mails...)
 		if result.Passing() {
 			open = append(open, app)
 		}
 	}
-	a.record(ctx, p, h, events)
+	a.record(ctx, p, h, events, mails)
 	// Policies that were cut off say nothing about the person.
 	return open, ctx.Err()
 }
@@ -111,11 +112,11 @@ func (a *Access) evaluate(ctx context.Context, s *catalog.Snapshot, app *flow.Ap
 	return result
 }
 
-func (a *Access) record(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event) {
-	if len(events) == 0 {
+func (a *Access) record(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, events []policy.Event, mails []policy.Mail) {
+	if len(events) == 0 && len(mails) == 0 {
 		return
 	}
-	if err := a.Record(ctx, p, h, events); err != nil {
-		a.Log.ErrorContext(ctx, "events of policies not recorded", slog.Any("error", err))
+	if err := a.Record(ctx, p, h, events, mails); err != nil {
+		a.Log.ErrorContext(ctx, "events and mails of policies not stored", slog.Any("error", err))
 	}
 }

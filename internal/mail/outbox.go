@@ -167,8 +167,7 @@ func (m *Mailer) Pretend(ctx context.Context, tx store.Tx, message Message) erro
 
 func (m *Mailer) insert(ctx context.Context, tx store.Tx, message *Message, l *letter, to []string) error {
 	id, now := uuid.New(), m.now()
-	_, domain, _ := strings.Cut(m.c.From.Address, "@")
-	l.ID, l.Date = id.String()+"@"+domain, now
+	m.date(l, id)
 	plain, err := json.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("encode mail: %w", err)
@@ -185,12 +184,18 @@ func (m *Mailer) insert(ctx context.Context, tx store.Tx, message *Message, l *l
 		account = &message.Account
 	}
 	_, err = tx.Exec(ctx, `insert into mails (id, state, purpose, recipient, user_id, attempts, last_error, content, created, next_try, locked_until, valid_until, expires)
-		values ($1, $2, $3, $4, $5, 0, '', $6, $7, $7, $7, $8, $9)`,
+		values ($1, $2, $3, $4, (select id from users where id = $5), 0, '', $6, $7, $7, $7, $8, $9)`,
 		id, string(Queued), string(message.Purpose), strings.Join(to, ", "), account, m.c.Box.Seal(plain, place(id)), now, until, now.Add(retention))
 	if err != nil {
 		return fmt.Errorf("queue mail: %w", err)
 	}
 	return m.c.Jobs.Insert(ctx, tx, sendArgs{ID: id}, queued)
+}
+
+// date gives a message what it keeps over all tries.
+func (m *Mailer) date(l *letter, id uuid.UUID) {
+	_, domain, _ := strings.Cut(m.c.From.Address, "@")
+	l.ID, l.Date = id.String()+"@"+domain, m.now()
 }
 
 func place(id uuid.UUID) string { return "mail " + id.String() }

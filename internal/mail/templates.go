@@ -241,6 +241,12 @@ func (t *Templates) Preview(template, lang string, data map[string]any) (subject
 	}, data))
 }
 
+// Text is a text in the language that suits best, for what a template is given.
+func (t *Templates) Text(lang, id string, pairs ...any) (string, error) {
+	tag, _ := t.pick(lang)
+	return t.c.Texts.Text(tag, id, pairs...)
+}
+
 // Language is the one of those that there are texts in that suits best: a tag
 // such as "de-CH", or the value of an Accept-Language header.
 func (t *Templates) Language(lang string) string {

@@ -197,6 +197,20 @@ func (m *Mailer) dialer() *dialer {
 	return &dialer{server: m.c.Server, roots: m.c.Roots, timeout: m.c.Timeout, from: m.c.From}
 }
 
+// Try sends a message at once and keeps nothing of it: an administrator waits to see
+// whether mail works. No limit holds.
+func (m *Mailer) Try(ctx context.Context, message Message) error {
+	if !m.Configured() {
+		return ErrNotConfigured
+	}
+	l, err := message.check()
+	if err != nil {
+		return err
+	}
+	m.date(l, uuid.New())
+	return m.dialer().send(ctx, l)
+}
+
 // Check connects to the mail server as sending does, and sends nothing.
 func (m *Mailer) Check(ctx context.Context) error {
 	if !m.Configured() {

@@ -99,8 +99,11 @@ func (e *Engine) carryOut(ctx context.Context, ev *event.Recorded, p *identity.P
 				return err
 			}
 		}
-		if len(mails) > 0 && e.PolicyMail != nil {
-			if err := e.PolicyMail(ctx, tx, p, mails); err != nil {
+		for _, m := range mails {
+			if e.PolicyMail == nil {
+				break
+			}
+			if err := e.PolicyMail(ctx, tx, p, m); err != nil {
 				return err
 			}
 		}

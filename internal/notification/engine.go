@@ -47,9 +47,9 @@ type Config struct {
 	// no mail.
 	Mail      Mailer
 	Templates Templates
-	// PolicyMail carries out what policies ask for besides, with the
-	// transaction. Nil drops it.
-	PolicyMail func(ctx context.Context, tx store.Tx, p *identity.Person, mails []policy.Mail) error
+	// PolicyMail queues a mail that a policy of a rule asks for, about the person
+	// of the event. Nil drops it.
+	PolicyMail func(ctx context.Context, tx store.Tx, p *identity.Person, m policy.Mail) error
 	// Client calls other servers; one of package outbound when nil.
 	Client *http.Client
 	// PerMinute is how often a rule may fire within a minute; DefaultPerMinute
@@ -157,9 +157,10 @@ func fromRule(s Source, rules []*rule.Rule, ev *event.Recorded) bool {
 	return false
 }
 
-// ownMail tells whether an event says that a notification was mailed.
+// ownMail tells whether an event says that a mail was sent which may have been
+// caused by a rule: a notification, or what a policy asked for.
 func ownMail(ev *event.Recorded) bool {
-	return ev.Action == event.EmailSent && ev.Context["purpose"] == string(mail.Notice)
+	return ev.Action == event.EmailSent && (ev.Context["purpose"] == string(mail.Notice) || ev.Context["purpose"] == string(mail.Policy))
 }
 
 func canFire(s Source, r *rule.Rule, ev *event.Recorded) bool {

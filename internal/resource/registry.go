@@ -14,6 +14,7 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/session/token"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
@@ -32,6 +33,8 @@ type Config struct {
 	Access *access.Access
 	// Events records what is written. The zero Recorder when nil.
 	Events *event.Recorder
+	// Mailer sends mails again; required for RetryMail alone.
+	Mailer *mail.Mailer
 	// Blueprint judges the sources of blueprint instances. Nil refuses all.
 	Blueprint BlueprintSource
 	// Avatar returns the address of the picture for a user name. Nil for none.
@@ -59,6 +62,7 @@ type Registry struct {
 	role    *role
 	token   *apiToken
 	session *session
+	message *message
 	event   *events
 }
 
@@ -83,6 +87,7 @@ func New(c Config) *Registry {
 	r.role = &role{people: p, roles: roles, rows: rolesTable()}
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
 	r.session = &session{people: p, rows: sessionsTable(c.Now)}
+	r.message = &message{people: p, mailer: c.Mailer, rows: messagesTable(c.Now)}
 	r.event = &events{people: p, rows: eventsTable(c.Now)}
 
 	r.add(flowKind(c.Catalog))
@@ -118,6 +123,8 @@ func New(c Config) *Registry {
 		Param: "uuid", Key: "uuid", Schema: "AuthenticatedSession", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: sessionFilters()})
 	r.add(&Kind{Objects: &guess{people: p, rows: guessesTable(c.Now)}, Model: guessModel, Label: "Guess Limit", Plural: "Guess Limits", Path: "guard/limits",
 		Param: "id", Key: "pk", Schema: "GuessLimit", Tag: "guard", Calls: List | Retrieve | Delete, Filters: guessFilters()})
+	r.add(&Kind{Objects: r.message, Model: messageModel, Label: "Mail", Plural: "Mails", Path: "mail/messages", Param: "id", Key: "pk", Schema: "MailMessage",
+		Tag: "mail", Calls: List | Retrieve | Delete, Verbs: []access.Verb{RetryMail}, Filters: messageFilters()})
 	r.add(&Kind{Objects: r.event, Model: eventModel, Label: "Event", Plural: "Events", Path: "events/events", Param: "event_uuid",
 		Key: "pk", Schema: "Event", Tag: "events", Calls: AllCalls &^ UsedBy, Filters: EventFilters()})
 	r.add(permissionKind(r))

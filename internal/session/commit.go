@@ -14,7 +14,7 @@ import (
 )
 
 // Commit carries out a step, as flow.Store describes it. One transaction swaps the execution, carries
-// out the effects, then logs in or out, then records events and trace. Effects
+// out the effects, then logs in or out, then records events, mails and trace. Effects
 // come before the login, so that a user whom they create can be logged in.
 func (m *Manager) Commit(ctx context.Context, c *flow.Commit) (*flow.Committed, error) {
 	s := &step{m: m, Commit: c, now: m.now()}
@@ -65,7 +65,7 @@ func (s *step) seal() error {
 
 func (s *step) run(ctx context.Context, tx store.Tx) error {
 	s.tx, s.key, s.done = tx, s.Session.Key, flow.Committed{}
-	for _, part := range []func(context.Context) error{s.lock, s.swap, s.apply, s.move, s.record, s.trace} {
+	for _, part := range []func(context.Context) error{s.lock, s.swap, s.apply, s.move, s.record, s.mail, s.trace} {
 		if err := part(ctx); err != nil {
 			return err
 		}

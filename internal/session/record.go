@@ -26,6 +26,20 @@ func (s *step) record(ctx context.Context) error {
 	return nil
 }
 
+// mail queues the mails that policies asked for.
+func (s *step) mail(ctx context.Context) error {
+	if s.m.mail == nil {
+		return nil
+	}
+	for _, m := range s.Mails {
+		about, _ := s.about(flow.Event{})
+		if err := s.m.mail(ctx, s.tx, about, s.HTTP, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // about says whom an event is about, and as whom that person was signed in when
 // it is somebody else than the session's user.
 func (s *step) about(e flow.Event) (about, as *identity.Person) {

@@ -28,6 +28,7 @@ import (
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session/token"
 	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/policy"
 )
 
 const (
@@ -46,12 +47,16 @@ const (
 	backgroundLimit = 10 * time.Second
 )
 
-// Config is what a Manager needs. All but Now, Logger and Locator are required.
+// Config is what a Manager needs. All but Mail, Now, Logger and Locator are
+// required.
 type Config struct {
 	DB     store.DB
 	People *directory.Directory
 	Tokens *token.Tokens
 	Events *event.Recorder
+	// Mail queues a mail that a policy asks for, about a person, in the
+	// transaction of a step. Its error ends the step. Nil drops such mails.
+	Mail func(ctx context.Context, tx store.Tx, p *identity.Person, h *policy.HTTPRequest, m policy.Mail) error
 	// Plans seals stored plans.
 	Plans *seal.Box
 	// CookieKey is the key of the MAC in session cookies.
@@ -72,6 +77,7 @@ type Manager struct {
 	people  *directory.Directory
 	tokens  *token.Tokens
 	events  *event.Recorder
+	mail    func(context.Context, store.Tx, *identity.Person, *policy.HTTPRequest, policy.Mail) error
 	plans   *seal.Box
 	key     []byte
 	locator Locator
@@ -86,7 +92,7 @@ var _ flow.Counter = (*Manager)(nil)
 
 // New returns a manager. Close waits for its background writes.
 func New(c Config) *Manager {
-	m := &Manager{db: c.DB, people: c.People, tokens: c.Tokens, events: c.Events, plans: c.Plans, key: c.CookieKey,
+	m := &Manager{db: c.DB, people: c.People, tokens: c.Tokens, events: c.Events, mail: c.Mail, plans: c.Plans, key: c.CookieKey,
 		locator: c.Locator, clock: c.Now, log: c.Logger, touching: make(chan struct{}, 1)}
 	if m.clock == nil {
 		m.clock = time.Now
