@@ -386,3 +386,37 @@ entries:
 		t.Errorf("left: %v", r)
 	}
 }
+
+// The default rules tell administrators of errors, and leave alone what happens
+// all the time.
+func TestTheDefaultRulesTellOfErrorsOnly(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		if r := visit(t, o.site).signIn("akadmin", "correct horse"); r.component() != "xak-flow-redirect" {
+			t.Fatalf("signing in leads to %v", r.body)
+		}
+		o.user("ada", nil)
+		var jobs int
+		if err := o.site.db.QueryRow(t.Context(), "select count(*) from river_job where queue = 'notifications'").Scan(&jobs); err != nil || jobs != 0 {
+			t.Errorf("%d jobs, %v", jobs, err)
+		}
+		told := map[string]bool{}
+		for _, action := range []string{"configuration_error", "configuration_warning", "policy_exception", "property_mapping_exception", "login"} {
+			o.happen(action, "It was "+action+".")
+		}
+		until(t, func() bool {
+			for _, n := range results(o.must("GET", "events/notifications/", nil)) {
+				told[n["body"].(string)] = n["severity"] == "alert"
+			}
+			return len(told) >= 4 && o.jobsLeft() == 0
+		})
+		for _, action := range []string{"configuration_error", "policy_exception", "property_mapping_exception"} {
+			if !told["It was "+action+"."] {
+				t.Errorf("%s: told %v", action, told)
+			}
+		}
+		if warned, ok := told["It was configuration_warning."]; len(told) != 4 || !ok || warned {
+			t.Errorf("told %v", told)
+		}
+	})
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/notification/rule"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/storetest"
@@ -155,20 +156,34 @@ func TestWhoIsToldOfAnEvent(t *testing.T) {
 // next one, and so on for ever.
 func TestARuleCannotCauseItself(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
-		b := newBench(t, db, nil)
+		var mails []string
+		b := newBench(t, db, func(c *Config) {
+			c.PolicyMail = func(_ context.Context, _ store.Tx, _ *identity.Person, m policy.Mail) error {
+				mails = append(mails, m.Subject)
+				return nil
+			}
+		})
 		staff := b.group("staff")
 		b.user("ada", true, staff)
 		r := b.config.rule(func(r *rule.Rule) { r.DestinationGroup = &staff }, b.config.transport(rule.Local, nil))
 		b.config.bind(r.ID, broken, nil)
 		b.config.bind(r.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {
-			return policy.Result{Verdict: policy.Pass, Events: []policy.Event{{Action: "custom_again", App: "p"}}}, nil
+			return policy.Result{Verdict: policy.Pass, Events: []policy.Event{{Action: "custom_again", App: "p"}}, Mails: []policy.Mail{{Subject: "from the policy"}}}, nil
 		}), nil)
 		b.record(event.Event{Action: "custom_first", App: "test"})
 		b.work()
-		if b.asked != 1 {
-			t.Errorf("the rules were asked %d times", b.asked)
+		if b.asked != 1 || !slices.Equal(mails, []string{"from the policy"}) {
+			t.Errorf("the rules were asked %d times, and made the mails %v", b.asked, mails)
 		}
-		if diff := cmp.Diff([]string{"custom_again", "custom_first", "policy_exception"}, b.actions()); diff != "" {
+		for _, purpose := range []mail.Purpose{mail.Notice, mail.Policy, mail.Recovery} {
+			b.record(event.Event{Action: event.EmailSent, App: "weir.mail", Context: map[string]any{"purpose": string(purpose)}})
+		}
+		b.work()
+		if b.asked != 2 {
+			t.Errorf("the rules were asked %d times in all, want once more, about the mail of a flow", b.asked)
+		}
+		want := []string{"custom_again", "custom_again", "custom_first", "email_sent", "email_sent", "email_sent", "policy_exception", "policy_exception"}
+		if diff := cmp.Diff(want, b.actions()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
