@@ -95,7 +95,7 @@ entries:
 - {model: authentik_stages_dummy.dummystage, id: stage, identifiers: {name: mine}}
 - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf flow, stage: !KeyOf stage, order: 0}}
 `
-	views := []string{"view_flow", "view_flowstagebinding", "view_stage", "view_policy", "view_policybinding"}
+	views := []string{"view_flow", "view_flowstagebinding", "view_stage", "view_policy", "view_policybinding", "view_prompt"}
 	each(t, func(t *testing.T, s Settings) {
 		site := open(t, s, model)
 		keys := map[string]string{"root": rootToken}
@@ -105,7 +105,7 @@ entries:
 			"one":      {"view_flow flow " + id},
 			"exporter": append([]string{"export_flow"}, views...),
 			"exports":  append([]string{"export_flow flow " + id}, views...),
-			"blind":    append([]string{"export_flow"}, views[:4]...),
+			"blind":    append([]string{"export_flow"}, views[:5]...),
 			"narrow":   append([]string{"export_flow", "view_flow flow " + id}, views[1:]...),
 			"cacher":   {"view_flow_cache", "clear_flow_cache", "view_policy_cache", "clear_policy_cache"},
 			"looker":   {"view_flow_cache"},

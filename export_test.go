@@ -109,12 +109,15 @@ func everything(in *Installation) string {
 		"redirect":       `{mode: static, target_static: "/x?a=b"}`,
 		"password":       "{backends: [authentik.core.auth.InbuiltBackend]}",
 		"identification": "{user_fields: [username]}",
+		"prompt":         "{fields: [!KeyOf prompt], validation_policies: []}",
 		"deny":           `{deny_message: "no: 'entry' # here"}`,
 		"expression":     "{expression: \"if request.user:\\n    return True\\n\\n# Ä\\nreturn False\\n\"}",
+		"geoip":          `{countries: ["NO", DE], asns: [64496], history_max_distance_km: 9223372036854775807}`,
 	}
 	var b strings.Builder
 	b.WriteString(`version: 1
 entries:
+- {model: authentik_stages_prompt.prompt, id: prompt, identifiers: {name: "a field"}, attrs: {field_key: attributes.x, label: Field, type: dropdown, placeholder: "return ['a']\n", placeholder_expression: true}}
 - {model: authentik_flows.flow, id: flow, identifiers: {slug: everything}, attrs: {name: "yes", title: "12:30", designation: authentication, denied_action: message}}
 `)
 	bind := func(target, subject string, order int, more string) {
@@ -134,7 +137,7 @@ entries:
 	}
 	// One stage twice, and each policy on two targets.
 	b.WriteString("- {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf flow, stage: !KeyOf stage-dummy, order: 99}}\n")
-	policies := in.policyTypes()
+	policies := in.policyList
 	for i := range policies {
 		add(policies[i].Model, policies[i].Name, "policy-"+policies[i].Name)
 		bind("flow", "policy: !KeyOf policy-"+policies[i].Name, i, ", negate: true, timeout: 7")
@@ -210,9 +213,9 @@ func TestExportHoldsEachObjectOnce(t *testing.T) {
 			seen[pk] = true
 		}
 	}
-	// The flow, one stage and one binding of each type, one binding more, and
+	// The flow, a prompt, one stage and one binding of each type, one binding more, and
 	// of each policy type a policy with two bindings; a group and a user.
-	if want := 1 + 2*len(site.stageTypes) + 1 + 3*len(site.policyTypes()) + 2; len(seen) != want {
+	if want := 2 + 2*len(site.stageTypes) + 1 + 3*len(site.policyList) + 2; len(seen) != want {
 		t.Errorf("%d objects, want %d in\n%s", len(seen), want, text)
 	}
 }

@@ -21,10 +21,12 @@ import (
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
+	"github.com/weir-id/weir/internal/geoip"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/notification"
+	"github.com/weir-id/weir/internal/policies"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/session"
@@ -84,16 +86,17 @@ type Installation struct {
 	access    *access.Access
 	tokens    *token.Tokens
 	events    *event.Recorder
+	geoip     *geoip.Databases
 	sessions  *session.Manager
 	// mailer and mails send mail and make it.
 	mailer *mail.Mailer
 	mails  *mail.Templates
 	// complained is when it was last recorded why mails of policies cannot be
 	// sent.
-	complained complaints
-	stageTypes []flow.StageType
-	compiler   *expression.Compiler
-	policyList []policy.Type
+	complained  complaints
+	stageTypes  []flow.StageType
+	expressions *expression.Compiler
+	policyList  []policy.Type
 	// mediaRoot is open while a server runs.
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
@@ -163,12 +166,13 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	if err := in.openMail(keys, limits); err != nil {
 		return err
 	}
-	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Mail: in.queuePolicyMail,
+	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
+	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Mail: in.queuePolicyMail, Locator: locator{in.geoip},
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Sealer: devices})
-	in.compiler = in.newCompiler()
-	in.policyList = in.policyTypes()
-	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.compiler.Compile,
+	in.expressions = in.compiler()
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions})
+	in.policyList = policies.All(policies.Env{Compiler: in.expressions, Logins: placedLogins{in}, Now: in.now})
+	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.expressions.Check,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {
 		return err
@@ -177,7 +181,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.blueprints = blueprint.Folder(blueprint.Defaults())
 	in.kinds = resource.New(resource.Config{Blueprint: func(path, content string) error { return blueprint.CheckSource(in.blueprints, path, content) },
 		Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
-		Tokens: in.tokens, Access: in.access, Events: in.events, Mailer: in.mailer, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Now: in.now})
+		Tokens: in.tokens, Access: in.access, Events: in.events, Mailer: in.mailer, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Locate: in.geoip.Context, Now: in.now})
 	return nil
 }
 

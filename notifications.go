@@ -22,7 +22,7 @@ func (in *Installation) newNotifications() *notification.Engine {
 			}
 			return in.catalog.Snapshot(), nil
 		},
-		PolicyMail: func(ctx context.Context, tx store.Tx, p *identity.Person, m policy.Mail) error {
+		Compile: in.expressions.Compile, PolicyMail: func(ctx context.Context, tx store.Tx, p *identity.Person, m policy.Mail) error {
 			return in.queuePolicyMail(ctx, tx, p, nil, m)
 		},
 		Mail: in.mailer, Templates: in.mails, PerMinute: in.config.Notifications, Version: Version, Sent: func(mode rule.Mode, ok bool) { in.metrics.ObserveNotification(string(mode), ok) }, Now: in.now, Log: in.log.With("component", "notification"),

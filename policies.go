@@ -6,25 +6,31 @@ import (
 	"slices"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
-	"github.com/weir-id/weir/internal/policies"
+	"github.com/weir-id/weir/internal/prompt"
+	promptstage "github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
 
-// policyTypes returns the policy types of this version.
-func (in *Installation) policyTypes() []policy.Type {
-	return policies.All(policies.Env{Compiler: in.compiler})
-}
-
-// newCompiler returns what compiles all expressions of the installation.
-func (in *Installation) newCompiler() *expression.Compiler {
+// compiler compiles the expressions of this installation.
+func (in *Installation) compiler() *expression.Compiler {
 	return expression.NewCompiler(expression.Env{
 		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
 	})
+}
+
+// previewPrompt fills a prompt in as it would be shown.
+func (in *Installation) previewPrompt(ctx context.Context, p *prompt.Prompt, r *policy.Request) (flow.Challenge, error) {
+	c, err := promptstage.Preview(ctx, in.expressions, p, r)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // storedSettings are the system settings for expressions.

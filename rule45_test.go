@@ -137,8 +137,15 @@ entries:
   - {model: authentik_stages_dummy.dummystage, identifiers: {name: planted-dummy}}
   - {model: authentik_stages_deny.denystage, identifiers: {name: planted-deny}}
   - {model: authentik_stages_redirect.redirectstage, identifiers: {name: planted-redirect}, attrs: {mode: static, target_static: "https://example.com/"}}
+  - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
+  - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}
+  - {model: authentik_stages_invitation.invitation, identifiers: {name: planted}}
+  - {model: authentik_stages_user_write.userwritestage, identifiers: {name: planted-write}}
+  - {model: authentik_stages_prompt.prompt, id: field, identifiers: {name: planted-field}, attrs: {field_key: planted, label: Planted, type: text}}
+  - {model: authentik_stages_prompt.promptstage, identifiers: {name: planted-form}, attrs: {fields: [!KeyOf field]}}
   - {model: authentik_policies_dummy.dummypolicy, identifiers: {name: planted-policy}}
   - {model: authentik_policies_event_matcher.eventmatcherpolicy, identifiers: {name: planted-matcher}, attrs: {action: login}}
+  - {model: authentik_policies_geoip.geoippolicy, identifiers: {name: planted-place}, attrs: {countries: [DE]}}
   - {model: authentik_events.notificationtransport, identifiers: {name: planted-here}, attrs: {mode: local}}
   - {model: authentik_events.notificationtransport, id: hook, identifiers: {name: planted-hook}, attrs: {mode: webhook, webhook_url: "https://example.com/", webhook_signing_secret: the planted signing secret}}
   - {model: authentik_events.notificationrule, identifiers: {name: planted}, attrs: {transports: [!KeyOf hook]}}

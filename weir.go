@@ -63,6 +63,9 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func (s *Server) start(ctx context.Context) error {
+	if err := s.geoip.Open(ctx); err != nil {
+		return err
+	}
 	if err := s.setUp(ctx); err != nil {
 		return err
 	}
@@ -83,6 +86,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.background.Go(func() { s.catalog.Watch(background, catalogPoll) })
 	s.background.Go(func() { s.checkMail(background) })
+	s.background.Go(func() { s.geoip.Watch(background, folderPoll) })
 	if s.config.Blueprints != "" {
 		return s.watchBlueprints(background)
 	}
@@ -96,7 +100,7 @@ func (s *Server) assemble() error {
 		alarm.Raise(r.Context(), action, request.Policy(r, nil), message)
 	}
 	executor := flow.NewExecutor(flow.Config{
-		Catalog: s.view, People: s.people, Store: s.sessions.Executions(), Counter: s.sessions, Engine: &policy.Engine{Now: s.now},
+		Catalog: s.view, People: s.people, Store: s.sessions.Executions(), Counter: s.sessions, Consume: s.consumers(), Engine: &policy.Engine{Now: s.now},
 		Now: s.now, Log: s.log.With("component", "flow"), Avatar: s.avatar,
 		Failed: func(ctx context.Context, h *policy.HTTPRequest, message string) {
 			alarm.Raise(ctx, event.SystemException, h, message)
@@ -127,7 +131,7 @@ func (s *Server) assemble() error {
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
 		Exporter: s.exporter(), Blueprints: importer, Applications: applications, Notifications: s.notifications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
-		Passwords: s.people, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Problem: problem, Browse: site.Reference,
+		Passwords: s.people, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
 		Log: s.log.With("component", "api"), Now: s.now,
 	})
 	media, err := s.media()
@@ -138,6 +142,7 @@ func (s *Server) assemble() error {
 		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem, Raise: raise,
 		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, Log: s.log},
 		Outpost: func(ctx context.Context, key string) bool { _, ok := s.sessions.Outpost(ctx, key); return ok },
+		Locate:  s.locate(),
 		Scrape:  scrape(s.registry, runner),
 	}, s.api.Mount, func(mux *http.ServeMux) { mux.Handle("GET /media/", media); mux.Handle("/", site) })
 	return err

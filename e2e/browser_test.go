@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 	for i := len(cleanups) - 1; i >= 0; i-- {
 		cleanups[i]()
 	}
+	if trailLeaked.Load() {
+		code = max(code, 1)
+	}
 	os.Exit(code)
 }
 

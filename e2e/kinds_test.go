@@ -111,6 +111,9 @@ func kindsOfTheAPI() []kindCalls {
 				"contextModelName": "thing", "contextModelPk": "1", "contextAuthorizedApp": "2", "contextDevice": "3"},
 			miss: object{"action": "none", "actions": []any{"login_failed"}, "clientIp": "192.0.2.2", "username": "none", "brandName": "none", "contextModelApp": "none", "contextModelName": "none",
 				"contextModelPk": "none", "contextAuthorizedApp": "none", "contextDevice": "none"}},
+		{api: "PoliciesApi", base: "policiesGeoip", schema: "GeoIPPolicy", key: "policyUuid", keyOf: "pk",
+			create: object{"name": "e2e geoip", "countries": []any{"DE", "NO"}, "asns": []any{64496}}, patch: object{"countries": []any{}, "historyMaxDistanceKm": 7, "checkImpossibleTravel": true},
+			hit: object{"name": "e2e geoip"}, miss: object{"name": "none"}},
 		{api: "PoliciesApi", base: "policiesAll", schema: "Policy", key: "policyUuid", keyOf: "pk", readOnly: true,
 			hit: object{"search": "e2e a policy", "promptstageIsnull": true}, miss: object{"search": "none", "promptstageIsnull": false}},
 		{api: "PoliciesApi", base: "policiesBindings", schema: "PolicyBinding", key: "policyBindingUuid", keyOf: "pk",
@@ -219,7 +222,7 @@ func TestOfficialClientSpeaksOfEveryKind(t *testing.T) {
 					add(200, k.api, k.base+"Update", k.schema, with(request, k.create))
 					add(200, k.api, k.base+"PartialUpdate", k.schema, with("patched"+k.schema+"Request", k.patch))
 					// The client itself insists on some lists.
-					add(400, k.api, k.base+"Create", k.schema, object{request: object{"backends": []any{}}})
+					add(400, k.api, k.base+"Create", k.schema, object{request: object{"backends": []any{}, "countries": []any{}}})
 				}
 				list := func(args object, want bool) {
 					for name, v := range args {

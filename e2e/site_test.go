@@ -83,14 +83,16 @@ func startSite(t *testing.T, db string, cleanup func(func())) *site {
 	}
 	listener.Config.Handler = server
 	listener.Start()
+	database := dial.Options{URL: c.DatabaseURL.Reveal(), DataDir: dir}
 	cleanup(func() {
 		listener.Close()
+		checkTrail(database)
 		if err := server.Close(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, "close site:", err)
 		}
 		_ = os.RemoveAll(dir)
 	})
-	return &site{URL: base.String(), Server: server, database: dial.Options{URL: c.DatabaseURL.Reveal(), DataDir: dir}}
+	return &site{URL: base.String(), Server: server, database: database}
 }
 
 // logFile takes what the sites log; TestMain shows it when a test failed.

@@ -16,9 +16,11 @@
 //	readonly       ignored when written
 //	secret         sealed at rest, never read back
 //	hidden         kept by the program: neither written nor shown from outside
+//	grants         a group that people are put into: whoever writes the field has
+//	               to hold what its members may do
 //	file           taken from blueprints only; the API ignores it
 //	default        API descriptions name the default
-//	format=NAME    what the text is, for API schemas: email, uri
+//	format=NAME    what the value is, for API schemas: email, uri, int64
 //	max=N          at most N characters, items, or the value N
 //	min=N          at least N characters, items, or the value N
 //	ref=KIND       an id (or list of ids) of objects of that kind, "stage:password"

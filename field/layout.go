@@ -124,6 +124,8 @@ func (m *member) readTag(t reflect.Type, sf reflect.StructField) {
 			m.Secret = true
 		case "hidden":
 			m.Hidden, m.ReadOnly = true, true
+		case "grants":
+			m.Grants = true
 		case "file":
 			m.File = true
 		case "default":

@@ -20,8 +20,8 @@ type Spec struct {
 	Required bool
 	// Blank allows the empty string, Nullable null.
 	Blank, Nullable bool
-	// Unique, Slug, Secret, Hidden, File and ReadOnly are the tag words.
-	Unique, Slug, Secret, Hidden, File, ReadOnly bool
+	// Unique, Slug, Secret, Hidden, File, ReadOnly and Grants are the tag words.
+	Unique, Slug, Secret, Hidden, File, ReadOnly, Grants bool
 	// Go is the Go type of the value, behind pointers, for those who name
 	// schemas.
 	Go reflect.Type

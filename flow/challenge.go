@@ -106,6 +106,9 @@ type Exchange struct {
 	// Answer is the struct that Respond decodes; nil for a challenge that ends
 	// the flow.
 	Answer any
+	// Open tells that the answer holds further members, by names that the
+	// configuration chooses.
+	Open bool
 }
 
 // Exchanges are what the engine itself says.

@@ -78,6 +78,8 @@ const (
 // each request, or one who was only typed.
 type PersonRef struct {
 	ID int64
+	// UUID names a user whom this execution has just made, instead of ID.
+	UUID uuid.UUID
 	// Backend marks that a back end checked the password.
 	Backend string
 	// Username and Email describe an unsaved user (ID 0).
@@ -90,7 +92,7 @@ func RefTo(p *identity.Person) *PersonRef {
 	if p.Saved() {
 		return &PersonRef{ID: p.ID, Backend: p.Backend}
 	}
-	return &PersonRef{Username: p.Username, Email: p.Email, Backend: p.Backend}
+	return &PersonRef{UUID: p.UUID, Username: p.Username, Email: p.Email, Backend: p.Backend}
 }
 
 // Ref refers to a configuration object from a context.
@@ -142,7 +144,7 @@ func encodeValue(v any) (any, error) {
 		if v == nil {
 			return nil, nil
 		}
-		return map[string]any{typeKey: "person", "id": v.ID, "backend": v.Backend, "username": v.Username, "email": v.Email}, nil
+		return map[string]any{typeKey: "person", "id": v.ID, "uuid": v.UUID.String(), "backend": v.Backend, "username": v.Username, "email": v.Email}, nil
 	case *Ref:
 		if v == nil {
 			return nil, nil
@@ -218,7 +220,9 @@ func decodeMap(v map[string]any) (any, error) {
 	switch tag {
 	case "person":
 		id, _ := items["id"].(int64)
-		return &PersonRef{ID: id, Backend: text("backend"), Username: text("username"), Email: text("email")}, nil
+		// Plans of before have none.
+		made, _ := uuid.Parse(text("uuid"))
+		return &PersonRef{ID: id, UUID: made, Backend: text("backend"), Username: text("username"), Email: text("email")}, nil
 	case "ref":
 		id, err := uuid.Parse(text("id"))
 		return &Ref{Kind: text("kind"), ID: id, Name: text("name")}, err

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,8 @@ type People interface {
 	// Person returns the stored user; an error that wraps ErrNoPerson when
 	// there is none.
 	Person(ctx context.Context, id int64) (*identity.Person, error)
+	// PersonByUUID does the same for a user whose id is not known yet.
+	PersonByUUID(ctx context.Context, id uuid.UUID) (*identity.Person, error)
 }
 
 // readOnce reads each person once, so that policies and stage of one step see
@@ -69,9 +72,12 @@ type Exec struct {
 	model   string
 	req     *Request
 	plan    *Plan
-	people  People
-	counter Counter
-	pending *identity.Person
+	planner *planner
+	// undecided writes a reason to the log and returns the words for the person.
+	undecided func(ctx context.Context, err error) string
+	people    People
+	counter   Counter
+	pending   *identity.Person
 }
 
 // Stage describes the current stage as events name objects.
@@ -149,6 +155,14 @@ func (x *Exec) SetPendingUser(p *identity.Person) {
 	x.pending = p
 }
 
+// Made tells that the transaction of the step has made or changed the pending
+// user, so that its events are about the stored one.
+func (x *Exec) Made(u identity.User) {
+	if x.pending != nil {
+		x.pending.User = u
+	}
+}
+
 // DisplayUser is the person as challenges show them: what was typed when the
 // flow hides whether the account exists, else the pending user.
 func (x *Exec) DisplayUser(ctx context.Context) (*identity.Person, error) {
@@ -157,6 +171,20 @@ func (x *Exec) DisplayUser(ctx context.Context) (*identity.Person, error) {
 	}
 	return x.PendingUser(ctx)
 }
+
+// Consume notes that the plan uses something up, of a kind that the executor's
+// configuration knows: with the first step from now on that acts (makes an
+// account, signs somebody in), or when the flow ends well. What somebody else
+// has used by then denies that step.
+func (x *Exec) Consume(kind string, id uuid.UUID) {
+	if c := (Consumable{kind, id}); !slices.Contains(x.plan.Consume, c) {
+		x.plan.Consume = append(x.plan.Consume, c)
+		x.Context.changed = true
+	}
+}
+
+// SessionKey is what the session is stored under.
+func (x *Exec) SessionKey() string { return x.req.Session.Key }
 
 // CountFailure counts one failure under a name, for this browser session and
 // before anything else is written, so that neither a crash nor a parallel
@@ -200,6 +228,13 @@ func flowPath(slug, rawQuery string) string {
 }
 
 func resolve(ctx context.Context, people People, ref *PersonRef) (*identity.Person, error) {
+	if ref.ID == 0 && ref.UUID != uuid.Nil {
+		p, err := people.PersonByUUID(ctx, ref.UUID)
+		if err != nil {
+			return nil, fmt.Errorf("read pending user: %w", err)
+		}
+		return p, nil
+	}
 	if ref.ID == 0 {
 		p := identity.NewPerson(identity.User{Username: ref.Username, Email: ref.Email}, nil)
 		p.Backend = ref.Backend

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/weir-id/weir/policy"
 )
 
@@ -20,6 +22,9 @@ type Config struct {
 	People  People
 	Store   Store
 	Counter Counter
+	// Consume uses something up in the transaction of a step, by the kind that
+	// a stage names; a *Refusal when it cannot be used any more.
+	Consume map[string]func(ctx context.Context, tx Tx, id uuid.UUID) error
 	Engine  *policy.Engine
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,7 +47,8 @@ type Outcome struct {
 	// Cookies are set on the answer.
 	Cookies []Cookie
 	// Apply changes the world, in the step's transaction. It runs at most
-	// once, and only if nobody else took the step first.
+	// once, and only if nobody else took the step first. A *Refusal that it
+	// returns undoes the step and ends the flow as Deny would.
 	Apply func(ctx context.Context, tx Tx) error
 }
 
@@ -73,6 +75,20 @@ func Deny(message string) Outcome { return Outcome{kind: invalid, message: messa
 func SwitchFlow(target uuid.UUID, keepContext bool) Outcome {
 	return Outcome{kind: switchFlow, flow: target, keep: keepContext}
 }
+
+// Refusal is a known failure that only the transaction can see, such as a name
+// that somebody else took a moment ago.
+type Refusal struct {
+	// Message is for the person.
+	Message string
+	// Err is the cause, for the log.
+	Err error
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("refused: %v", r.Err) }
+
+// Unwrap returns the cause.
+func (r *Refusal) Unwrap() error { return r.Err }
 
 // Prove adds proofs to an outcome.
 func (o Outcome) Prove(p ...Proof) Outcome {

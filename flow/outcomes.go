@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -12,15 +13,32 @@ import (
 	"github.com/weir-id/weir/policy"
 )
 
-// carryOut does what a stage decided.
+// carryOut does what a stage decided. What the transaction refuses is undone,
+// so the plan is as it was before.
 func (r *run) carryOut(ctx context.Context, c *current, out Outcome) (*Result, error) {
+	result, err := r.try(ctx, c, out)
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		return result, err
+	}
+	r.e.Log.InfoContext(ctx, "step refused", slog.String("flow", r.req.Flow.Slug), slog.String("stage", r.trace.Stage), slog.Any("error", refusal.Err))
+	r.exec = nil // knows of people who were never made
+	if r.before != nil {
+		r.plan = r.before.Plan.clone()
+	} else {
+		r.plan = &Plan{Format: PlanFormat, FlowID: r.req.Flow.ID, Context: NewContext(nil), Started: r.now}
+	}
+	return r.invalid(ctx, c, Deny(refusal.Message))
+}
+
+func (r *run) try(ctx context.Context, c *current, out Outcome) (*Result, error) {
 	switch out.kind {
 	case ask:
 		return r.show(ctx, out, nil)
 	case askAgain:
 		return r.refuse(ctx, c, out)
 	case done, skipped:
-		if r.req.Passive && out.acts() {
+		if last := len(r.plan.Entries) == 1; r.req.Passive && (out.acts() || last && len(r.plan.Consume) > 0) {
 			return r.result(&Result{Confirm: true}), nil
 		}
 		if err := checkEffects(c, out); err != nil {
@@ -121,6 +139,9 @@ func (r *run) advance(ctx context.Context, out Outcome) (*Result, error) {
 	if out.kind == skipped {
 		r.trace.Outcome = "skipped"
 	}
+	if out.acts() {
+		r.consume(&out)
+	}
 	result := &Result{Next: true, Cookies: out.Cookies}
 	if err := r.commit(ctx, result, r.plan, out); err != nil {
 		return nil, err
@@ -149,13 +170,39 @@ func (r *run) finish(ctx context.Context, out Outcome) (*Result, error) {
 		}
 		result.Challenge = envelope
 	}
-	if r.before == nil && !out.acts() && !r.wishes() && len(out.Events) == 0 {
+	if r.before == nil && !out.acts() && len(r.plan.Consume) == 0 && !r.wishes() && len(out.Events) == 0 {
 		return result, nil // nothing was stored and nothing happened
 	}
+	r.consume(&out)
 	if err := r.commit(ctx, result, nil, out); err != nil {
 		return nil, err
 	}
 	return result, nil
+}
+
+// consume has the transaction of the step use up what the plan has to, before
+// anything else happens in it.
+func (r *run) consume(out *Outcome) {
+	used, apply := r.plan.Consume, out.Apply
+	if len(used) == 0 {
+		return
+	}
+	r.plan.Consume = nil
+	out.Apply = func(ctx context.Context, tx Tx) error {
+		for _, c := range used {
+			use, ok := r.e.Consume[c.Kind]
+			if !ok {
+				return fmt.Errorf("nobody knows how to use up %s %s", c.Kind, c.ID)
+			}
+			if err := use(ctx, tx, c.ID); err != nil {
+				return err
+			}
+		}
+		if apply == nil {
+			return nil
+		}
+		return apply(ctx, tx)
+	}
 }
 
 // invalid ends the flow with access denied, or restarts it where the binding
@@ -192,12 +239,14 @@ func (r *run) deny(ctx context.Context, challenge *AccessDenied, out Outcome) (*
 // restart plans the flow anew.
 func (r *run) restart(ctx context.Context, c *current) (*Result, error) {
 	var with map[string]any
+	var used []Consumable
 	if c.action() == RestartWithContext {
-		with = r.plan.Context.Values()
+		with, used = r.plan.Context.Values(), r.plan.Consume
 	}
 	if result, err := r.start(ctx, with); result != nil || err != nil {
 		return result, err
 	}
+	r.plan.Consume = used
 	result := &Result{Next: true}
 	r.trace.Outcome = "restarted"
 	after := r.plan
@@ -217,8 +266,9 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 		return r.flowError(ctx, fmt.Errorf("the flow to go on with, %s, does not exist", out.flow))
 	}
 	var with map[string]any
+	var used []Consumable
 	if out.keep {
-		with = r.plan.Context.Values()
+		with, used = r.plan.Context.Values(), r.plan.Consume
 	}
 	if with == nil {
 		with = map[string]any{}
@@ -237,6 +287,7 @@ func (r *run) switchTo(ctx context.Context, out Outcome) (*Result, error) {
 	case err != nil && !errors.Is(err, errEmpty):
 		return nil, err
 	}
+	plan.Consume = used
 	result := &Result{Challenge: &Envelope{Component: "xak-flow-redirect", Body: &RedirectTo{To: flowPath(target.Slug, r.req.RawQuery)}}}
 	if target.ID == r.req.Flow.ID {
 		return result, r.keep(ctx, target, plan, r.events, r.mails)

@@ -26,8 +26,17 @@ type Plan struct {
 	Tokens map[string]string `json:"tokens,omitempty"`
 	// Started is when the plan was made; it ends 24 h later.
 	Started time.Time `json:"started"`
+	// Consume are things that the plan uses up: with the first step from now on
+	// that acts, or when the flow ends well (rule 13).
+	Consume []Consumable `json:"consume,omitempty"`
 	// Answered counts the stages that were done or skipped by an answer.
 	Answered int `json:"answered,omitempty"`
+}
+
+// Consumable is something that holds once, such as an invitation.
+type Consumable struct {
+	Kind string    `json:"kind"`
+	ID   uuid.UUID `json:"id"`
 }
 
 // Entry is one stage of a plan: a pinned binding, or a stage put in at run
@@ -66,6 +75,7 @@ func (p *Plan) clone() *Plan {
 	c := *p
 	c.Entries = slices.Clone(p.Entries)
 	c.Proofs = slices.Clone(p.Proofs)
+	c.Consume = slices.Clone(p.Consume)
 	c.Context = NewContext(p.Context.values)
 	return &c
 }

@@ -147,11 +147,16 @@ func (p *planner) evaluate(ctx context.Context, plan *Plan, user *identity.Perso
 	if err != nil {
 		return policy.Result{Verdict: policy.Error, Err: err}
 	}
-	result := p.engine.Evaluate(ctx, policy.Run{
+	return p.judge(ctx, policy.Run{
 		Source: p.cat, Target: target, User: user, HTTP: p.req.HTTP, Plan: view, EmptyResult: policy.Pass,
 		Context: view.policyContext,
 		Apply:   view.apply,
 	})
+}
+
+// judge runs policies and keeps what they ask to be recorded.
+func (p *planner) judge(ctx context.Context, run policy.Run) policy.Result {
+	result := p.engine.Evaluate(ctx, run)
 	for _, e := range result.Events {
 		p.events = append(p.events, Event{Action: e.Action, App: e.App, Context: e.Context})
 	}

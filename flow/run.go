@@ -241,7 +241,8 @@ var errNoVerdict = errors.New("no verdict")
 func (r *run) newExec(c *current) *Exec {
 	x := &Exec{Flow: r.req.Flow, StageName: c.name, Binding: c.binding, Context: r.plan.Context,
 		RequestUser: r.req.User, Brand: r.req.Brand, Catalog: r.cat, Now: r.now,
-		req: r.req, plan: r.plan, people: r.people, counter: r.e.Counter}
+		req: r.req, plan: r.plan, planner: r.planner(), people: r.people, counter: r.e.Counter,
+		undecided: func(ctx context.Context, err error) string { message, _ := r.undecided(ctx, err); return message }}
 	if c.typ != nil {
 		x.model = c.typ.Model
 	}
@@ -278,6 +279,8 @@ func (r *run) call(ctx context.Context, c *current, answer bool) (out Outcome, e
 			err = &panicError{value: p, stack: debug.Stack()}
 		}
 		r.e.ObserveStage(c.typ.Name, answer, time.Since(begin))
+		r.events = append(r.events, r.exec.planner.events...)
+		r.exec.planner.events = nil
 	}()
 	if answer {
 		body := r.req.Body

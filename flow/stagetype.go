@@ -82,8 +82,9 @@ type StageType struct {
 	// Schema names the object in the API description; empty for Label without
 	// its blanks.
 	Schema string
-	// Filters are the fields that the API compares lists by; nil for all that
-	// can be compared, and the id.
+	// Filters are the fields that the API compares lists by, "stage_uuid" for
+	// the id and "no_flows" for stages that no flow has; nil for all that can be
+	// compared, and the id.
 	Filters []string
 	// Exchanges are the challenges of the type, for API descriptions.
 	Exchanges []Exchange
@@ -149,6 +150,9 @@ type Catalog interface {
 	// Binding and Stage return the current version of an object.
 	Binding(id uuid.UUID) (*Binding, bool)
 	Stage(id uuid.UUID) (*StageObject, bool)
+	// Document returns an object that only some stage type knows, such as a
+	// field of a form; nobody else asks for it.
+	Document(id uuid.UUID) (any, bool)
 	// StageType returns a type by wire name.
 	StageType(name string) (*StageType, bool)
 	// PinnedBinding and PinnedStage return the version that a plan has

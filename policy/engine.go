@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,7 +36,8 @@ type Run struct {
 	HTTP *HTTPRequest
 	Plan Plan
 	// Context returns a fresh copy of the top level of the context; called
-	// once for each evaluation. Nil means an empty context.
+	// once for each evaluation. Nil means an empty context. What HTTP knows of
+	// the client's place is added to it.
 	Context func() map[string]any
 	// Apply carries out the writes of one policy after it passed or failed.
 	// Nil drops them.
@@ -93,6 +95,8 @@ func (e *Engine) evaluate(ctx context.Context, run Run, b *Binding) Result {
 	if req.Context == nil {
 		req.Context = map[string]any{}
 	}
+	// What was looked up counts more than what a plan carries.
+	maps.Copy(req.Context, run.HTTP.Locate())
 	r := object.Evaluate(ctx, req, timeout)
 	r.Binding = b
 	switch {

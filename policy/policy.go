@@ -126,6 +126,27 @@ type HTTPRequest struct {
 	Header   map[string][]string
 	Cookies  map[string]string
 	ClientIP netip.Addr
+	// Located tells what is known of where ClientIP is: KeyGeoIP and KeyASN, each
+	// an object, or nil where the address is not known, and only those for which
+	// there is a database. It looks the address up once. Nil without databases.
+	Located func() map[string]any
+}
+
+// The keys that a request adds to the context of each evaluation.
+const (
+	// KeyGeoIP is where the client is: continent, country, lat, long, city.
+	KeyGeoIP = "geoip"
+	// KeyASN is who announces its address: asn, as_org, network.
+	KeyASN = "asn"
+)
+
+// Locate tells what is known of where the client of the request is, as Located
+// does; nothing where there is no request.
+func (h *HTTPRequest) Locate() map[string]any {
+	if h == nil || h.Located == nil {
+		return nil
+	}
+	return h.Located()
 }
 
 // Target is what bindings are attached to.
@@ -147,8 +168,8 @@ type Request struct {
 	// Target is nil in the test endpoint.
 	Target *Target
 	// Context is this evaluation's own copy of the top level of the plan
-	// context, with the keys that the caller added. Nested values are shared
-	// and must not be changed; changes travel as Writes.
+	// context, with the keys that the caller and the HTTP request added. Nested
+	// values are shared and must not be changed; changes travel as Writes.
 	Context map[string]any
 	// Plan is the plan being run; nil outside flows.
 	Plan Plan

@@ -15,6 +15,9 @@ type Type struct {
 	// Label is the name for people: "Expression Policy".
 	Label       string
 	Description string
+	// Filters are the fields that the API compares lists by, besides the name;
+	// nil for all that can be compared, the id and the times.
+	Filters []string
 
 	defaults func() any
 	build    func(name string, config any) (Policy, error)
@@ -35,6 +38,13 @@ func (t *Type) Defaults() any { return t.defaults() }
 // Build makes the policy called name from a configuration that Defaults
 // returned and that was decoded and validated.
 func (t *Type) Build(name string, config any) (Policy, error) { return t.build(name, config) }
+
+// Deriving is a configuration with read-only members in the API that follow
+// from the others.
+type Deriving interface {
+	// Derived returns a pointer to a struct with json names.
+	Derived() any
+}
 
 // Object is a stored policy: what all types have in common.
 type Object struct {

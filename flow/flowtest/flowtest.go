@@ -77,6 +77,16 @@ func (p People) Person(_ context.Context, id int64) (*identity.Person, error) {
 	return nil, fmt.Errorf("user %d: %w", id, flow.ErrNoPerson)
 }
 
+// PersonByUUID implements flow.People.
+func (p People) PersonByUUID(_ context.Context, id uuid.UUID) (*identity.Person, error) {
+	for _, person := range p {
+		if person.UUID == id {
+			return person, nil
+		}
+	}
+	return nil, fmt.Errorf("user %s: %w", id, flow.ErrNoPerson)
+}
+
 // Catalog is a configuration in memory.
 type Catalog struct {
 	types    map[string]*flow.StageType
@@ -86,8 +96,10 @@ type Catalog struct {
 	policies map[uuid.UUID]*policy.Object
 	bound    map[uuid.UUID][]*policy.Binding
 	deleted  map[uuid.UUID]bool
-	Brand    *flow.Brand
-	version  int64
+	// Documents are the objects that only some stage type knows.
+	Documents map[uuid.UUID]any
+	Brand     *flow.Brand
+	version   int64
 }
 
 // NewCatalog returns an empty configuration with the stage types.
@@ -95,7 +107,7 @@ func NewCatalog(types ...flow.StageType) *Catalog {
 	brand := flow.NewBrand()
 	brand.Domain = "fallback"
 	c := &Catalog{types: map[string]*flow.StageType{}, stages: map[uuid.UUID][]*flow.StageObject{},
-		policies: map[uuid.UUID]*policy.Object{}, bound: map[uuid.UUID][]*policy.Binding{}, deleted: map[uuid.UUID]bool{}, Brand: &brand}
+		policies: map[uuid.UUID]*policy.Object{}, bound: map[uuid.UUID][]*policy.Binding{}, deleted: map[uuid.UUID]bool{}, Documents: map[uuid.UUID]any{}, Brand: &brand}
 	for _, t := range types {
 		c.types[t.Name] = &t
 	}
@@ -174,6 +186,9 @@ func (c *Catalog) BindSubject(target uuid.UUID, change func(*policy.Binding)) *p
 	slices.SortStableFunc(c.bound[target], func(x, y *policy.Binding) int { return cmp.Compare(x.Order, y.Order) })
 	return &b
 }
+
+// Document implements flow.Catalog.
+func (c *Catalog) Document(id uuid.UUID) (any, bool) { d, ok := c.Documents[id]; return d, ok }
 
 // Delete removes a stage or a binding.
 func (c *Catalog) Delete(id uuid.UUID) { c.deleted[id] = true }

@@ -27,6 +27,7 @@ import (
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
@@ -48,8 +49,8 @@ type Role struct {
 	Name string
 }
 
-// Config is what the API needs. All fields are required but BaseURL, Problem,
-// Browse and Now.
+// Config is what the API needs. All fields are required but BaseURL,
+// Capabilities, Problem, Browse and Now.
 type Config struct {
 	Runner Runner
 	// Start begins a flow for the person of a request, as flowhttp.Runner does.
@@ -66,7 +67,7 @@ type Config struct {
 	Blueprints Blueprints
 	// Applications decides what people may open.
 	Applications Applications
-	// Notifications tries transports out.
+	// Notifications tries transports and mappings out.
 	Notifications Notifications
 	// Person returns a user. The error wraps flow.ErrNoPerson for an unknown id.
 	Person func(ctx context.Context, id int64) (*identity.Person, error)
@@ -74,6 +75,8 @@ type Config struct {
 	Roles func(ctx context.Context, user int64) ([]Role, error)
 	// Avatar returns the address of the picture for a user name.
 	Avatar func(username string) string
+	// Preview fills a prompt in for the person of a request.
+	Preview func(ctx context.Context, p *prompt.Prompt, r *policy.Request) (flow.Challenge, error)
 	// Passwords makes the stored form of passwords.
 	Passwords Passwords
 	// InstallID goes into the opaque ids of users.
@@ -81,6 +84,9 @@ type Config struct {
 	// Version is that of the program; BaseURL is where people reach the site,
 	// empty where that is not configured.
 	Version, BaseURL string
+	// Capabilities are what this installation can do, by the names that clients
+	// know.
+	Capabilities []string
 	// Problem writes a page for a person who typed an address of the API;
 	// nil answers everybody in JSON.
 	Problem func(w http.ResponseWriter, r *http.Request, status int)
@@ -104,7 +110,7 @@ func New(c Config) *API {
 		c.Now = time.Now
 	}
 	a := &API{Config: c}
-	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.policyRoutes(), a.mailRoutes(), a.peopleRoutes(),
+	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.peopleRoutes(),
 		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a

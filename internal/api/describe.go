@@ -224,7 +224,11 @@ func (s describer) answers() *openapi.Schema {
 		fields := append(field.Describe(&struct {
 			Component string `json:"component" field:"default"`
 		}{component}), field.Describe(answer.Interface())...)
-		objects[component] = s.Object(x.Name+"ChallengeResponse", fields, openapi.Request)
+		object := s.Object
+		if x.Open {
+			object = s.Open
+		}
+		objects[component] = object(x.Name+"ChallengeResponse", fields, openapi.Request)
 	}
 	return s.Choice("FlowChallengeResponseRequest", discriminator, objects)
 }

@@ -12,11 +12,12 @@ import (
 func TestEventsByHand(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		n := newPeer(t, db)
-		made := n.must(201, "POST", "events/events/", `{"action": "custom_", "app": "mine", "context": {"password": "hunter2", "note": "x", "http_request": {"path": "/forged"}}}`)
+		made := n.must(201, "POST", "events/events/?x=1&token=hunter2", `{"action": "custom_", "app": "mine", "context": {"password": "hunter2", "note": "x", "http_request": {"path": "/forged"}}}`)
 		one := "events/events/" + made.body["pk"].(string) + "/"
 		context := made.body["context"].(map[string]any)
 		request := context["http_request"].(map[string]any)
-		if context["note"] != "x" || context["password"] == "hunter2" || request["path"] != "/api/v3/events/events/" || request["method"] != "POST" {
+		if context["note"] != "x" || context["password"] == "hunter2" || request["path"] != "/api/v3/events/events/" || request["method"] != "POST" ||
+			fmt.Sprint(request["args"]) != "map[token:******************** x:1]" {
 			t.Errorf("context %v", context)
 		}
 		if made.body["user"].(map[string]any)["username"] != "root" || made.body["client_ip"] == nil {

@@ -20,9 +20,10 @@ import (
 	"github.com/weir-id/weir/internal/resource"
 )
 
-// Notifications try transports out; *notification.Engine does.
+// Notifications try transports and mappings out; *notification.Engine does.
 type Notifications interface {
 	Test(ctx context.Context, t *rule.Transport, p *identity.Person) ([]string, error)
+	Run(ctx context.Context, m *rule.Mapping, scope expression.Scope) (any, error)
 }
 
 // notificationRoutes are the calls about notifications that not every kind has.
@@ -131,7 +132,7 @@ func testMapping(c *call) error {
 	if !ok {
 		return resource.ErrGone
 	}
-	result, err := notification.Run(c.ctx, m, scope)
+	result, err := c.api.Notifications.Run(c.ctx, m, scope)
 	if err != nil {
 		return c.answer(http.StatusOK, propertyMappingTestResult{err.Error(), false})
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/geoip"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/policy"
@@ -23,6 +24,7 @@ func (a *API) policyRoutes() []Route {
 		{http.MethodGet, k.Path + "/types/", signedIn, Doc{Call: "list", Summary: "List the types of policies", Answer: listOf(typeCreate{})}, policyTypes},
 		{http.MethodGet, k.Path + "/cache_info/", onAll(k, resource.ViewPolicyCache), Doc{Call: "retrieve", Summary: "Count cached results: none", Answer: valueOf(cache{})}, cacheInfo},
 		{http.MethodPost, k.Path + "/cache_clear/", onAll(k, resource.ClearPolicyCache), Doc{Call: "create", Summary: "Do nothing: results are not cached", Status: http.StatusNoContent}, (*call).done},
+		{http.MethodGet, "policies/geoip_iso3166/", public, Doc{Call: "list", Summary: "List the countries", Answer: listOf(detailedCountry{})}, countries},
 		{http.MethodPost, one + "test/", onOne(k, access.View).and("change of the policy, view of the user"),
 			Doc{Call: "create", Summary: "Try the policy out on a user", Body: valueOf(policyTestRequest{}), Answer: valueOf(policyTestResult{})}, testPolicy},
 	}
@@ -34,6 +36,21 @@ func policyTypes(c *call) error {
 		out = append(out, newType(t.Label, t.Description, t.Component, t.Model))
 	}
 	return c.types(out)
+}
+
+// detailedCountry is a country that GeoIP policies may name.
+type detailedCountry struct {
+	Code geoip.CountryCode `json:"code" field:"required"`
+	Name string            `json:"name" field:"required"`
+}
+
+func countries(c *call) error {
+	out := []detailedCountry{}
+	for _, code := range geoip.CountryCode("").Choices() {
+		country := geoip.CountryCode(code)
+		out = append(out, detailedCountry{country, country.Name()})
+	}
+	return c.answer(http.StatusOK, out)
 }
 
 // policyTestRequest says whom a policy is to judge, and with what context.

@@ -122,7 +122,11 @@ type errorReporting struct {
 	TracesSampleRate float64 `json:"traces_sample_rate" field:"readonly"`
 }
 
-// config answers with no capability and no cache, as there are none.
+// config answers with no cache, as there is none.
 func config(c *call) error {
-	return c.answer(http.StatusOK, siteConfig{Capabilities: []capability{}})
+	can := []capability{}
+	for _, name := range c.api.Capabilities {
+		can = append(can, capability(name))
+	}
+	return c.answer(http.StatusOK, siteConfig{Capabilities: can})
 }

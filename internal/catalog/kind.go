@@ -18,6 +18,7 @@ const (
 	KindPolicyBinding = "policybinding"
 	KindBrand         = "brand"
 	KindApplication   = "application"
+	KindPrompt        = "prompt"
 	KindBlueprint     = "blueprint"
 	KindSettings      = "settings"
 

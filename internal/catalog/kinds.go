@@ -9,12 +9,14 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/expression"
+	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/system"
 	"github.com/weir-id/weir/policy"
 )
 
 // kinds declares every kind of object.
-func kinds(stages map[string]*flow.StageType, policies map[string]*policy.Type) []*kind {
+func kinds(stages map[string]*flow.StageType, policies map[string]*policy.Type, compile func(name, body string) error) []*kind {
 	return []*kind{
 		newKind(KindFlow, "authentik_flows.flow", "Flow", flow.NewFlow, func(k *kind) {
 			k.target = true
@@ -53,6 +55,11 @@ func kinds(stages map[string]*flow.StageType, policies map[string]*policy.Type) 
 			k.target, k.ownTarget = true, true
 			k.order = func(a, b any) int { return cmp.Compare(a.(*flow.Application).Name, b.(*flow.Application).Name) }
 			k.display = func(_ *Snapshot, doc any) string { return doc.(*flow.Application).Name }
+		}),
+		newKind(KindPrompt, "authentik_stages_prompt.prompt", "Prompt", prompt.New, func(k *kind) {
+			k.order = func(a, b any) int { return cmp.Compare(a.(*prompt.Prompt).Order, b.(*prompt.Prompt).Order) }
+			k.display = func(_ *Snapshot, doc any) string { return doc.(*prompt.Prompt).Name }
+			k.check = func(_ *Snapshot, _ uuid.UUID, doc any) field.Errors { return compiles(doc.(*prompt.Prompt), compile) }
 		}),
 		newKind(KindBlueprint, "authentik_blueprints.blueprintinstance", "Blueprint Instance", system.NewBlueprint, func(k *kind) {
 			k.order = func(a, b any) int { return cmp.Compare(a.(*system.Blueprint).Name, b.(*system.Blueprint).Name) }
@@ -133,6 +140,17 @@ func policyKind(k *kind, types map[string]*policy.Type) {
 	k.fail = func(doc any, err error) { doc.(*policy.Object).Policy, doc.(*policy.Object).Err = nil, err }
 	k.order = func(a, b any) int { return cmp.Compare(a.(*policy.Object).Name, b.(*policy.Object).Name) }
 	k.display = func(_ *Snapshot, doc any) string { return doc.(*policy.Object).Name }
+}
+
+// compiles refuses expressions that could never run, with line and column.
+func compiles(p *prompt.Prompt, compile func(name, body string) error) field.Errors {
+	var errs field.Errors
+	for name, body := range p.Expressions() {
+		if err := compile(p.Name, body); err != nil {
+			errs = errs.Merge(expression.FieldError(name, err))
+		}
+	}
+	return errs
 }
 
 func brandGroups(doc any) []string {

@@ -2,16 +2,16 @@ package catalog
 
 import (
 	"cmp"
-	"errors"
 
 	"github.com/google/uuid"
 
+	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/notification/rule"
 )
 
 // notificationKinds declares what administrators say about notifications.
-func notificationKinds(compile func(name, body string) (*expression.Program, error)) []*kind {
+func notificationKinds(compile func(name, body string) error) []*kind {
 	return []*kind{
 		newKind(KindNotificationRule, "authentik_events.notificationrule", "Notification Rule", rule.New, func(k *kind) {
 			k.target, k.ownTarget = true, true
@@ -23,24 +23,16 @@ func notificationKinds(compile func(name, body string) (*expression.Program, err
 			k.display = func(_ *Snapshot, doc any) string { return doc.(*rule.Transport).Name }
 		}),
 		newKind(KindWebhookMapping, "authentik_events.notificationwebhookmapping", "Webhook Mapping", rule.NewMapping, func(k *kind) {
-			k.clone = func(doc any) any {
-				m := *doc.(*rule.Mapping)
-				m.Program, m.Err = nil, nil
-				return &m
-			}
-			k.build = func(doc any, built *cached) error {
+			k.check = func(_ *Snapshot, _ uuid.UUID, doc any) field.Errors {
 				m := doc.(*rule.Mapping)
-				made, err := built.once(func() (any, error) {
-					if compile == nil {
-						return nil, errors.New("expressions cannot be compiled here")
-					}
-					program, err := compile(m.Name, m.Expression)
-					return program, expression.FieldError("expression", err)
-				})
-				m.Program, _ = made.(*expression.Program)
-				return err
+				if compile == nil {
+					return nil
+				}
+				if err := compile(m.Name, m.Expression); err != nil {
+					return expression.FieldError("expression", err)
+				}
+				return nil
 			}
-			k.fail = func(doc any, err error) { doc.(*rule.Mapping).Program, doc.(*rule.Mapping).Err = nil, err }
 			k.order = func(a, b any) int { return cmp.Compare(a.(*rule.Mapping).Name, b.(*rule.Mapping).Name) }
 			k.display = func(_ *Snapshot, doc any) string { return doc.(*rule.Mapping).Name }
 		}),

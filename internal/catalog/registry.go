@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/weir-id/weir/flow"
-	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -23,7 +22,7 @@ type registry struct {
 type modelOf struct{ kind, typ, name string }
 
 // newRegistry panics when two types share a name: such a program is broken.
-func newRegistry(stages []flow.StageType, policies []policy.Type, compile func(name, body string) (*expression.Program, error)) *registry {
+func newRegistry(stages []flow.StageType, policies []policy.Type, compile func(name, body string) error) *registry {
 	r := &registry{byName: map[string]*kind{}, stages: map[string]*flow.StageType{}, models: map[string]modelOf{}}
 	policyTypes := map[string]*policy.Type{}
 	for i := range stages {
@@ -42,7 +41,7 @@ func newRegistry(stages []flow.StageType, policies []policy.Type, compile func(n
 		policyTypes[t.Name] = t
 		r.addModel(t.Model, KindPolicy, t.Name)
 	}
-	r.kinds = append(kinds(r.stages, policyTypes), notificationKinds(compile)...)
+	r.kinds = append(kinds(r.stages, policyTypes, compile), notificationKinds(compile)...)
 	for _, k := range r.kinds {
 		k.complete()
 		r.byName[k.name] = k

@@ -33,6 +33,9 @@ func (s *Snapshot) Get(id uuid.UUID) (*Object, bool) { return s.objects.get(id) 
 // shared and must not be changed.
 func (s *Snapshot) Objects(kind string) []*Object { return s.group(kind, "").list() }
 
+// Document implements flow.Catalog.
+func (s *Snapshot) Document(id uuid.UUID) (any, bool) { return doc[any](s, id) }
+
 func doc[T any](s *Snapshot, id uuid.UUID) (T, bool) {
 	var zero T
 	o, ok := s.objects.get(id)

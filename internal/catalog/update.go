@@ -68,36 +68,9 @@ var errDryRun = errors.New("dry run")
 // its Tx. Errors of fn come back as they are.
 func (c *Catalog) Update(ctx context.Context, meta Meta, fn func(ctx context.Context, tx *Tx) error) (Revision, error) {
 	var out Revision
-	err := c.DB.Write(ctx, func(ctx context.Context, stx store.Tx) error {
-		head, err := headRevision(ctx, stx, stx.Dialect().ForUpdate())
-		if err != nil {
-			return err
-		}
-		known := c.Snapshot() // nobody makes a newer one while the head is locked
-		base, err := c.follow(ctx, stx, known, head)
-		if err != nil {
-			return err
-		}
-		tx := &Tx{ctx: ctx, catalog: c, base: base, staged: base, store: stx, now: c.Now().UTC().Truncate(time.Microsecond),
-			revision: head + 1, touched: map[uuid.UUID]bool{}}
-		if err := fn(ctx, tx); err != nil {
-			return err
-		}
-		out = Revision{Number: head, Changes: tx.changes()}
-		switch {
-		case meta.DryRun:
-			return errDryRun
-		case len(out.Changes) == 0:
-			return nil
-		}
-		out.Number = tx.revision
-		if err := tx.save(ctx, meta, out.Changes); err != nil {
-			return err
-		}
-		staged := *tx.staged
-		staged.revision = tx.revision
-		stx.AfterCommit(func() { c.publish(known, &staged) })
-		return nil
+	err := c.DB.Write(ctx, func(ctx context.Context, tx store.Tx) (err error) {
+		out, err = c.UpdateIn(ctx, tx, meta, fn)
+		return err
 	})
 	if errors.Is(err, errDryRun) {
 		return out, nil
@@ -105,6 +78,40 @@ func (c *Catalog) Update(ctx context.Context, meta Meta, fn func(ctx context.Con
 	if err != nil {
 		return Revision{}, err
 	}
+	return out, nil
+}
+
+// UpdateIn is Update as a part of somebody else's transaction, which has to be
+// rolled back when it returns an error. A dry run is such an error.
+func (c *Catalog) UpdateIn(ctx context.Context, stx store.Tx, meta Meta, fn func(ctx context.Context, tx *Tx) error) (Revision, error) {
+	head, err := headRevision(ctx, stx, stx.Dialect().ForUpdate())
+	if err != nil {
+		return Revision{}, err
+	}
+	known := c.Snapshot() // nobody makes a newer one while the head is locked
+	base, err := c.follow(ctx, stx, known, head)
+	if err != nil {
+		return Revision{}, err
+	}
+	tx := &Tx{ctx: ctx, catalog: c, base: base, staged: base, store: stx, now: c.Now().UTC().Truncate(time.Microsecond),
+		revision: head + 1, touched: map[uuid.UUID]bool{}}
+	if err := fn(ctx, tx); err != nil {
+		return Revision{}, err
+	}
+	out := Revision{Number: head, Changes: tx.changes()}
+	switch {
+	case meta.DryRun:
+		return out, errDryRun
+	case len(out.Changes) == 0:
+		return out, nil
+	}
+	out.Number = tx.revision
+	if err := tx.save(ctx, meta, out.Changes); err != nil {
+		return Revision{}, err
+	}
+	staged := *tx.staged
+	staged.revision = tx.revision
+	stx.AfterCommit(func() { c.publish(known, &staged) })
 	return out, nil
 }
 

@@ -40,6 +40,8 @@ type Config struct {
 	// Pages is a folder with own templates, texts, style and pictures of the
 	// pages, read at start; empty for none. See docs/pages.md.
 	Pages string
+	// GeoIP tells where addresses are.
+	GeoIP GeoIP
 	// Bootstrap is used at the first start only.
 	Bootstrap Bootstrap
 	Log       Log
@@ -61,6 +63,13 @@ type Bootstrap struct {
 	Token Secret
 	// Email is the address of akadmin; empty for none.
 	Email string
+}
+
+// GeoIP names database files of the MaxMind format; empty for none. They are
+// read at start, and again whenever they change.
+type GeoIP struct {
+	// City tells places, ASN who announces an address.
+	City, ASN string
 }
 
 // Log says what is logged and how.

@@ -45,6 +45,14 @@ func Settings() []Setting {
 			c.Pages = v
 			return nil
 		}},
+		{"geoip_city", "GeoIP database of places (.mmdb)", false, func(c *Config, v string) error {
+			c.GeoIP.City = v
+			return nil
+		}},
+		{"geoip_asn", "GeoIP database of networks and who announces them (.mmdb)", false, func(c *Config, v string) error {
+			c.GeoIP.ASN = v
+			return nil
+		}},
 		{"bootstrap_password", "first start: password of akadmin", true, func(c *Config, v string) error {
 			c.Bootstrap.Password = Secret(v)
 			return nil

@@ -10,9 +10,12 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
@@ -80,6 +83,19 @@ func (d *Directory) Person(ctx context.Context, id int64) (*identity.Person, err
 	u, err := d.User(ctx, d.db, id)
 	if err != nil {
 		return nil, err
+	}
+	return d.NewPerson(u), nil
+}
+
+// PersonByUUID reads one user with groups that are read when asked for. The
+// error wraps flow.ErrNoPerson when there is none.
+func (d *Directory) PersonByUUID(ctx context.Context, id uuid.UUID) (*identity.Person, error) {
+	u, err := scanUser(d.db.QueryRow(ctx, "select "+UserColumns("u")+" from users u where u.uuid = $1", id))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("user %s: %w", id, flow.ErrNoPerson)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read user %s: %w", id, err)
 	}
 	return d.NewPerson(u), nil
 }

@@ -67,9 +67,9 @@ func mixesScripts(s string) bool {
 	return found > 1
 }
 
-// emailAddress tells whether s is an address as forms accept it: no quoting, no
+// ValidEmail tells whether s is an address as forms accept it: no quoting, no
 // comments, a domain with a dot or localhost (RFC 5321 section 4.1.2, narrowed).
-func emailAddress(s string) bool {
+func ValidEmail(s string) bool {
 	at := strings.LastIndexByte(s, '@')
 	if at < 1 || at > 64 || len(s) > maxEmail {
 		return false

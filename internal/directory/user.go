@@ -54,7 +54,7 @@ func normalise(u *identity.User) field.Errors {
 	case mixesScripts(u.Username), mixesScripts(norm.NFKC.String(u.Username)):
 		bad("username", field.CodeInvalid, "user.username.scripts", "Write the user name in one alphabet.")
 	}
-	if u.Email != "" && !emailAddress(u.Email) {
+	if u.Email != "" && !ValidEmail(u.Email) {
 		bad("email", field.CodeInvalid, "user.email.invalid", "Enter an e-mail address such as name@example.com.")
 	}
 	if utf8.RuneCountInString(u.Name) > maxName || strings.ContainsFunc(u.Name, unprintable) {

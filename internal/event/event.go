@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -93,6 +94,7 @@ func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 	details := sanitise(e.Context)
 	if e.HTTP != nil {
 		details["http_request"] = httpRequest(e.HTTP)
+		place(details, e.HTTP)
 	}
 	if err := bound(details); err != nil {
 		return fmt.Errorf("record event %s: %w", e.Action, err)
@@ -193,11 +195,15 @@ func person(u *identity.User) map[string]any {
 	return out
 }
 
+// secretParameter finds parameters with telltale names in an address that is
+// itself the value of a parameter, such as next.
+var secretParameter = regexp.MustCompile(`(?i)([?&][^=&#]*(?:` + secretNames + `)[^=&#]*=)[^&#]*`)
+
 func httpRequest(h *policy.HTTPRequest) map[string]any {
 	args := map[string]any{}
 	for name, values := range h.Query {
 		if len(values) > 0 {
-			args[name] = values[len(values)-1]
+			args[name] = secretParameter.ReplaceAllString(values[len(values)-1], "${1}"+mask)
 		}
 	}
 	agent := ""
@@ -206,6 +212,27 @@ func httpRequest(h *policy.HTTPRequest) map[string]any {
 	}
 	return map[string]any{"path": clean(h.Path), "method": clean(h.Method), "args": sanitise(args),
 		"user_agent": clean(agent), "request_id": clean(h.ID)}
+}
+
+// The keys for where a request came from.
+const (
+	geoKey = "geo"
+	asnKey = "asn"
+)
+
+// place adds where a request came from, as far as it is known. What others
+// wrote there does not count where there is a database.
+func place(details map[string]any, h *policy.HTTPRequest) {
+	known := h.Locate()
+	for key, from := range map[string]string{geoKey: policy.KeyGeoIP, asnKey: policy.KeyASN} {
+		v, configured := known[from]
+		if configured {
+			delete(details, key)
+		}
+		if v, ok := v.(map[string]any); ok {
+			details[key] = sanitise(v)
+		}
+	}
 }
 
 func brand(b *flow.Brand) map[string]any {

@@ -46,7 +46,7 @@ func TestRecord(t *testing.T) {
 	brand := &flow.Brand{Domain: "example.com"}
 	brand.ID = id
 	request := &policy.HTTPRequest{ID: "r1", Method: "POST", Path: "/api", ClientIP: netip.MustParseAddr("192.0.2.1"),
-		Query: url.Values{"next": {"/a"}, "itoken": {"hunter2"}}, Header: map[string][]string{"User-Agent": {"curl\x00\xff"}}}
+		Query: url.Values{"next": {"/a?x=1&flow_token=hunter2&y=2#z"}, "itoken": {"hunter2"}}, Header: map[string][]string{"User-Agent": {"curl\x00\xff"}}}
 	tests := []struct {
 		name string
 		in   Event
@@ -59,7 +59,7 @@ func TestRecord(t *testing.T) {
 			`{"user": {"pk": 7, "username": "alice", "email": "alice@example.com",
 				"authenticated_as": {"pk": null, "username": "AnonymousUser", "email": "", "is_anonymous": true}},
 			  "context": {"auth_method": "password", "http_request": {"path": "/api", "method": "POST",
-				"args": {"next": "/a", "itoken": "********************"}, "user_agent": "curl\ufffd", "request_id": "r1"}},
+				"args": {"next": "/a?x=1&flow_token=********************&y=2#z", "itoken": "********************"}, "user_agent": "curl\ufffd", "request_id": "r1"}},
 			  "client_ip": "192.0.2.1",
 			  "brand": {"pk": "11111111222233334444555555555555", "app": "authentik_brands", "name": "Brand example.com", "model_name": "brand"}}`},
 		{"an impersonation keeps the real person outside",

@@ -50,9 +50,11 @@ func model(m Model) map[string]any {
 
 const mask = "********************"
 
+const secretNames = `api|auth|token|key|secret|pass|signature|cookie`
+
 // The names whose values are masked, and those that only look like them.
 var (
-	secretName   = regexp.MustCompile(`(?i)api|auth|token|key|secret|pass|signature|cookie`)
+	secretName   = regexp.MustCompile(`(?i)` + secretNames)
 	harmlessName = regexp.MustCompile(`(?i)passing|^auth_method(_args)?$|^password_change_date$|^authorized_application$|^authenticated_as$`)
 )
 

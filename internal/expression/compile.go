@@ -2,10 +2,12 @@ package expression
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"go.starlark.net/starlark"
 
+	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/expression/python"
 	"github.com/weir-id/weir/internal/lru"
 )
@@ -99,6 +101,22 @@ func (c *Compiler) compile(body string) (*unit, error) {
 	}
 	globals.Freeze()
 	return &unit{body: globals[python.Body].(starlark.Callable), imports: translated.Imports}, nil
+}
+
+// Check tells whether a body can be compiled: nil, or why not.
+func (c *Compiler) Check(name, body string) error {
+	_, err := c.Compile(name, body)
+	return err
+}
+
+// FieldError puts what is wrong with a body at the field that holds it, with
+// line and column.
+func FieldError(name string, err error) field.Errors {
+	var p *python.Error
+	if errors.As(err, &p) {
+		return field.Errors{name: {{Code: field.CodeInvalid, Message: "expression.invalid", String: p.Error(), Line: p.Line, Column: p.Column}}}
+	}
+	return field.Errorf(name, field.CodeInvalid, "The expression cannot be used: %v.", err)
 }
 
 // Name is the name that the program was compiled with.

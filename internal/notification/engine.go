@@ -14,6 +14,7 @@ import (
 
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/notification/rule"
@@ -43,6 +44,9 @@ type Config struct {
 	Newest  func(ctx context.Context) (Source, error)
 	// Person returns a user. The error wraps flow.ErrNoPerson for an unknown id.
 	Person func(ctx context.Context, id int64) (*identity.Person, error)
+	// Compile compiles the expressions of mappings, and keeps what it has
+	// compiled.
+	Compile func(name, body string) (*expression.Program, error)
 	// Mail sends what transports of that mode carry, made by Templates. Nil for
 	// no mail.
 	Mail      Mailer

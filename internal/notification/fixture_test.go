@@ -14,6 +14,7 @@ import (
 
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/notification/rule"
 	"github.com/weir-id/weir/internal/resource/resourcetest"
@@ -121,7 +122,8 @@ func newBench(t *testing.T, db store.DB, adjust func(*Config)) *bench {
 	}
 	b.events = &event.Recorder{Now: b.in.Now}
 	c := Config{DB: db, Queue: queue, Events: b.events, Current: func() Source { return b.config }, Person: b.in.People.Person, Now: b.in.Now, Version: "test",
-		Newest: func(context.Context) (Source, error) { return b.config, nil }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+		Compile: expression.NewCompiler(expression.Env{}).Compile,
+		Newest:  func(context.Context) (Source, error) { return b.config, nil }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	if adjust != nil {
 		adjust(&c)
 	}

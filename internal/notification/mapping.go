@@ -30,10 +30,10 @@ func Scope(n *Notification) expression.Scope {
 // could be worse than none.
 func (e *Engine) mapped(ctx context.Context, s Source, id uuid.UUID, n *Notification) (any, error) {
 	m, ok := s.WebhookMapping(id)
-	if !ok || m.Program == nil {
-		return nil, permanent("the mapping of the webhook is not usable")
+	if !ok {
+		return nil, permanent("the mapping of the webhook is gone")
 	}
-	v, err := Run(ctx, m, Scope(n))
+	v, err := e.Run(ctx, m, Scope(n))
 	if skipped(err) {
 		return nil, errSkipped
 	}
@@ -47,13 +47,14 @@ func (e *Engine) mapped(ctx context.Context, s Source, id uuid.UUID, n *Notifica
 
 // Run evaluates a mapping. The result is nil or a value that JSON has: a person,
 // say, is none, for nobody should send all of one by mistake.
-func Run(ctx context.Context, m *rule.Mapping, scope expression.Scope) (any, error) {
-	if m.Program == nil {
-		return nil, errors.Join(errors.New("the mapping is not usable"), m.Err)
+func (e *Engine) Run(ctx context.Context, m *rule.Mapping, scope expression.Scope) (any, error) {
+	program, err := e.Compile(m.Name, m.Expression)
+	if err != nil {
+		return nil, fmt.Errorf("compile mapping: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, mappingTimeout)
 	defer cancel()
-	v, err := m.Program.Run(ctx, scope)
+	v, err := program.Run(ctx, scope)
 	if err != nil {
 		return nil, err
 	}

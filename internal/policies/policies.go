@@ -3,10 +3,13 @@
 package policies
 
 import (
+	"time"
+
 	runtime "github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/policies/dummy"
 	"github.com/weir-id/weir/internal/policies/eventmatcher"
 	"github.com/weir-id/weir/internal/policies/expression"
+	"github.com/weir-id/weir/internal/policies/geoip"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -14,6 +17,10 @@ import (
 type Env struct {
 	// Compiler compiles the bodies of expression policies.
 	Compiler *runtime.Compiler
+	// Logins knows the earlier logins of people.
+	Logins geoip.Logins
+	// Now is the clock.
+	Now func() time.Time
 }
 
 // All returns the policy types in alphabetical order.
@@ -22,5 +29,6 @@ func All(env Env) []policy.Type {
 		dummy.Type(),
 		eventmatcher.Type(),
 		expression.Type(env.Compiler),
+		geoip.Type(env.Logins, env.Now),
 	}
 }

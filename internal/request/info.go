@@ -19,6 +19,8 @@ type Info struct {
 	// Outpost is set when the request carried a valid outpost token; Client is
 	// then the address that the outpost names.
 	Outpost bool
+	// Located is that of policy.HTTPRequest.
+	Located func() map[string]any
 }
 
 // NewID returns an id for a request: 32 hex digits.
@@ -57,5 +59,6 @@ func Policy(r *http.Request, query url.Values) *policy.HTTPRequest {
 		Header:   visibleHeaders(r.Header, info.Trusted),
 		Cookies:  visibleCookies(r),
 		ClientIP: info.Client,
+		Located:  info.Located,
 	}
 }

@@ -1,6 +1,8 @@
 package resource
 
 import (
+	"slices"
+
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
@@ -174,7 +176,13 @@ func meet(ids []uuid.UUID, want any) bool {
 
 func stageKind(c *catalog.Catalog, t *flow.StageType) *Kind {
 	o := &object{catalog: c, kind: catalog.KindStage, typ: t.Name, model: modelKey(t.Model), extras: []extra{computed(readStage)}, search: []string{"name"}}
-	o.filters = typeFilters(o.Fields(), t.Filters, "stage_uuid")
+	declared := slices.DeleteFunc(slices.Clone(t.Filters), func(name string) bool { return name == "no_flows" })
+	o.filters = typeFilters(o.Fields(), declared, "stage_uuid")
+	if len(declared) < len(t.Filters) {
+		o.filters = append(o.filters, Filter{Name: "no_flows", Type: "boolean", Match: func(v View, o *catalog.Object, want any) bool {
+			return usedIn(v, o, catalog.KindBinding) != want
+		}})
+	}
 	return o.declare(Kind{Path: "stages/" + t.Path, Param: "stage_uuid", Key: "pk", Schema: schemaName(t.Schema, t.Label), Tag: "stages"})
 }
 
@@ -187,13 +195,17 @@ func anyStageKind(c *catalog.Catalog) *Kind {
 	return k
 }
 
-// typeFilters are the filters of a stage or policy type: the declared ones, or
-// all fields that can be compared and the id.
+// typeFilters are the filters of a stage or policy type: the declared ones, the
+// id among them where it is named, or all fields that can be compared and the
+// id.
 func typeFilters(fields []field.Spec, declared []string, id string) []Filter {
+	out := []Filter{{Name: id, Format: "uuid", Path: "pk"}}
+	if i := slices.Index(declared, id); i >= 0 {
+		return append(out, filtersOf(fields, append([]string{"name"}, slices.Delete(slices.Clone(declared), i, i+1)...)...)...)
+	}
 	if declared != nil {
 		return filtersOf(fields, append([]string{"name"}, declared...)...)
 	}
-	out := []Filter{{Name: id, Format: "uuid", Path: "pk"}}
 	for _, s := range fields {
 		if !s.ReadOnly && !s.Secret && (s.Type == "string" || s.Type == "boolean" || s.Type == "integer") {
 			out = append(out, filterOf(fields, s.Name))

@@ -186,12 +186,12 @@ func (k *group) mayPower(ctx context.Context, w *Write, id uuid.UUID, before, af
 	if before.IsSuperuser != after.IsSuperuser || len(changed) > 0 {
 		changed = append(changed, id)
 	}
-	return k.mayJoin(ctx, w, changed...)
+	return mayJoin(ctx, w, changed...)
 }
 
 func (k *group) relations(ctx context.Context, w *Write, id uuid.UUID, before, after *groupData) error {
 	if !sameSet(before.Users, after.Users) {
-		if err := k.mayJoin(ctx, w, id); err != nil {
+		if err := mayJoin(ctx, w, id); err != nil {
 			return err
 		}
 		if err := k.directory.SetMembers(ctx, w.Store(), id, after.Users); err != nil {
@@ -241,7 +241,7 @@ func (k *group) Update(ctx context.Context, w *Write, ref *Ref, data map[string]
 	}
 	if before.IsSuperuser && !after.IsSuperuser {
 		// Afterwards the group would not look powerful any more.
-		if err := k.mayJoin(ctx, w, g.ID); err != nil {
+		if err := mayJoin(ctx, w, g.ID); err != nil {
 			return nil, unknown, err
 		}
 	}
@@ -278,7 +278,7 @@ func (k *group) Delete(ctx context.Context, w *Write, ref *Ref) error {
 	if err != nil {
 		return fmt.Errorf("delete group %v: %w", ref.Key, err)
 	}
-	if err := k.mayJoin(ctx, w, id); err != nil {
+	if err := mayJoin(ctx, w, id); err != nil {
 		return err
 	}
 	if err := w.DropReferences("group", id.String()); err != nil {
@@ -466,7 +466,7 @@ func (r *Registry) SetMember(ctx context.Context, w *Write, ref *Ref, user int64
 	if !ok {
 		return fmt.Errorf("user %d: %w", user, ErrGone)
 	}
-	if err := k.mayJoin(ctx, w, id); err != nil {
+	if err := mayJoin(ctx, w, id); err != nil {
 		return err
 	}
 	if member {

@@ -41,11 +41,7 @@ type extra struct {
 
 // computed declares read-only members by a struct with json names.
 func computed[T any](read func(v View, o *catalog.Object) T) extra {
-	specs := field.Describe(new(T))
-	for i := range specs {
-		specs[i].ReadOnly, specs[i].Default = true, nil
-	}
-	return extra{specs, func(v View, o *catalog.Object) map[string]any {
+	return extra{readOnly(new(T)), func(v View, o *catalog.Object) map[string]any {
 		members := read(v, o)
 		return field.Encode(&members, field.Public)
 	}}
@@ -212,7 +208,7 @@ func compareValues(x, y any) int {
 }
 
 // Create implements Objects.
-func (k *object) Create(_ context.Context, w *Write, pk string, data map[string]any) (*Ref, []string, error) {
+func (k *object) Create(ctx context.Context, w *Write, pk string, data map[string]any) (*Ref, []string, error) {
 	if k.base {
 		return nil, nil, onlyFind(k.model)
 	}
@@ -227,11 +223,36 @@ func (k *object) Create(_ context.Context, w *Write, pk string, data map[string]
 	if err != nil {
 		return nil, unknown, err
 	}
+	if err := k.mayHandOut(ctx, w, o, data); err != nil {
+		return nil, unknown, err
+	}
 	return k.ref(w.Snapshot(), o), k.strange(unknown), nil
 }
 
+// mayHandOut refuses groups that give more than the author of the write holds,
+// in fields that put people into groups (rule 46).
+func (k *object) mayHandOut(ctx context.Context, w *Write, o *catalog.Object, data map[string]any) error {
+	for _, part := range k.parts(k.catalog.Parts(o)) {
+		for _, spec := range field.Describe(part) {
+			if _, given := data[spec.Name]; !given || !spec.Grants {
+				continue
+			}
+			for _, ref := range field.References(part) {
+				group, err := uuid.Parse(ref.ID)
+				if ref.Field != spec.Name || err != nil {
+					continue
+				}
+				if err := mayJoin(ctx, w, group); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // Update implements Objects.
-func (k *object) Update(_ context.Context, w *Write, ref *Ref, data map[string]any, mode field.Mode) (changed, unknown []string, err error) {
+func (k *object) Update(ctx context.Context, w *Write, ref *Ref, data map[string]any, mode field.Mode) (changed, unknown []string, err error) {
 	if k.base {
 		return nil, nil, onlyFind(k.model)
 	}
@@ -241,6 +262,9 @@ func (k *object) Update(_ context.Context, w *Write, ref *Ref, data map[string]a
 	}
 	after, unknown, err := w.Edit(before.ID, data, mode)
 	if err != nil {
+		return nil, unknown, err
+	}
+	if err := k.mayHandOut(ctx, w, after, data); err != nil {
 		return nil, unknown, err
 	}
 	// A name or slug may be what has changed.

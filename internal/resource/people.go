@@ -49,7 +49,7 @@ func (p people) changedNote(ctx context.Context, w *Write, ref *Ref, changed []s
 
 // mayJoin refuses to put people into groups that may more than the author of
 // the write (rule 46).
-func (p people) mayJoin(ctx context.Context, w *Write, groups ...uuid.UUID) error {
+func mayJoin(ctx context.Context, w *Write, groups ...uuid.UUID) error {
 	for _, g := range groups {
 		ok, err := w.may(func(a *access.Access, p *identity.Person) (bool, error) { return a.MayJoin(ctx, p, g) })
 		if err != nil {

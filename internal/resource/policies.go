@@ -50,8 +50,22 @@ func summarizePolicy(v View, o *catalog.Object) policySummary {
 
 func policyKind(c *catalog.Catalog, t *policy.Type) *Kind {
 	o := &object{catalog: c, kind: catalog.KindPolicy, typ: t.Name, model: modelKey(t.Model), extras: []extra{computed(readPolicy)}, search: []string{"name"}}
-	o.filters = append(typeFilters(o.Fields(), nil, "policy_uuid"), atTime("created"), atTime("last_updated"))
+	if c, ok := t.Defaults().(policy.Deriving); ok {
+		o.extras = append(o.extras, derived(c))
+	}
+	o.filters = typeFilters(o.Fields(), t.Filters, "policy_uuid")
+	if t.Filters == nil {
+		o.filters = append(o.filters, atTime("created"), atTime("last_updated"))
+	}
 	return o.declare(Kind{Path: "policies/" + t.Name, Param: "policy_uuid", Key: "pk", Schema: schemaName("", t.Label), Tag: "policies"})
+}
+
+// derived are the members that follow from the configuration of a policy type,
+// of which example is one.
+func derived(example policy.Deriving) extra {
+	return extra{readOnly(example.Derived()), func(_ View, o *catalog.Object) map[string]any {
+		return field.Encode(o.Doc.(*policy.Object).Config.(policy.Deriving).Derived(), field.Public)
+	}}
 }
 
 // atTime filters by a time of the object itself.

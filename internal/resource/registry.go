@@ -2,6 +2,7 @@ package resource
 
 import (
 	"context"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -44,6 +45,9 @@ type Config struct {
 	// BaseURL is where people reach the site; empty where that is not
 	// configured.
 	BaseURL string
+	// Locate tells where an address is, as policies see it. Nil where nothing
+	// can be known.
+	Locate func(netip.Addr) map[string]any
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 }
@@ -78,6 +82,9 @@ func New(c Config) *Registry {
 	if c.Avatar == nil {
 		c.Avatar = func(string) string { return "" }
 	}
+	if c.Locate == nil {
+		c.Locate = func(netip.Addr) map[string]any { return nil }
+	}
 	p := people{directory: c.Directory, hasher: c.Hasher, access: c.Access, events: c.Events, catalog: c.Catalog, avatar: c.Avatar,
 		installID: c.InstallID, now: c.Now}
 	roles := roleSets{c.Access}
@@ -86,16 +93,20 @@ func New(c Config) *Registry {
 	r.group = &group{people: p, roles: roles, rows: groupsTable()}
 	r.role = &role{people: p, roles: roles, rows: rolesTable()}
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
-	r.session = &session{people: p, rows: sessionsTable(c.Now)}
+	r.session = &session{people: p, rows: sessionsTable(c.Now), locate: c.Locate}
 	r.message = &message{people: p, mailer: c.Mailer, rows: messagesTable(c.Now)}
 	r.event = &events{people: p, rows: eventsTable(c.Now)}
 
-	r.add(flowKind(c.Catalog))
+	flows := flowKind(c.Catalog)
+	r.add(flows)
 	r.add(bindingKind(c.Catalog))
 	r.addBase(anyStageKind(c.Catalog))
 	for i := range c.Stages {
 		r.add(stageKind(c.Catalog, &c.Stages[i]))
 	}
+	r.add(promptKind(c.Catalog))
+	r.add(&Kind{Objects: &invitation{p, flows, invitationsTable()}, Model: invitationModel, Label: "Invitation", Plural: "Invitations", Path: "stages/invitation/invitations",
+		Param: "invite_uuid", Key: "pk", Schema: "Invitation", Tag: "stages", Files: true, Filters: invitationFilters()})
 	r.addBase(anyPolicyKind(c.Catalog))
 	for i := range c.Policies {
 		r.add(policyKind(c.Catalog, &c.Policies[i]))

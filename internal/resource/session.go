@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +14,7 @@ import (
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/useragent"
+	"github.com/weir-id/weir/policy"
 )
 
 // session is authentik_core.authenticatedsession: a browser somebody is signed
@@ -20,6 +22,8 @@ import (
 type session struct {
 	people
 	rows *table[sessionRow]
+	// locate tells where addresses are, as policies see it.
+	locate func(netip.Addr) map[string]any
 }
 
 const sessionModel = "authentik_core.authenticatedsession"
@@ -38,7 +42,7 @@ type sessionMembers struct {
 	UUID      uuid.UUID `json:"uuid"`
 	Current   bool      `json:"current" field:"readonly"`
 	UserAgent userAgent `json:"user_agent" field:"readonly"`
-	// GeoIP and ASN are null: places of addresses are not looked up.
+	// GeoIP and ASN are looked up; null where nothing is known.
 	GeoIP         *geoIP    `json:"geo_ip" field:"readonly,null"`
 	ASN           *asn      `json:"asn" field:"readonly,null"`
 	User          int64     `json:"user" field:"required"`
@@ -235,6 +239,10 @@ func (k *session) Read(ctx context.Context, v View, refs ...*Ref) ([]map[string]
 		m := sessionMembers{UUID: row.id, Current: v.Session != "" && row.key == v.Session, UserAgent: readUserAgent(row.agent), User: row.user,
 			LastIP: row.ip, LastUserAgent: row.agent, LastUsed: row.used, Expires: row.end}
 		out[i] = field.Encode(&m, field.Public)
+		if ip, err := netip.ParseAddr(row.ip); err == nil {
+			known := k.locate(ip)
+			out[i]["geo_ip"], out[i]["asn"] = known[policy.KeyGeoIP], known[policy.KeyASN]
+		}
 	}
 	return out, nil
 }

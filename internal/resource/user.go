@@ -187,7 +187,7 @@ func (k *user) relations(ctx context.Context, w *Write, id int64, before, after 
 		if err := k.directory.SetGroups(ctx, w.Store(), id, after.Groups); err != nil {
 			return err
 		}
-		if err := k.mayJoin(ctx, w, difference(before.Groups, after.Groups)...); err != nil {
+		if err := mayJoin(ctx, w, difference(before.Groups, after.Groups)...); err != nil {
 			return err
 		}
 	}

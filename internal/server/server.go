@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,7 +28,10 @@ type Config struct {
 	Proxies *request.Proxies
 	// Outpost recognises the tokens of outposts; nil for none.
 	Outpost request.OutpostFunc
-	Limits  config.Limits
+	// Locate tells what is known of where an address is (see
+	// policy.HTTPRequest.Located); nil where nothing can be known.
+	Locate func(netip.Addr) map[string]any
+	Limits config.Limits
 	// Origin is the site's own origin (scheme://host) behind a proxy that
 	// changes the Host header; empty when the Host header tells it.
 	Origin string
@@ -122,6 +126,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Behind the gate, since it may ask the database.
 	h.Proxies.Outpost(r, info, h.Outpost)
+	if h.Locate != nil {
+		info.Located = sync.OnceValue(func() map[string]any { return h.Locate(info.Client) })
+	}
 	h.next.ServeHTTP(out, r)
 }
 

@@ -19,8 +19,22 @@ type Network struct {
 }
 
 // Place is where an address probably is; codes and names as the database has
-// them.
+// them, empty for what it does not know.
 type Place struct{ Continent, Country, City string }
+
+// tells whether the place has all that a binding compares. Two cities that are
+// not known are not the same city.
+func (p Place) tells(binding string) bool {
+	switch binding {
+	case bindContinent:
+		return p.Continent != ""
+	case bindContinentLand:
+		return p.Continent != "" && p.Country != ""
+	case bindContinentPlace:
+		return p.Continent != "" && p.Country != "" && p.City != ""
+	}
+	return false
+}
 
 // Locator looks addresses up. A false second result means that it does not know.
 type Locator interface {
@@ -150,7 +164,7 @@ func (m *Manager) comparePlace(binding string, old, now netip.Addr) *Broken {
 		known = oldKnown && newKnown
 	}
 	switch {
-	case !known, binding != bindContinent && binding != bindContinentLand && binding != bindContinentPlace:
+	case !known || !a.tells(binding) || !b.tells(binding):
 		return &Broken{Reason: "geoip.missing", Previous: old.String(), New: now.String()}
 	case a.Continent != b.Continent:
 		return &Broken{Reason: "geoip.continent", Previous: a.Continent, New: b.Continent}

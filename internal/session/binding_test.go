@@ -41,6 +41,12 @@ func (atlas) Place(ip netip.Addr) (session.Place, bool) {
 		return session.Place{Continent: "EU", Country: "FR", City: "Bonn"}, true
 	case "192.0.2.5":
 		return session.Place{Continent: "NA", Country: "FR", City: "Berlin"}, true
+	case "192.0.2.6", "192.0.2.7":
+		return session.Place{Continent: "EU", Country: "DE"}, true
+	case "192.0.2.10", "192.0.2.11":
+		return session.Place{Continent: "EU"}, true
+	case "192.0.2.12":
+		return session.Place{City: "Berlin"}, true
 	}
 	return session.Place{}, false
 }
@@ -72,6 +78,13 @@ func TestBinding(t *testing.T) {
 		{"another country, continent bound", "", "bind_continent", atlas{}, "192.0.2.4", ""},
 		{"another continent", "", "bind_continent", atlas{}, "192.0.2.5", "geoip.continent"},
 		{"an unknown place", "", "bind_continent", atlas{}, "203.0.113.1", "geoip.missing"},
+		{"an unknown city", "", "bind_continent_country_city", atlas{}, "192.0.2.6", "geoip.missing"},
+		{"an unknown city, country bound", "", "bind_continent_country", atlas{}, "192.0.2.6", ""},
+		{"an unknown country", "", "bind_continent_country", atlas{}, "192.0.2.10", "geoip.missing"},
+		{"an unknown country, continent bound", "", "bind_continent", atlas{}, "192.0.2.10", ""},
+		{"an unknown continent", "", "bind_continent", atlas{}, "192.0.2.12", "geoip.missing"},
+		{"a binding to a place of an unknown name", "", "bind_planet", atlas{}, "192.0.2.2", "geoip.missing"},
+		{"both, the place breaks", "bind_asn", "bind_continent", atlas{}, "192.0.2.8", "geoip.missing"},
 	}
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		for _, tt := range tests {

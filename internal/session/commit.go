@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,7 +16,8 @@ import (
 
 // Commit carries out a step, as flow.Store describes it. One transaction swaps the execution, carries
 // out the effects, then logs in or out, then records events, mails and trace. Effects
-// come before the login, so that a user whom they create can be logged in.
+// come before the login, so that a user whom they create can be logged in, and
+// after the logout, so that the execution outlives a user whom they delete.
 func (m *Manager) Commit(ctx context.Context, c *flow.Commit) (*flow.Committed, error) {
 	s := &step{m: m, Commit: c, now: m.now()}
 	if err := s.seal(); err != nil {
@@ -65,7 +67,11 @@ func (s *step) seal() error {
 
 func (s *step) run(ctx context.Context, tx store.Tx) error {
 	s.tx, s.key, s.done = tx, s.Session.Key, flow.Committed{}
-	for _, part := range []func(context.Context) error{s.lock, s.swap, s.apply, s.move, s.record, s.mail, s.trace} {
+	effects := []func(context.Context) error{s.apply, s.move}
+	if s.Logout {
+		slices.Reverse(effects)
+	}
+	for _, part := range slices.Concat([]func(context.Context) error{s.lock, s.swap}, effects, []func(context.Context) error{s.record, s.mail, s.trace}) {
 		if err := part(ctx); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/store"
 )
 
@@ -65,6 +66,18 @@ func (m *Manager) RevokeOthers(ctx context.Context, user int64, current string) 
 		return 0, fmt.Errorf("end sessions of user %d: %w", user, err)
 	}
 	return n, nil
+}
+
+// EndOthers does the same inside the transaction of a step.
+func (m *Manager) EndOthers(ctx context.Context, tx flow.Tx, user int64, current string) error {
+	w, ok := tx.(store.Tx)
+	if !ok {
+		return fmt.Errorf("end sessions of user %d: %T is no store transaction", user, tx)
+	}
+	if _, err := w.Exec(ctx, "delete from sessions where user_id = $1 and key <> $2", user, current); err != nil {
+		return fmt.Errorf("end sessions of user %d: %w", user, err)
+	}
+	return nil
 }
 
 // SeenFrom tells whether a living session of the user was last used from the

@@ -5,23 +5,34 @@ package stages
 import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/device"
+	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
+	"github.com/weir-id/weir/internal/stages/invitation"
 	"github.com/weir-id/weir/internal/stages/password"
+	"github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
+	"github.com/weir-id/weir/internal/stages/userdelete"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/stages/userlogout"
+	"github.com/weir-id/weir/internal/stages/userwrite"
 )
 
 // Env is what stage types need of the rest of the program. All fields are
 // required but Devices.
 type Env struct {
-	Users    identification.Users
-	Sessions userlogin.Sessions
-	Accounts userlogin.Accounts
-	Sealer   device.Sealer
+	Users       identification.Users
+	Sessions    userlogin.Sessions
+	Accounts    userlogin.Accounts
+	Writer      userwrite.Accounts
+	Invitations invitation.Invitations
+	Remover     userdelete.Accounts
+	Ends        userwrite.Sessions
+	Sealer      device.Sealer
+	// Compiler compiles the expressions of prompts.
+	Compiler *expression.Compiler
 	// Devices may be nil: nobody has a device then.
 	Devices authenticatorvalidate.Devices
 }
@@ -33,9 +44,13 @@ func All(env Env) []flow.StageType {
 		deny.Type(),
 		dummy.Type(),
 		identification.Type(env.Users),
+		invitation.Type(env.Invitations),
 		password.Type(env.Users),
+		prompt.Type(env.Users, env.Compiler),
 		redirect.Type(),
+		userdelete.Type(env.Remover),
 		userlogin.Type(env.Sessions, env.Accounts, env.Sealer),
 		userlogout.Type(),
+		userwrite.Type(env.Writer, env.Ends),
 	}
 }

@@ -16,15 +16,21 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/guard"
+	store "github.com/weir-id/weir/internal/invitation"
+	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
+	"github.com/weir-id/weir/internal/stages/invitation"
 	"github.com/weir-id/weir/internal/stages/password"
+	promptstage "github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
+	"github.com/weir-id/weir/internal/stages/userdelete"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/stages/userlogout"
+	"github.com/weir-id/weir/internal/stages/userwrite"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -45,6 +51,16 @@ func (h house) Authenticate(_ context.Context, _ guard.Guess, backends []string,
 	}
 	return directory.Verdict{OK: true, Backend: backends[0], Method: "password"}, nil
 }
+
+func (house) RemoveUser(context.Context, flow.Tx, *identity.Person, userdelete.Cause) error {
+	return nil
+}
+
+// nobody is invited.
+type nobody struct{}
+
+func (nobody) Valid(context.Context, uuid.UUID) (*store.Invitation, error) { return nil, nil }
+func (nobody) Consume(context.Context, flow.Tx, uuid.UUID) error           { return nil }
 
 func (house) SeenFrom(context.Context, int64, netip.Addr) (bool, error) { return false, nil }
 func (house) Active(context.Context, flow.Tx, int64) (bool, error)      { return true, nil }
@@ -92,6 +108,20 @@ var subjects = []subject{
 	{"dummy", "dummy", func(*flowtest.World) any { return &dummy.Config{} }, map[string]any{},
 		"it proves nothing and is there to be passed"},
 	{"dummy that fails", "dummy", func(*flowtest.World) any { return &dummy.Config{ThrowError: true} }, nil, ""},
+	{"an invitation that nobody has", "invitation", func(*flowtest.World) any { return &invitation.Config{} }, nil, ""},
+	{"deleting the user", "user_delete", func(*flowtest.World) any { return &userdelete.Config{} }, map[string]any{}, "it asks nothing: whom the stages before it named is deleted"},
+	{"writing a user without anything to write", "user_write", func(*flowtest.World) any { return &userwrite.Config{} }, nil, ""},
+	{"a form with a new password", "prompt", func(w *flowtest.World) any {
+		c := &promptstage.Config{}
+		for _, key := range []string{"password", "password_repeat"} {
+			p := prompt.New()
+			p.FieldKey, p.Type = key, prompt.Password
+			p.SetIdentity(uuid.New(), 1)
+			w.Documents[p.ID] = &p
+			c.Fields = append(c.Fields, p.ID)
+		}
+		return c
+	}, map[string]any{"password": "new", "password_repeat": "new"}, ""},
 	{"second factor for a person without one, denying", "authenticator_validate", func(*flowtest.World) any {
 		return &authenticatorvalidate.Config{NotConfiguredAction: authenticatorvalidate.Deny}
 	}, nil, ""},
@@ -124,7 +154,7 @@ func hostile() []map[string]any {
 // world has a flow of the subject's stage for ann, and a stage behind it.
 func (s subject) world(t *testing.T) (*flowtest.World, *flowtest.Browser) {
 	h := house{identity.NewPerson(identity.User{ID: 7, UUID: uuid.New(), Username: "ann", Active: true}, nil)}
-	w := flowtest.New(t, stages.All(stages.Env{Users: h, Sessions: h, Accounts: h, Sealer: h, Devices: h})...)
+	w := flowtest.New(t, stages.All(stages.Env{Users: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Remover: h, Invitations: nobody{}})...)
 	w.People[7] = h.ann
 	f := w.AddFlow("f", nil)
 	w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {

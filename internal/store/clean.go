@@ -19,6 +19,7 @@ var expired = []struct{ table, key, only string }{
 	{"session_counters", "session_key, name", ""},
 	{"guesses", "id", ""},
 	{"execution_steps", "execution_id, n", ""},
+	{"invitations", "id", ""},
 	{"tokens", "id", " and expiring and intent <> 'api'"},
 	{"events", "id", ""},
 	{"mails", "id", ""},

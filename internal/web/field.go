@@ -23,7 +23,9 @@ type Field struct {
 	// box is ticked.
 	Remember string
 
-	Required, Optional, NoSpell, Reveal, Code, Checked bool
+	Required, Optional, NoSpell, Reveal, Code, Checked, Readonly bool
+	// Choices are what a list offers: values with a Value and a Label.
+	Choices any
 	// Autofocus puts the cursor here when the page opens.
 	Autofocus bool
 
@@ -61,7 +63,7 @@ func (t *texts) newField(p *Page, name string, pairs ...any) (*Field, error) {
 	f.Errors = t.messages(p.Errors[name])
 	if sent, ok := p.Values[name]; ok {
 		f.Value = sent
-		f.Checked = true // a box that was not ticked is not sent
+		f.Checked = sent != "off" // a box that was not ticked is not sent, or says so
 	} else if p.Values != nil {
 		f.Checked = false
 	}
@@ -90,8 +92,12 @@ func (t *texts) newField(p *Page, name string, pairs ...any) (*Field, error) {
 }
 
 func (f *Field) set(key string, value any) bool {
+	if key == "choices" {
+		f.Choices = value
+		return true
+	}
 	if b, ok := value.(bool); ok {
-		target, known := map[string]*bool{"required": &f.Required, "optional": &f.Optional, "focus": &f.focus, "nospell": &f.NoSpell,
+		target, known := map[string]*bool{"required": &f.Required, "readonly": &f.Readonly, "optional": &f.Optional, "focus": &f.focus, "nospell": &f.NoSpell,
 			"reveal": &f.Reveal, "code": &f.Code, "checked": &f.Checked}[key]
 		if known {
 			*target = b

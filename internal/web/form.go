@@ -1,9 +1,12 @@
 package web
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"strconv"
 	"strings"
@@ -36,15 +39,12 @@ var (
 // readForm reads a submitted form within its limits. A field that is sent
 // twice counts with its last value.
 func readForm(w http.ResponseWriter, r *http.Request) (*form, error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, errFormType
-	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
-	if err := r.ParseForm(); err != nil {
+	files, err := parseForm(r)
+	if err != nil {
 		return nil, err
 	}
-	fields := 0
+	fields := len(files)
 	for _, sent := range r.PostForm {
 		fields += len(sent)
 	}
@@ -53,6 +53,9 @@ func readForm(w http.ResponseWriter, r *http.Request) (*form, error) {
 	}
 	f := &form{body: map[string]any{}, values: Values{}}
 	for name, sent := range r.PostForm {
+		if len(sent) == 0 {
+			continue
+		}
 		value := sent[len(sent)-1]
 		switch name {
 		case reserved + "execution":
@@ -78,7 +81,58 @@ func readForm(w http.ResponseWriter, r *http.Request) (*form, error) {
 			f.values[name] = value
 		}
 	}
+	for name, file := range files {
+		if !strings.HasPrefix(name, reserved) {
+			f.body[name] = file
+		}
+	}
 	return f, nil
+}
+
+// parseForm reads a form and the files in it, as data URIs by the names of
+// their fields; a field without a file is an empty text.
+func parseForm(r *http.Request) (files map[string]string, err error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case err == nil && kind == "application/x-www-form-urlencoded":
+		return nil, r.ParseForm()
+	case err != nil || kind != "multipart/form-data":
+		return nil, errFormType
+	}
+	// All of it stays in memory: the body is bounded.
+	if err := r.ParseMultipartForm(maxFormBytes); err != nil {
+		return nil, err
+	}
+	files = map[string]string{}
+	for name, list := range r.MultipartForm.File {
+		uri, err := dataURI(list[len(list)-1])
+		if err != nil {
+			return nil, err
+		}
+		files[name] = uri
+	}
+	return files, nil
+}
+
+// dataURI is an uploaded file as clients of the API send it (RFC 2397).
+func dataURI(h *multipart.FileHeader) (string, error) {
+	if h.Filename == "" && h.Size == 0 {
+		return "", nil
+	}
+	kind, _, err := mime.ParseMediaType(h.Header.Get("Content-Type"))
+	if err != nil {
+		kind = "application/octet-stream"
+	}
+	f, err := h.Open()
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return "", err
+	}
+	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), nil
 }
 
 // secretFields are never shown again. Inputs of type password never show a

@@ -3,6 +3,8 @@ package web
 import (
 	"fmt"
 	"html/template"
+
+	"github.com/microcosm-cc/bluemonday"
 )
 
 // Alert is a notice; Kind is info, success, warning or error.
@@ -39,6 +41,11 @@ func (t *texts) funcs(icons string) template.FuncMap {
 			return out
 		},
 		"post": newPost,
+		"safe": func(s string) template.HTML { return template.HTML(prose.Sanitize(s)) },
+		"languages": func() ([]Option, error) {
+			first, err := t.text("prompt.locale.browser")
+			return append([]Option{{"", first}}, languages...), err
+		},
 		"alert": func(kind, title, text string) (Alert, error) {
 			switch kind {
 			case "info", "success", "warning", "error":
@@ -50,6 +57,26 @@ func (t *texts) funcs(icons string) template.FuncMap {
 		"icon": func(name string) string { return icons + "#" + name },
 	}
 }
+
+// Option is one of the values of a list.
+type Option struct{ Value, Label string }
+
+// languages are those of the pages, each by its own name.
+var languages = []Option{{"de", "Deutsch"}, {"en", "English"}, {"es", "Español"}, {"fr", "Français"}}
+
+// prose is the one sanitiser for HTML that administrators write into texts: the
+// elements of running text, and links that lead elsewhere by https, http or
+// mail. Everything else is taken out.
+var prose = func() *bluemonday.Policy {
+	p := bluemonday.NewPolicy()
+	p.AllowElements("p", "br", "strong", "em", "b", "i", "code", "ul", "ol", "li")
+	p.AllowAttrs("href").OnElements("a")
+	p.AllowURLSchemes("https", "http", "mailto")
+	p.RequireParseableURLs(true)
+	p.AllowRelativeURLs(true)
+	p.RequireNoReferrerOnLinks(true)
+	return p
+}()
 
 func newPost(p *Page, label string, pairs ...string) (*Post, error) {
 	b := &Post{Page: p, Label: label, Class: "secondary"}

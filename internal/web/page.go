@@ -133,6 +133,12 @@ func (p *Page) Handle() string {
 	return p.Execution.String()
 }
 
+// Uploads tells whether the main form carries files.
+func (p *Page) Uploads() bool {
+	c, ok := p.Challenge.(interface{ Uploads() bool })
+	return ok && c.Uploads()
+}
+
 // Summary lists the problems of a refused answer for the top of the page;
 // empty where the page has a single field, which shows its own.
 func (p *Page) Summary() []Message { return p.summary }

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -24,6 +25,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/password"
+	"github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/userlogin"
 	"github.com/weir-id/weir/internal/web"
 	"github.com/weir-id/weir/policy"
@@ -193,6 +195,40 @@ type sessionEnd struct {
 func (*sessionEnd) Component() string { return "ak-stage-session-end" }
 
 // samples are all pages that the program has, by file name.
+func enrolment() *prompt.Challenge {
+	return &prompt.Challenge{Fields: []prompt.Field{
+		{FieldKey: "username", Label: "User name", Type: "username", Required: true, Placeholder: "User name"},
+		{FieldKey: "name", Label: "Name", Type: "text", Placeholder: "As others should see it"},
+		{FieldKey: "email", Label: "E-mail address", Type: "email", Required: true},
+		{FieldKey: "password", Label: "Password", Type: "password", Required: true},
+		{FieldKey: "password_repeat", Label: "Password (again)", Type: "password", Required: true},
+	}}
+}
+
+// everyField has a field of each type.
+func everyField() *prompt.Challenge {
+	c := &prompt.Challenge{}
+	choices := []prompt.Choice{{Value: "1", Label: "Sales"}, {Value: "2", Label: "Research and development"}}
+	many := choices
+	for i := range 8 {
+		many = append(many, prompt.Choice{Value: fmt.Sprint("m", i), Label: fmt.Sprint("Team ", i)})
+	}
+	for _, f := range []prompt.Field{
+		{Type: "alert_info", InitialValue: "We need <strong>some details</strong>."}, {Type: "alert_warning", InitialValue: "Think twice."},
+		{Type: "alert_danger", InitialValue: "<ul><li>First</li><li>Second</li></ul>"}, {Type: "static", InitialValue: "<p>Read the <a href=\"https://example.com/terms\">terms</a>.</p>"},
+		{Type: "text", Label: "Nickname", SubText: "Shown to <em>everybody</em>."}, {Type: "text_area", Label: "About you", Placeholder: "A few sentences"}, {Type: "text_read_only", Label: "Personnel number", InitialValue: "4711"},
+		{Type: "text_area_read_only", Label: "Your contract", InitialValue: "First line\nSecond line"}, {Type: "username", Label: "User name"}, {Type: "email", Label: "E-mail address"},
+		{Type: "password", Label: "Password"}, {Type: "number", Label: "Years with us"}, {Type: "checkbox", Label: "Send me the newsletter", InitialValue: "True"},
+		{Type: "separator", Placeholder: "More"}, {Type: "radio-button-group", Label: "Department", Choices: choices, InitialValue: "2"}, {Type: "radio-button-group", Label: "Team", Choices: many},
+		{Type: "dropdown", Label: "Country", Choices: choices, InitialValue: "1"}, {Type: "dropdown", Label: "Nothing"}, {Type: "date", Label: "Birthday"}, {Type: "date-time", Label: "First day", InitialValue: "2026-12-01T09:00:00Z"},
+		{Type: "file", Label: "Photo"}, {Type: "hidden", InitialValue: "not shown"}, {Type: "ak-locale", Label: "Language", InitialValue: "de"},
+	} {
+		f.FieldKey = fmt.Sprintf("attributes.%d-%s", len(c.Fields), f.Type)
+		c.Fields = append(c.Fields, f)
+	}
+	return c
+}
+
 func samples() map[string]*flow.Result {
 	who := askWho()
 	whoAll := askWho()
@@ -216,11 +252,15 @@ func samples() map[string]*flow.Result {
 		"password":               show(&password.Challenge{UserInfo: max(), AllowShowPassword: true, RecoveryURL: "/if/flow/recovery/"}),
 		"password-wait": refused(&password.Challenge{UserInfo: max(), RecoveryURL: "/if/flow/recovery/"},
 			guard.Refusal(&guard.LimitedError{Kind: guard.Account, Wait: 3 * time.Minute})),
-		"password-refused":  refused(&password.Challenge{UserInfo: max(), AllowShowPassword: true}, empty),
-		"user-login":        show(&userlogin.Challenge{UserInfo: max()}),
-		"validate-code":     show(code),
-		"validate-refused":  refused(code, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}),
-		"validate-choice":   show(choice),
+		"password-refused": refused(&password.Challenge{UserInfo: max(), AllowShowPassword: true}, empty),
+		"user-login":       show(&userlogin.Challenge{UserInfo: max()}),
+		"validate-code":    show(code),
+		"validate-refused": refused(code, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}),
+		"validate-choice":  show(choice),
+		"prompt":           show(enrolment()),
+		"prompt-refused": refused(enrolment(), field.Errors{"username": {{String: "This user name is taken.", Code: "invalid", Message: "prompt.error.username_taken"}},
+			field.NonField: {{String: "The passwords are not the same.", Code: "invalid", Message: "prompt.error.passwords"}}}),
+		"prompt-all":        show(everyField()),
 		"dummy":             show(&dummy.Challenge{Name: "Read this"}),
 		"stale":             stale,
 		"denied":            show(&flow.AccessDenied{UserInfo: max(), Message: "Only people of the sales team\nmay go on."}),

@@ -80,6 +80,13 @@ func (s *Schemas) Object(name string, fields []field.Spec, use Use) *Schema {
 	return s.add(use.component(name), s.object(fields, use))
 }
 
+// Open adds an object like Object that may hold any further members.
+func (s *Schemas) Open(name string, fields []field.Spec, use Use) *Schema {
+	o := s.object(fields, use)
+	o.Additional = &Schema{}
+	return s.add(use.component(name), o)
+}
+
 // Page adds one page of a list of objects and refers to it.
 func (s *Schemas) Page(name string, item *Schema) *Schema {
 	return s.add("Paginated"+name+"List", pageOf(item))
@@ -173,7 +180,7 @@ func (s *Schemas) value(f *field.Spec, use Use) *Schema {
 	case f.Type == "number":
 		return &Schema{Type: "number", Format: "double", Minimum: f.Min, Maximum: f.Max}
 	case f.Type == "integer":
-		return &Schema{Type: "integer", Minimum: f.Min, Maximum: f.Max}
+		return &Schema{Type: "integer", Format: f.Format, Minimum: f.Min, Maximum: f.Max}
 	case f.Type == "string":
 		return text(f, use)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
-	"github.com/weir-id/weir/internal/expression"
 )
 
 // Severity says how grave a notification is.
@@ -142,10 +141,6 @@ type Mapping struct {
 	field.Identity
 	Name       string `json:"name" field:"required,unique"`
 	Expression string `json:"expression" field:"required,notrim"`
-
-	// Program is the compiled expression; nil where Err says why there is none.
-	Program *expression.Program `json:"-"`
-	Err     error               `json:"-"`
 }
 
 // NewMapping returns a mapping with its defaults.

@@ -61,7 +61,7 @@ func New(t testing.TB, db store.DB, more ...flow.StageType) *Installation {
 	compiler := expression.NewCompiler(expression.Env{})
 	in.Policies = policies.All(policies.Env{Compiler: compiler})
 	events := &event.Recorder{Now: in.Now}
-	in.Catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: in.Stages, Policies: in.Policies, Compile: compiler.Compile, Seal: keys.Box("catalog"), Exists: in.People.Exists,
+	in.Catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: in.Stages, Policies: in.Policies, Compile: compiler.Check, Seal: keys.Box("catalog"), Exists: in.People.Exists,
 		Record: resource.RecordChanges(events, func() *catalog.Catalog { return in.Catalog }), Logger: in.Log, Now: in.Now})
 	if err != nil {
 		t.Fatal(err)
