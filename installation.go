@@ -71,32 +71,32 @@ type Config struct {
 // Installation is an open database with its configuration and its people,
 // without a server: what the commands work on.
 type Installation struct {
-	config    Settings
-	log       *slog.Logger
-	now       func() time.Time
-	announce  func(password string) error
-	registry  *prometheus.Registry
-	metrics   *telemetry.Metrics
-	db        store.DB
-	jobs      *jobs.Queue
-	installID string
-	hashing   *password.Queue
-	hasher    *password.Hasher
-	people    *directory.Directory
-	access    *access.Access
-	tokens    *token.Tokens
-	events    *event.Recorder
-	geoip     *geoip.Databases
-	sessions  *session.Manager
+	config      Settings
+	log         *slog.Logger
+	now         func() time.Time
+	announce    func(password string) error
+	registry    *prometheus.Registry
+	metrics     *telemetry.Metrics
+	db          store.DB
+	jobs        *jobs.Queue
+	installID   string
+	hashing     *password.Queue
+	hasher      *password.Hasher
+	people      *directory.Directory
+	access      *access.Access
+	tokens      *token.Tokens
+	events      *event.Recorder
+	geoip       *geoip.Databases
+	sessions    *session.Manager
+	expressions *expression.Compiler
 	// mailer and mails send mail and make it.
 	mailer *mail.Mailer
 	mails  *mail.Templates
 	// complained is when it was last recorded why mails of policies cannot be
 	// sent.
-	complained  complaints
-	stageTypes  []flow.StageType
-	expressions *expression.Compiler
-	policyList  []policy.Type
+	complained complaints
+	stageTypes []flow.StageType
+	policyList []policy.Type
 	// mediaRoot is open while a server runs.
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
@@ -163,11 +163,11 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, Now: in.now, Logger: in.log})
 	in.access = access.New(in.db, resource.Owners())
 	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() }}
+	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
 	if err := in.openMail(keys, limits); err != nil {
 		return err
 	}
-	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
-	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Mail: in.queuePolicyMail, Locator: locator{in.geoip},
+	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip}, Mail: in.queuePolicyMail,
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	in.expressions = in.compiler()
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions})

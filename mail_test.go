@@ -19,8 +19,8 @@ import (
 	"github.com/weir-id/weir/policy"
 )
 
-// post is an installation with a mail server.
-func post(t *testing.T, s Settings) (*office, *mailtest.Server) {
+// mailServer starts a mail server and names it in the settings.
+func mailServer(t *testing.T, s *Settings) *mailtest.Server {
 	t.Helper()
 	server := mailtest.New(t, mailtest.Config{})
 	address, err := config.ParseMailServer("smtp://" + server.Addr)
@@ -28,6 +28,13 @@ func post(t *testing.T, s Settings) (*office, *mailtest.Server) {
 		t.Fatal(err)
 	}
 	s.Mail.Server, s.Mail.From = address, &netmail.Address{Name: "Acme", Address: "no-reply@acme.example"}
+	return server
+}
+
+// post is an installation with a mail server.
+func post(t *testing.T, s Settings) (*office, *mailtest.Server) {
+	t.Helper()
+	server := mailServer(t, &s)
 	return openOffice(t, s), server
 }
 
@@ -145,7 +152,8 @@ func TestAMailThatCannotBeSentKeepsNobodyOut(t *testing.T) {
 func TestRule23MailsAreNotCountedPerFlow(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		s.Sends.Address, s.Sends.Delay = 3, 0
-		o, server := post(t, s)
+		server := mailServer(t, &s)
+		o := openOffice(t, s)
 		h := &policy.HTTPRequest{ClientIP: netip.MustParseAddr("192.0.2.7")}
 		send := func(site *Server, i int) {
 			t.Helper()

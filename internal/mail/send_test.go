@@ -22,6 +22,7 @@ import (
 )
 
 func TestAMailIsSentWithItsTransaction(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		m := message()
@@ -71,6 +72,7 @@ func TestAMailIsSentWithItsTransaction(t *testing.T) {
 }
 
 func TestWhatIsToBeTriedAgain(t *testing.T) {
+	t.Parallel()
 	busy := &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try\rlater"}
 	full := &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "nobody here"}
 	times := func(n int, err error) func(string) error {
@@ -137,6 +139,7 @@ func TestWhatIsToBeTriedAgain(t *testing.T) {
 
 // A server that takes the message and says nothing more is not asked twice.
 func TestASlowServerIsGivenUpOn(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		o.Timeout = 300 * time.Millisecond
@@ -152,6 +155,7 @@ func TestASlowServerIsGivenUpOn(t *testing.T) {
 
 // What the server has accepted is sent, whatever the connection does afterwards.
 func TestAnAcceptedMailIsNotSentAgain(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		watched := &failing{DB: db}
 		o := newOffice(t, db, mailtest.Config{})
@@ -193,6 +197,7 @@ func (f *failing) Write(ctx context.Context, fn func(context.Context, store.Tx) 
 
 // Two nodes, and an administrator who is impatient, send one mail.
 func TestRule32OneMailForManyJobs(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		id := o.queue(message())
@@ -240,6 +245,7 @@ func TestRule32OneMailForManyJobs(t *testing.T) {
 // What a process was sending when it died is sent by the next one, and only once the
 // first cannot be at it any more.
 func TestAMailIsNotLostWithItsProcess(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		id := o.queue(message())
@@ -266,10 +272,33 @@ func TestAMailIsNotLostWithItsProcess(t *testing.T) {
 		if n := len(o.server.Mails()); n != 1 {
 			t.Errorf("%d mails came", n)
 		}
+		// It may have died before it began, too.
+		if err := db.Write(t.Context(), func(ctx context.Context, tx store.Tx) error {
+			if err := m.Queue(ctx, tx, message()); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, "delete from river_job where kind = 'send_mail' and finalized_at is null")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		o.pass(4 * time.Minute)
+		for _, want := range []int{0, 1} {
+			if err := m.Tend(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var n int
+			if err := db.QueryRow(t.Context(), "select count(*) from mails where state = 'queued' and next_try > created").Scan(&n); err != nil || n > want || want == 1 && n == 0 && len(o.server.Mails()) < 2 {
+				t.Errorf("%d mails are taken up, %v, want %d", n, err, want)
+			}
+			o.pass(2 * time.Minute)
+		}
+		o.server.Wait(t, 2)
 	})
 }
 
 func TestAMailOfNoUseIsNotSent(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		m := message()
@@ -298,6 +327,7 @@ func TestAMailOfNoUseIsNotSent(t *testing.T) {
 }
 
 func TestAMailIsGivenUpWhenItsTimeIsOver(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		o := newOffice(t, db, mailtest.Config{})
 		o.Pauses = []time.Duration{time.Hour}

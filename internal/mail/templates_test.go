@@ -3,6 +3,8 @@ package mail_test
 import (
 	"errors"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -109,6 +111,26 @@ func TestRule12MailsEscape(t *testing.T) {
 	}
 	if strings.Contains(page, "<script") || strings.Contains(page, `href="javascript:`) {
 		t.Errorf("not escaped:\n%s", page)
+	}
+}
+
+// The example of the documentation works.
+func TestTheExampleOfAnOwnMailWorks(t *testing.T) {
+	page, err := os.ReadFile("../../docs/pages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, block := range regexp.MustCompile("(?s)```(?:html|text)\n(\\{\\{/\\* (templates/email/\\S+) .*?)```").FindAllStringSubmatch(string(page), -1) {
+		files[block[2]] = block[1]
+	}
+	m, err := templates(t, files)
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	subject, text, html, err := m.Render("email/welcome.html", "en", map[string]any{"user": map[string]any{"name": "Ada"}, "url": "https://acme.example/"})
+	if err != nil || subject != "Welcome to Acme" || !strings.Contains(text, "Welcome, Ada.\nhttps://acme.example/\n") || !strings.Contains(html, "<p>Welcome, Ada.</p>") || !strings.Contains(html, ">Go to Acme</a>") {
+		t.Errorf("%q, %v\n%s\n%s", subject, err, text, html)
 	}
 }
 

@@ -29,16 +29,21 @@ const (
 	settling = 30 * time.Second
 	// tendEvery is how often the outbox is looked after.
 	tendEvery = time.Minute
-	// maxLost is how many lost messages are taken up at once.
+	// maxLost is how many lost messages are taken up at once, overdue how long
+	// after its time one counts as lost that nobody has begun with.
 	maxLost = 500
+	overdue = 5 * time.Minute
 	// tooLate is the last error of a message whose time is over.
 	tooLate = "The time in which the mail was of use is over."
 )
 
-// Handle has the queue send mails. Call it before the queue starts.
+// Handle has the queue send mails; a node without a mail server leaves them to
+// others. Call it before the queue starts.
 func (m *Mailer) Handle(q *jobs.Queue) {
-	q.Lane(lane, laneWorkers)
-	jobs.Handle(q, &sender{m: m})
+	if m.Configured() {
+		q.Lane(lane, laneWorkers)
+		jobs.Handle(q, &sender{m: m})
+	}
 	jobs.Handle(q, &tender{m: m})
 	q.Periodic(river.NewPeriodicJob(river.PeriodicInterval(tendEvery), func() (river.JobArgs, *river.InsertOpts) {
 		return tendArgs{}, &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByPeriod: tendEvery}}
@@ -66,13 +71,14 @@ func (m *Mailer) Tend(ctx context.Context) error {
 		now := m.now()
 		_, err := tx.Exec(ctx, `update mails set content = null, last_error = case when state = $2 then $3 else last_error end,
 			state = case when state = $2 then $4 else state end where content is not null and valid_until <= $1`, now, string(Queued), tooLate, string(Failed))
-		if err != nil {
+		if err != nil || !m.Configured() {
 			return err
 		}
-		// A try that has ended sets both times anew, see mark.
+		// A try that has ended sets both times anew, see mark. One job too many
+		// does no harm.
 		lost, err := store.Select(ctx, tx, store.Column[uuid.UUID], `update mails set next_try = $1, locked_until = $1 where id in
-			(select id from mails where content is not null and state = $2 and locked_until > next_try and locked_until <= $1 limit $3)
-			and locked_until <= $1 returning id`, now, string(Queued), maxLost)
+			(select id from mails where content is not null and state = $2 and locked_until <= $1 and (locked_until > next_try or next_try <= $4) limit $3)
+			and locked_until <= $1 returning id`, now, string(Queued), maxLost, now.Add(-overdue))
 		for _, id := range lost {
 			if err == nil {
 				err = m.c.Jobs.Insert(ctx, tx, sendArgs{ID: id}, queued)
@@ -110,7 +116,7 @@ func (s *sender) Work(ctx context.Context, job *river.Job[sendArgs]) error {
 		return nil
 	}
 	begin := time.Now()
-	err = s.m.try(ctx, p)
+	err = s.m.dialer().send(ctx, &p.letter)
 	took := time.Since(begin)
 	if errors.Is(ctx.Err(), context.Canceled) && err != nil {
 		p.pause = 0 // the program stops; the next one goes on
@@ -184,13 +190,6 @@ func (m *Mailer) claim(ctx context.Context, id uuid.UUID) (p *parcel, wait time.
 		return nil, 0, fmt.Errorf("take mail %s: %w", id, err)
 	}
 	return p, wait, nil
-}
-
-func (m *Mailer) try(ctx context.Context, p *parcel) error {
-	if !m.Configured() {
-		return ErrNotConfigured
-	}
-	return m.dialer().send(ctx, &p.letter)
 }
 
 func (m *Mailer) dialer() *dialer {

@@ -170,7 +170,7 @@ func TestTheExamplesForOwnPagesWork(t *testing.T) {
 		_, body, _ := strings.Cut(block[0], "\n")
 		files[block[1]] = strings.TrimSuffix(body, "```")
 	}
-	if len(files) != 6 {
+	if len(files) != 7 {
 		t.Fatalf("found %d files", len(files))
 	}
 	s, err := customSite(t, &engine{results: []*flow.Result{samples()["password"]}}, files)
