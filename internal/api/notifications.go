@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
-	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/event"
@@ -57,11 +55,7 @@ func testTransport(c *call) error {
 	if err := c.demand(access.Change, c.kind, c.ref.ID()); err != nil {
 		return err
 	}
-	v, err := c.view()
-	if err != nil {
-		return err
-	}
-	id, err := uuid.Parse(c.ref.ID())
+	v, id, err := c.current()
 	if err != nil {
 		return err
 	}
@@ -120,11 +114,7 @@ func testMapping(c *call) error {
 	if err != nil {
 		return err
 	}
-	v, err := c.view()
-	if err != nil {
-		return err
-	}
-	id, err := uuid.Parse(c.ref.ID())
+	v, id, err := c.current()
 	if err != nil {
 		return err
 	}
@@ -151,15 +141,8 @@ func testMapping(c *call) error {
 func (c *call) mappingScope(body *propertyMappingTestRequest) (expression.Scope, error) {
 	person := c.visit.User
 	if body.User != nil {
-		if err := c.demand(access.View, c.api.Kinds.Model("authentik_core.user"), strconv.FormatInt(*body.User, 10)); err != nil {
-			return expression.Scope{}, err
-		}
 		var err error
-		person, err = c.api.Person(c.ctx, *body.User)
-		if errors.Is(err, flow.ErrNoPerson) {
-			return expression.Scope{}, field.Errorf("user", field.CodeDoesNotExist, "There is no user with the id %d.", *body.User)
-		}
-		if err != nil {
+		if person, err = c.tested(*body.User); err != nil {
 			return expression.Scope{}, err
 		}
 	}
