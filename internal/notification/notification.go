@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -63,11 +64,24 @@ func newNotification(e *event.Recorded, r *rule.Rule, transport uuid.UUID, p *id
 		n.Body = shorten(fmt.Sprintf("The rule %q fires too often. Its further notifications of this minute are left out; the events are all kept.", r.Name), maxBody)
 		return n
 	}
-	if link, _ := e.Context["hyperlink"].(string); link != "" && len(link) <= maxLink {
+	if link, _ := e.Context["hyperlink"].(string); leads(link) {
 		label, _ := e.Context["hyperlink_label"].(string)
 		n.Link, n.LinkLabel = link, shorten(label, maxLink)
 	}
 	return n
+}
+
+// leads tells whether a text is an address that people may be sent to: of a web
+// page, or of one of this site. Whoever shows it makes a link of it (rule 12).
+func leads(link string) bool {
+	u, err := url.Parse(link)
+	if err != nil || len(link) > maxLink {
+		return false
+	}
+	if u.Scheme == "http" || u.Scheme == "https" {
+		return u.Host != ""
+	}
+	return u.Scheme == "" && u.Host == "" && strings.HasPrefix(link, "/") && !strings.HasPrefix(link, "/\\")
 }
 
 // bodyOf is the message of the event, else what happened with all that is known.

@@ -364,6 +364,20 @@ func TestSlackGetsAnAttachment(t *testing.T) {
 	}
 }
 
+func TestRule12LinksOfNotificationsLeadToPages(t *testing.T) {
+	for link, want := range map[string]bool{
+		"https://example.org/x": true, "http://example.org": true, "/if/admin/#/events": true,
+		"": false, "javascript:alert(1)": false, "JavaScript:alert(1)": false, "data:text/html,x": false, "//evil.example/": false, "/\\evil.example/": false, "https:///x": false,
+		" javascript:alert(1)": false, "https://example.org/" + strings.Repeat("x", maxLink): false,
+	} {
+		e := &event.Recorded{Action: "custom_x", Context: map[string]any{"hyperlink": link, "hyperlink_label": "more"}}
+		n := newNotification(e, &rule.Rule{}, uuid.New(), identity.Anonymous(), false)
+		if want && (n.Link != link || n.LinkLabel != "more") || !want && n.Link+n.LinkLabel != "" {
+			t.Errorf("%.60q: the link is %q", link, n.Link)
+		}
+	}
+}
+
 func TestBodiesOfNotifications(t *testing.T) {
 	for _, row := range []struct {
 		name    string
