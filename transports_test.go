@@ -20,7 +20,7 @@ func TestTransportsAreTriedOut(t *testing.T) {
 	}{
 		{"stored", root, local, 200, "was stored"},
 		{"accepted", root, hook, 200, "has accepted"},
-		{"refused", root, hook, 500, "answered 418"},
+		{"refused", root, hook, 400, "answered 418"},
 		{"without an address", root, mailed, 200, "no e-mail address"},
 		{"by somebody who may only look", viewer, local, 403, "change_notificationtransport"},
 		{"by somebody who may change it", changer, local, 200, "was stored"},
@@ -35,7 +35,7 @@ func TestTransportsAreTriedOut(t *testing.T) {
 	}
 	me := o.must("GET", "core/users/me/", nil)["user"].(m)["pk"].(float64)
 	o.must("PATCH", fmt.Sprintf("core/users/%.0f/", me), m{"email": "root@example.org"})
-	if a := o.call(root, "POST", "events/transports/"+mailed+"/test/", nil); a.status != 500 || !strings.Contains(a.raw, "no mail server is configured") {
+	if a := o.call(root, "POST", "events/transports/"+mailed+"/test/", nil); a.status != 400 || !strings.Contains(a.raw, "no mail server is configured") {
 		t.Errorf("without a mail server: %d %s", a.status, a.raw)
 	}
 }

@@ -66,8 +66,7 @@ func testTransport(c *call) error {
 	messages, err := c.api.Notifications.Test(c.ctx, t, c.visit.User)
 	var failed *notification.FailedError
 	if errors.As(err, &failed) {
-		refuse(c.w, http.StatusInternalServerError, "The notification was not sent: "+failed.Error()+".")
-		return nil
+		return field.Errorf(field.NonField, field.CodeInvalid, "The notification was not sent: %v.", failed)
 	}
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -103,6 +104,15 @@ func unsent(err error) error {
 	}
 	if errors.Is(err, errDetour) {
 		return &permanentError{errDetour}
+	}
+	// Nor do the addresses of name servers and connections concern anybody.
+	var name *net.DNSError
+	var operation *net.OpError
+	switch {
+	case errors.As(err, &name):
+		err = errors.New(name.Err)
+	case errors.As(err, &operation):
+		err = operation.Err
 	}
 	return fmt.Errorf("the receiver cannot be reached: %w", err)
 }
