@@ -45,18 +45,24 @@ func (p mailing) Evaluate(context.Context, *policy.Request) (policy.Result, erro
 	return policy.Result{Verdict: policy.Pass, Mails: p.mails}, nil
 }
 
-// mails puts a policy that asks for mails on the default login.
-func (o *office) mails(mails ...policy.Mail) (policyID string) {
+// bind puts a policy on the default login.
+func (o *office) bind(expression string) (policyID string) {
 	o.t.Helper()
-	id := o.must("POST", "policies/expression/", m{"name": "mailing", "expression": "return True"})["pk"].(string)
+	id := o.must("POST", "policies/expression/", m{"name": "mailing", "expression": expression})["pk"].(string)
 	flow := o.must("GET", "flows/instances/default-authentication-flow/", nil)["policybindingmodel_ptr_id"]
 	o.must("POST", "policies/bindings/", m{"policy": id, "target": flow, "order": 0})
+	return id
+}
+
+// mails does so with a policy that asks for mails, whatever they are.
+func (o *office) mails(mails ...policy.Mail) {
+	o.t.Helper()
+	o.bind("return True")
 	found, err := o.site.catalog.Snapshot().Find("policy", "", map[string]any{"name": "mailing"})
 	if err != nil || found == nil {
 		o.t.Fatal(found, err)
 	}
 	found.Doc.(*policy.Object).Policy = mailing{mails}
-	return id
 }
 
 func TestMailsOfPoliciesAreSentWithTheirStep(t *testing.T) {
@@ -64,8 +70,8 @@ func TestMailsOfPoliciesAreSentWithTheirStep(t *testing.T) {
 		o, server := post(t, s)
 		id := o.user("ada", m{"email": "ada@example.com", "attributes": m{"settings": m{"locale": "de"}}})
 		o.password("ada", "the right one")
-		policyID := o.mails(policy.Mail{To: []string{"admin@example.com"}, Subject: "Somebody signs in", Body: "At the door."},
-			policy.Mail{To: []string{"Ada <ada@example.com>"}, Template: "email/event_notification.html", Context: m{"title": "Hello", "body": "<b>"}})
+		policyID := o.bind("ak_send_email('admin@example.com', 'Somebody signs in', body='At the door.')\n" +
+			"return ak_send_email('ada@example.com', 'Hello', template='email/event_notification.html', context={'title': 'Hi', 'body': '<b>'})")
 		if a := o.call(root, "POST", "policies/all/"+policyID+"/test/", m{"user": id, "context": m{}}); a.status != 200 {
 			t.Fatal(a.status, a.raw)
 		}

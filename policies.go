@@ -2,26 +2,44 @@ package weir
 
 import (
 	"context"
-	"errors"
-	"slices"
+	"fmt"
+	"net"
+
+	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
-	"github.com/weir-id/weir/internal/directory"
+	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
+	"github.com/weir-id/weir/internal/outbound"
 	"github.com/weir-id/weir/internal/prompt"
 	promptstage "github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
 
-// compiler compiles the expressions of this installation.
-func (in *Installation) compiler() *expression.Compiler {
-	return expression.NewCompiler(expression.Env{
-		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
-	})
+// compiler compiles the expressions of this installation. They reach outside
+// what the settings list.
+func (in *Installation) compiler() (*expression.Compiler, error) {
+	env := expression.Env{
+		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, Objects: storedObjects{in},
+		Avatar:    in.avatar,
+		Brand:     func(host, name string) (any, bool) { return field.Get(in.catalog.Snapshot().BrandFor(host), name) },
+		InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
+	}
+	hosts, err := outbound.ParseHosts(in.config.Expressions.Hosts)
+	if err != nil {
+		return nil, fmt.Errorf("hosts for expressions: %w", err)
+	}
+	if !hosts.Empty() {
+		env.HTTP = hosts.Client(nil, nil)
+	}
+	if in.config.Expressions.DNS {
+		env.DNS = net.DefaultResolver
+	}
+	return expression.NewCompiler(env), nil
 }
 
 // previewPrompt fills a prompt in as it would be shown.
@@ -39,6 +57,64 @@ type storedSettings struct{ in *Installation }
 // Setting implements expression.Settings.
 func (s storedSettings) Setting(name string) (any, bool) {
 	return field.Get(s.in.catalog.Snapshot().Settings(), name)
+}
+
+// storedObjects are the flows and applications for expressions.
+type storedObjects struct{ in *Installation }
+
+// Objects implements expression.Objects.
+func (s storedObjects) Objects(kind string) []map[string]any {
+	var out []map[string]any
+	for _, o := range s.in.catalog.Snapshot().Objects(kind) {
+		if fields := shown(o, kind); fields != nil {
+			out = append(out, fields)
+		}
+	}
+	return out
+}
+
+// Object implements expression.Objects.
+func (s storedObjects) Object(ctx context.Context, kind string, id uuid.UUID) (map[string]any, error) {
+	if kind == "invitation" {
+		return s.invitation(ctx, id)
+	}
+	o, ok := s.in.catalog.Snapshot().Get(id)
+	if !ok {
+		return nil, nil
+	}
+	return shown(o, kind), nil
+}
+
+func (s storedObjects) invitation(ctx context.Context, id uuid.UUID) (map[string]any, error) {
+	i, err := s.in.invitations().Valid(ctx, id)
+	if i == nil || err != nil {
+		return nil, err
+	}
+	fields := map[string]any{"pk": i.ID.String(), "invite_uuid": i.ID.String(), "name": i.Name, "single_use": i.SingleUse, "fixed_data": i.FixedData,
+		"expires": i.Expires, "flow": nil, "created_by": nil}
+	if i.Flow != nil {
+		fields["flow"] = i.Flow.String()
+	}
+	if i.CreatedBy != nil {
+		by, err := s.in.people.UsersByID(ctx, s.in.db, []int64{*i.CreatedBy})
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range by {
+			fields["created_by"] = s.in.people.NewPerson(u)
+		}
+	}
+	return fields, nil
+}
+
+// shown are the fields of an object that expressions may look at.
+func shown(o *catalog.Object, kind string) map[string]any {
+	if o.Kind != kind || kind != catalog.KindFlow && kind != catalog.KindApplication || o.Err != nil {
+		return nil
+	}
+	fields := field.Encode(o.Doc, field.Public)
+	fields["pk"] = o.ID.String()
+	return fields
 }
 
 // recordPolicyEvents records what policies asked for outside of a flow, and
@@ -76,115 +152,4 @@ func (c calledPolicies) CallPolicy(ctx context.Context, name string, r *policy.R
 		return policy.Result{}, expression.ErrUnknownPolicy
 	}
 	return called.Evaluate(ctx, r, policy.DefaultTimeout), nil
-}
-
-// expressionPeople finds people and groups for expressions. The directory is
-// asked for what it can match itself; a search that would have to look at
-// everybody is refused.
-type expressionPeople struct{ in *Installation }
-
-var errBroadSearch = errors.New("compare username, email, name or pk too, so that not everybody has to be looked at")
-
-// FindUsers implements expression.Users.
-func (p expressionPeople) FindUsers(ctx context.Context, q expression.Query) ([]*identity.Person, error) {
-	match, rest := split(q)
-	if len(match) == 0 {
-		return nil, errBroadSearch
-	}
-	users, err := p.in.people.FindUsers(ctx, p.in.db, match)
-	if errors.Is(err, directory.ErrField) {
-		return nil, nil // a value that no such field can have
-	}
-	if err != nil {
-		return nil, err
-	}
-	var out []*identity.Person
-	for _, u := range users {
-		if holds(rest, userField(&u)) && (q.Limit == 0 || len(out) < q.Limit) {
-			out = append(out, p.in.people.NewPerson(u))
-		}
-	}
-	return out, nil
-}
-
-// FindGroups implements expression.Users. Groups are few, so all are compared.
-func (p expressionPeople) FindGroups(ctx context.Context, q expression.Query) ([]identity.Group, error) {
-	groups, err := p.in.people.FindGroups(ctx, p.in.db, nil)
-	if err != nil {
-		return nil, err
-	}
-	var out []identity.Group
-	for _, g := range groups {
-		if expression.MatchGroup(g, q.Where) && (q.Limit == 0 || len(out) < q.Limit) {
-			out = append(out, g)
-		}
-	}
-	return out, nil
-}
-
-// Authenticators implements expression.Users. No authenticator can be set up
-// in this version, so nobody has one.
-func (p expressionPeople) Authenticators(context.Context, int64) ([]identity.Authenticator, error) {
-	return nil, nil
-}
-
-// split separates what the directory matches from what is compared here.
-func split(q expression.Query) (map[string]any, []expression.Lookup) {
-	match := map[string]any{}
-	var rest []expression.Lookup
-	for _, l := range q.Where {
-		key := l.Field
-		folded := l.Op == "iexact" && slices.Contains([]string{"username", "email", "name"}, l.Field)
-		if folded {
-			key += "__iexact"
-		}
-		_, taken := match[key]
-		if l.Not || taken || len(l.Path) > 0 || l.Value == nil || (l.Op != "exact" && !folded) || l.Field == "attributes" {
-			rest = append(rest, l)
-			continue
-		}
-		match[key] = l.Value
-	}
-	return match, rest
-}
-
-func userField(u *identity.User) func(string) any {
-	return func(name string) any {
-		switch name {
-		case "pk":
-			return u.ID
-		case "uuid":
-			return u.UUID.String()
-		case "username":
-			return u.Username
-		case "name":
-			return u.Name
-		case "email":
-			return u.Email
-		case "is_active":
-			return u.Active
-		case "type":
-			return string(u.Type)
-		case "path":
-			return u.Path
-		case "attributes":
-			return u.Attributes
-		}
-		return nil
-	}
-}
-
-// holds tells whether all lookups hold; one that cannot be judged does not.
-func holds(lookups []expression.Lookup, get func(string) any) bool {
-	for _, l := range lookups {
-		have := get(l.Field)
-		for _, step := range l.Path {
-			m, _ := have.(map[string]any)
-			have = m[step]
-		}
-		if l.Match(have) == l.Not {
-			return false
-		}
-	}
-	return true
 }

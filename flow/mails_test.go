@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
+	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/flow/flowtest"
 	"github.com/weir-id/weir/policy"
@@ -19,6 +21,43 @@ type writer struct {
 
 func (w *writer) Evaluate(context.Context, *policy.Request) (policy.Result, error) {
 	return policy.Result{Verdict: w.v, Mails: []policy.Mail{{To: []string{"ada@example.com"}, Subject: w.subject, Body: "x"}}}, nil
+}
+
+// judging has policies judge what it is answered.
+type judging struct {
+	asking
+	by uuid.UUID
+}
+
+func (j *judging) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flow.Outcome, error) {
+	if result, _ := x.Judge(ctx, []uuid.UUID{j.by}, r.Data); !result.Passing() {
+		return flow.AskAgain(field.Errorf("text", field.CodeInvalid, "No.")), nil
+	}
+	return flow.Done(), nil
+}
+
+func TestMailsOfPoliciesThatJudgeAnswersAreCommitted(t *testing.T) {
+	j := &judging{}
+	w := flowtest.New(t, stageType("judging", flow.Effects{}, j))
+	f := w.AddFlow("f", nil)
+	w.Bind(f, w.AddStage("judging", "judging", nil), nil)
+	j.by = *w.BindPolicy(uuid.New(), &writer{policy.Fail, "judged"}, nil).Policy
+	b := w.NewBrowser()
+	b.Post(t, "f", "", map[string]any{"text": "x"})
+	if got := mailsOf(w); len(got) != 1 || got[0] != "judged" {
+		t.Errorf("mails %v", got)
+	}
+}
+
+// mailsOf are the subjects of all mails that were committed.
+func mailsOf(w *flowtest.World) []string {
+	var out []string
+	for _, c := range w.Store.Commits {
+		for _, m := range c.Mails {
+			out = append(out, m.Subject)
+		}
+	}
+	return out
 }
 
 // TestMailsOfPoliciesAreCommitted: whatever becomes of the step, and once.
@@ -61,13 +100,7 @@ func TestMailsOfPoliciesAreCommitted(t *testing.T) {
 			f, bindings := stages(w, "f", "ask", "ask")
 			tt.prepare(w, f, bindings)
 			tt.act(t, w.NewBrowser())
-			var got []string
-			for _, c := range w.Store.Commits {
-				for _, m := range c.Mails {
-					got = append(got, m.Subject)
-				}
-			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, mailsOf(w)); diff != "" {
 				t.Errorf("mails (-want +got):\n%s", diff)
 			}
 		})

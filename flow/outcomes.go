@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/policy"
@@ -368,13 +367,6 @@ func (r *run) leave(ctx context.Context, to string) (*Result, error) {
 		}
 	}
 	return result, nil
-}
-
-func denialText(na *notApplicable) string {
-	if len(na.messages) == 0 {
-		return "This flow does not apply to you."
-	}
-	return strings.Join(na.messages, "\n")
 }
 
 // commit writes the step.

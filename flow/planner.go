@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/weir-id/weir/identity"
@@ -21,6 +22,13 @@ type notApplicable struct {
 	// softened by the flow's denied action.
 	cause error
 	trace *PolicyTrace
+}
+
+func denialText(na *notApplicable) string {
+	if len(na.messages) == 0 {
+		return "This flow does not apply to you."
+	}
+	return strings.Join(na.messages, "\n")
 }
 
 func (e *notApplicable) Error() string {

@@ -279,8 +279,7 @@ func (r *run) call(ctx context.Context, c *current, answer bool) (out Outcome, e
 			err = &panicError{value: p, stack: debug.Stack()}
 		}
 		r.e.ObserveStage(c.typ.Name, answer, time.Since(begin))
-		r.events = append(r.events, r.exec.planner.events...)
-		r.exec.planner.events = nil
+		r.keepWishes(r.exec.planner)
 	}()
 	if answer {
 		body := r.req.Body
@@ -326,6 +325,7 @@ func (r *run) dirty() bool {
 func (r *run) keepWishes(p *planner) {
 	r.events = append(r.events, p.events...)
 	r.mails = append(r.mails, p.mails...)
+	p.events, p.mails = nil, nil
 }
 
 // wishes tells whether there are events or mails that have to be committed.

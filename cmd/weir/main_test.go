@@ -39,6 +39,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 	good := write(t, "good.yaml", "version: 1\nentries: [{model: authentik_stages_dummy.dummystage, identifiers: {name: x}}]\n")
 	bad := write(t, "bad.yaml", "version: 1\nentries:\n  - model: authentik_stages_nothing.nothing\n    identifiers: {name: x}\n")
 	someFlow := write(t, "flow.yaml", "version: 1\nentries: [{model: authentik_flows.flow, identifiers: {slug: some-flow}, attrs: {name: x, title: x, designation: authentication}}]\n")
+	badBody := write(t, "body.yaml", "version: 1\nentries:\n- model: authentik_policies_expression.expressionpolicy\n  identifiers: {name: p}\n  attrs:\n    expression: |\n      x = 1\n      with x: pass\n")
 	settings := write(t, "weir.yaml", "lisen: x\nlog_level: loud\n")
 	rows := []struct {
 		name, stdin string
@@ -61,6 +62,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"a flow that does not exist", "", []string{"export", "no-flow"}, 1, "", `export flow "no-flow": no such flow`},
 		{"export without a flow", "", []string{"export"}, 2, "", "accepts 1 arg"},
 		{"a bad file says where", "", []string{"apply", good, bad}, 1, "", "bad.yaml:3:12"},
+		{"a bad expression says where in the file, and what not to write", "", []string{"apply", badBody}, 1, "", `body.yaml:8:7: entry 1 (authentik_policies_expression.expressionpolicy): field expression: 'with' is not available in expressions`},
 		{"a missing file", "", []string{"apply", "/nowhere.yaml"}, 1, "", "no such file"},
 		{"a user is created", "s3cret words\n", []string{"user", "create", "ada", "--name", "Ada", "--password-stdin", "--superuser"}, 0, "created user ada", ""},
 		{"not twice", "", []string{"user", "create", "ada"}, 1, "", "username"},

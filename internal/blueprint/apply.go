@@ -325,12 +325,15 @@ func (s *scope) fieldError(e *entry, name, code, message string) *Error {
 	return p
 }
 
-// within moves a problem to the line that it speaks of, for text that is
+// within moves a problem to the place that it speaks of, for text that is
 // written as a block in the file, such as an expression.
-func (s *scope) within(e *entry, problem *Error, name string, line int) {
+func (s *scope) within(e *entry, problem *Error, name string, p field.Error) {
 	for _, m := range []*mapping{e.identifiers, e.attrs} {
-		if v, ok := m.get(name).(*scalar); ok && v.block && line > 0 {
-			problem.Line, problem.Column = v.line+line, 0
+		if v, ok := m.get(name).(*scalar); ok && v.block && p.Line > 0 {
+			problem.Line, problem.Column = v.line+p.Line, 0
+			if p.Column > 0 {
+				problem.Column = v.indent + p.Column
+			}
 		}
 	}
 }
@@ -344,7 +347,7 @@ func (s *scope) entryError(e *entry, err error) error {
 		for _, name := range slices.Sorted(maps.Keys(problems)) {
 			for _, p := range problems[name] {
 				one := s.fieldError(e, name, p.Code, p.String)
-				s.within(e, one, name, p.Line)
+				s.within(e, one, name, p)
 				errs = append(errs, one)
 			}
 		}

@@ -28,8 +28,10 @@ type value interface {
 type scalar struct {
 	position
 	v any
-	// block tells that the text begins in the line below (YAML's "|").
-	block bool
+	// block tells that the text begins in the line below (YAML's "|"), where
+	// its lines are indented by indent columns.
+	block  bool
+	indent int
 }
 
 func (v *scalar) resolve(s *scope) (any, error) {

@@ -39,6 +39,8 @@ type reader struct {
 	warnings []Warning
 	// entry is the place of the entry being read, zero outside of entries.
 	entry Place
+	// lines are the lines of the file.
+	lines [][]byte
 	// ids are the numbers of the entries by their ids.
 	ids map[string]int
 }
@@ -78,6 +80,7 @@ func (r *reader) parse(data []byte) *yaml.Node {
 	if bytes.ContainsRune(data, '\t') && json.Valid(data) {
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
 	}
+	r.lines = bytes.Split(data, []byte("\n"))
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, more yaml.Node
 	err := decoder.Decode(&document)
@@ -161,7 +164,24 @@ func (r *reader) scalar(n *yaml.Node) value {
 		r.fail(at(n), "%v", err)
 		return nil
 	}
-	return &scalar{position: at(n), v: v, block: n.Style&yaml.LiteralStyle != 0}
+	out := &scalar{position: at(n), v: v, block: n.Style&yaml.LiteralStyle != 0}
+	if out.block {
+		out.indent = r.indent(n)
+	}
+	return out
+}
+
+// indent is by how much the lines of a block are indented in the file.
+func (r *reader) indent(n *yaml.Node) int {
+	i := 0
+	for line := range strings.Lines(n.Value) {
+		if strings.TrimSpace(line) != "" && n.Line+i < len(r.lines) {
+			inFile := r.lines[n.Line+i]
+			return len(inFile) - len(bytes.TrimLeft(inFile, " ")) - (len(line) - len(strings.TrimLeft(line, " ")))
+		}
+		i++
+	}
+	return 0
 }
 
 // scalarOf reads a scalar with at most a standard tag such as !!str.

@@ -53,6 +53,18 @@ type Config struct {
 	// Notifications is how often a notification rule may fire within a minute.
 	// Default 60.
 	Notifications int
+	// Expressions says what the expressions of administrators may reach.
+	Expressions Expressions
+}
+
+// Expressions says what the expressions of administrators may reach outside.
+// The zero value allows nothing.
+type Expressions struct {
+	// Hosts are the servers that they may call: see outbound.ParseHosts for
+	// what an entry looks like.
+	Hosts []string
+	// DNS lets them ask name servers for any name and address.
+	DNS bool
 }
 
 // Bootstrap describes the first administrator, akadmin.

@@ -51,7 +51,8 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	_, warnings, err := load(t,
 		"lisen: x\nmax_body: 12\nlimits: {a: 1}\nlog-level: debug\nlog_format: [a, b]\n",
 		[]string{"WEIR_SECRET_KEY=short-secret", "WEIR_TRUSTED_PROXIES=10.0.0.0/8,nonsense", "WEIR_PORT_80_TCP=tcp://1.2.3.4:80",
-			"WEIR_BASE_URL=ftp://x", "WEIR_DATABASE_URL=mysql://u:hunter2@h/d"},
+			"WEIR_BASE_URL=ftp://x", "WEIR_DATABASE_URL=mysql://u:hunter2@h/d",
+			"WEIR_EXPRESSION_HOSTS=a.example.com, b c", "WEIR_EXPRESSION_DNS=maybe"},
 		map[string]string{"listen": "nowhere"})
 	if err == nil {
 		t.Fatal("no error")
@@ -62,6 +63,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		"weir.yaml: limits: unknown setting", "did you mean log_level?", "log_format: must be text or json",
 		"WEIR_SECRET_KEY: must have at least 32", `WEIR_TRUSTED_PROXIES: "nonsense" is neither`,
 		"WEIR_BASE_URL: must be an http", "WEIR_DATABASE_URL: must begin with postgres://", "--listen: must be host:port",
+		`WEIR_EXPRESSION_HOSTS: "b c" is none of host`, "WEIR_EXPRESSION_DNS: must be true or false",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("missing %q in:\n%s", want, text)
@@ -82,7 +84,7 @@ func TestValues(t *testing.T) {
 	if err := os.WriteFile(secret, []byte(strings.Repeat("k", 40)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, _, err := load(t, "trusted_proxies: [10.0.0.0/8, '::1', '::ffff:1.2.3.4']\nlog_level: debug\nhash_workers: 3\nread_timeout: 5s\n",
+	c, _, err := load(t, "trusted_proxies: [10.0.0.0/8, '::1', '::ffff:1.2.3.4']\nlog_level: debug\nhash_workers: 3\nread_timeout: 5s\nexpression_hosts: [a.example.com, '*.example.org:8443', 'http://10.0.0.1']\nexpression_dns: true\n",
 		[]string{"WEIR_SECRET_KEY_FILE=" + secret, "WEIR_BASE_URL=https://id.example.org/"}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +94,9 @@ func TestValues(t *testing.T) {
 	}
 	if got := fmt.Sprint(c.TrustedProxies); got != "[10.0.0.0/8 ::1/128 1.2.3.4/32]" {
 		t.Errorf("trusted proxies = %s", got)
+	}
+	if got := fmt.Sprint(c.Expressions); got != "{[a.example.com *.example.org:8443 http://10.0.0.1] true}" {
+		t.Errorf("expressions = %s", got)
 	}
 	if c.Log.Level != slog.LevelDebug || c.Hashing.Workers != 3 || c.Limits.ReadTimeout.String() != "5s" {
 		t.Errorf("values = %+v", c)
@@ -153,6 +158,7 @@ func TestEverySettingHasItsEffect(t *testing.T) {
 		"mail_window": "3m", "mail_client": "5", "mail_client_window": "4m", "mail_notices": "6",
 		"max_requests": "9", "max_client_requests": "8", "max_body": "2048", "max_header": "8192", "header_timeout": "3s",
 		"read_timeout": "4s", "write_timeout": "5s", "idle_timeout": "6s", "shutdown_timeout": "7s", "drain_delay": "8s",
+		"expression_hosts": "a.example", "expression_dns": "true",
 	}
 	if len(values) != len(Settings()) {
 		t.Errorf("%d values for %d settings", len(values), len(Settings()))

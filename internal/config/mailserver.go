@@ -2,7 +2,9 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -81,4 +83,23 @@ func (s *MailServer) String() string {
 		scheme = "smtps"
 	}
 	return (&url.URL{Scheme: scheme, Host: net.JoinHostPort(s.Host, strconv.Itoa(s.Port))}).String()
+}
+
+func setMailServer(c *Config, v string) (err error) {
+	c.Mail.Server = nil
+	if v != "" {
+		c.Mail.Server, err = ParseMailServer(v)
+	}
+	return err
+}
+
+func setMailFrom(c *Config, v string) (err error) {
+	c.Mail.From = nil
+	if v == "" {
+		return nil
+	}
+	if c.Mail.From, err = mail.ParseAddress(v); err != nil {
+		return fmt.Errorf("must be an address such as Acme <no-reply@acme.example>")
+	}
+	return nil
 }

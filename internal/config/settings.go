@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/mail"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/weir-id/weir/internal/outbound"
 )
 
 // Setting is one key: the same word in the file (database_url), the
@@ -43,6 +44,14 @@ func Settings() []Setting {
 		}},
 		{"pages", "folder of own templates, texts, style and pictures of the pages", false, func(c *Config, v string) error {
 			c.Pages = v
+			return nil
+		}},
+		{"expression_hosts", "servers that expressions may call: host, host:port, *.suffix, address or network, with http:// for calls in the clear (comma separated)", false, setExpressionHosts},
+		{"expression_dns", "whether expressions may ask name servers: true or false", false, func(c *Config, v string) error {
+			c.Expressions.DNS = v == "true"
+			if v != "true" && v != "false" {
+				return fmt.Errorf("must be true or false")
+			}
 			return nil
 		}},
 		{"geoip_city", "GeoIP database of places (.mmdb)", false, func(c *Config, v string) error {
@@ -236,32 +245,29 @@ func setBootstrapToken(c *Config, v string) error {
 	return nil
 }
 
-func setMailServer(c *Config, v string) (err error) {
-	c.Mail.Server = nil
-	if v != "" {
-		c.Mail.Server, err = ParseMailServer(v)
+// parts splits a list at its commas.
+func parts(v string) []string {
+	var out []string
+	for part := range strings.SplitSeq(v, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+func setExpressionHosts(c *Config, v string) error {
+	list := parts(v)
+	_, err := outbound.ParseHosts(list)
+	if err == nil {
+		c.Expressions.Hosts = list
 	}
 	return err
 }
 
-func setMailFrom(c *Config, v string) (err error) {
-	c.Mail.From = nil
-	if v == "" {
-		return nil
-	}
-	if c.Mail.From, err = mail.ParseAddress(v); err != nil {
-		return fmt.Errorf("must be an address such as Acme <no-reply@acme.example>")
-	}
-	return nil
-}
-
 func setProxies(c *Config, v string) error {
 	c.TrustedProxies = nil
-	for _, part := range strings.Split(v, ",") {
-		part = strings.TrimSpace(part)
-		if part == "" {
-			continue
-		}
+	for _, part := range parts(v) {
 		if addr, err := netip.ParseAddr(part); err == nil {
 			addr = addr.Unmap()
 			c.TrustedProxies = append(c.TrustedProxies, netip.PrefixFrom(addr, addr.BitLen()))

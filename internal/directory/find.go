@@ -103,11 +103,21 @@ var ErrField = errors.New("cannot be matched")
 // its value, "field__iexact" compares folded, and "attributes" is contained in
 // the user's attributes. An unknown field is an error.
 func (d *Directory) FindUsers(ctx context.Context, q store.Querier, match map[string]any) ([]identity.User, error) {
+	return d.FirstUsers(ctx, q, match, 0)
+}
+
+// FirstUsers is FindUsers for at most limit users, counted before attributes
+// are compared; 0 means all.
+func (d *Directory) FirstUsers(ctx context.Context, q store.Querier, match map[string]any, limit int) ([]identity.User, error) {
 	f, err := newFilter("user", userMatches, match)
 	if err != nil {
 		return nil, err
 	}
-	users, err := store.Select(ctx, q, scanUser, "select "+UserColumns("u")+" from users u"+f.where()+" order by u.id", f.args...)
+	sql := "select " + UserColumns("u") + " from users u" + f.where() + " order by u.id"
+	if limit > 0 {
+		sql += " limit " + f.args.Add(limit)
+	}
+	users, err := store.Select(ctx, q, scanUser, sql, f.args...)
 	if err != nil {
 		return nil, fmt.Errorf("find users: %w", err)
 	}

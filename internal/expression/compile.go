@@ -23,6 +23,8 @@ type Compiler struct {
 	globals starlark.StringDict
 	regexes *lru.Cache[string, *regex]
 	bodies  *lru.Cache[[sha256.Size]byte, *unit]
+	// addresses and names are what name servers answered of late.
+	addresses, names *answers
 }
 
 // unit is a compiled body without its name.
@@ -48,6 +50,7 @@ func NewCompiler(env Env) *Compiler {
 	c := &Compiler{
 		env: env, methods: newMethodTables(), types: newTypes(),
 		regexes: lru.New[string, *regex](256), bodies: lru.New[[sha256.Size]byte, *unit](size),
+		addresses: lru.New[string, answer](namesKept), names: lru.New[string, answer](namesKept),
 	}
 	c.modules = c.newModules()
 	c.globals = starlark.StringDict{}

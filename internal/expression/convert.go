@@ -66,17 +66,15 @@ func (e *evaluation) fromGo(v any) (starlark.Value, error) {
 	case identity.User:
 		return e.person(identity.NewPerson(v, nil)), nil
 	case identity.Group:
-		return &groupValue{opaque{"Group"}, v}, nil
+		return &groupValue{opaque: opaque{"Group"}, g: v}, nil
 	case identity.Authenticator:
-		return newRecord(v.Class, map[string]starlark.Value{
-			"pk": starlark.MakeInt64(v.ID), "name": starlark.String(v.Name), "type": starlark.String(v.Class),
-		}), nil
+		return deviceValue(v, 0), nil
 	case *flow.Ref:
 		if v == nil {
 			return starlark.None, nil
 		}
 		if v.Kind == "group" {
-			return &groupValue{opaque{"Group"}, identity.Group{ID: v.ID, Name: v.Name}}, nil
+			return &groupValue{opaque: opaque{"Group"}, g: identity.Group{ID: v.ID, Name: v.Name}, ref: true}, nil
 		}
 		return &refValue{opaque{v.Kind}, v}, nil
 	case policy.Plan:
@@ -195,7 +193,7 @@ func (g *goValue) attr(e *evaluation, name string) (starlark.Value, error) {
 }
 
 // refValue is a reference to a configuration object. A plan keeps its id and
-// name only, so these are all that a body can see.
+// name only; the rest is looked up.
 type refValue struct {
 	opaque
 	ref *flow.Ref
@@ -208,14 +206,28 @@ func (r *refValue) equal(other starlark.Value) bool {
 	return ok && o.ref.Kind == r.ref.Kind && o.ref.ID == r.ref.ID
 }
 
-func (r *refValue) attr(_ *evaluation, name string) (starlark.Value, error) {
+func (r *refValue) attr(e *evaluation, name string) (starlark.Value, error) {
 	switch name {
-	case "pk":
+	case "pk", "id":
 		return starlark.String(r.ref.ID.String()), nil
 	case "name":
 		return starlark.String(r.ref.Name), nil
 	}
-	return nil, nil
+	fields, err := e.configured(r.ref.Kind, r.ref.ID)
+	if v, ok := fields[name]; ok && err == nil {
+		return e.fromGo(v)
+	}
+	return nil, err
+}
+
+// configured are the fields of an object of the configuration, nil where it
+// cannot be looked at.
+func (e *evaluation) configured(kind string, id uuid.UUID) (map[string]any, error) {
+	if e.env.Objects == nil {
+		return nil, nil
+	}
+	fields, err := e.env.Objects.Object(e.ctx, kind, id)
+	return fields, hostError("look at "+kind, err)
 }
 
 // toGo makes a value of the program from a value of a body. With strict,
@@ -244,6 +256,10 @@ func (e *evaluation) toGo(v starlark.Value, strict bool) (any, error) {
 		return v.p, nil
 	case *groupValue:
 		return &flow.Ref{Kind: "group", ID: v.g.ID, Name: v.g.Name}, nil
+	case *objectValue:
+		if ref, ok := v.ref(); ok {
+			return ref, nil
+		}
 	case *goValue:
 		return v.value, nil
 	case *refValue:

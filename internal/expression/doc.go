@@ -5,8 +5,9 @@
 // functions.
 //
 // A body can reach nothing but what Env and Scope give it: there are no files,
-// no network, no other bodies, and every evaluation has its own copy of the
-// context (rules 9 and 11 of the security rules). Steps, call depth, elements,
+// no other bodies, no servers but those that an administrator has listed, and
+// every evaluation has its own copy of the context (rules 9 and 11 of the
+// security rules). Steps, call depth, elements,
 // text and integer sizes are limited; the clock is the context's deadline.
 // Neither limits nor deadline can be caught by a body.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,19 @@ type Env struct {
 	Users    Users
 	Policies Policies
 	Settings Settings
+	Objects  Objects
 	Limits   Limits
+	// Avatar is the address of the picture of a user name.
+	Avatar func(username string) string
+	// Brand reads a field of the brand of a host by its name on the wire.
+	Brand func(host, field string) (any, bool)
+	// HTTP makes the calls of requests; nil when no host may be called. It
+	// refuses by itself what is not allowed, each hop of a redirect included:
+	// see outbound.Hosts.
+	HTTP *http.Client
+	// DNS answers resolve_dns and reverse_dns; nil when no name server may be
+	// asked.
+	DNS Resolver
 	// InstallID goes into the opaque ids of users (user.uid).
 	InstallID string
 	// Now is the clock; time.Now when nil.
@@ -86,20 +99,27 @@ const maxPolicyDepth = 5
 // by called policies included; depth alone would allow calls without number.
 const maxPolicyCalls = 100
 
-// callsKey is where the context of a called policy carries the count of calls.
-type callsKey struct{}
+// The other limits of an evaluation together with the policies that it calls:
+// HTTP requests, questions to name servers, mails.
+const (
+	maxRequests = 10
+	maxNames    = 20
+	maxMails    = 10
+)
 
-// countCall counts one call in this evaluation's tree and returns the context
-// that passes the count on.
-func (e *evaluation) countCall() (context.Context, error) {
-	if e.calls == nil {
+// counts is what one evaluation and the policies that it calls use together.
+type counts struct{ policies, requests, names, mails atomic.Int64 }
+
+// countsKey is where the context of a called policy carries its caller's counts.
+type countsKey struct{}
+
+// counted returns the counts of this evaluation.
+func (e *evaluation) counted() *counts {
+	if e.counts == nil {
 		var ok bool
-		if e.calls, ok = e.ctx.Value(callsKey{}).(*atomic.Int64); !ok {
-			e.calls = new(atomic.Int64)
+		if e.counts, ok = e.ctx.Value(countsKey{}).(*counts); !ok {
+			e.counts = new(counts)
 		}
 	}
-	if e.calls.Add(1) > maxPolicyCalls {
-		return nil, e.limit("too many called policies")
-	}
-	return context.WithValue(e.ctx, callsKey{}, e.calls), nil
+	return e.counts
 }

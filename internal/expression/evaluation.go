@@ -2,7 +2,7 @@ package expression
 
 import (
 	"context"
-	"sync/atomic"
+	"slices"
 
 	"go.starlark.net/starlark"
 
@@ -40,9 +40,10 @@ type evaluation struct {
 	// handling holds the exceptions whose handlers are running.
 	handling []*exception
 
-	calls    *atomic.Int64
+	counts   *counts
 	messages []string
 	events   []policy.Event
+	mails    []policy.Mail
 	logs     []LogLine
 	writes   policy.Writes
 }
@@ -78,6 +79,29 @@ func (c call) one() (starlark.Value, error) {
 		return nil, raise(excType, "%s() takes exactly one argument (%d given)", c.name, len(c.args)+len(c.kw))
 	}
 	return c.args[0], nil
+}
+
+// first returns the one argument without a name, which may be given by name,
+// and the call without it. The named arguments of the others are any.
+func (c call) first(name string) (starlark.Value, call, error) {
+	if len(c.args) == 1 {
+		return c.args[0], call{c.name, nil, c.kw}, nil
+	}
+	for i, kv := range c.kw {
+		if len(c.args) == 0 && kv[0] == starlark.String(name) {
+			return kv[1], call{c.name, nil, slices.Delete(slices.Clone(c.kw), i, i+1)}, nil
+		}
+	}
+	return nil, c, raise(excType, "%s() takes one argument without a name, %s, and %d are given", c.name, name, len(c.args))
+}
+
+// only is first for functions without further arguments.
+func (c call) only(name string) (starlark.Value, error) {
+	v, rest, err := c.first(name)
+	if err == nil && len(rest.kw) > 0 {
+		err = raise(excType, "%s() got an unexpected keyword argument %s", c.name, repr(rest.kw[0][0]))
+	}
+	return v, err
 }
 
 // fn is a function of the runtime.

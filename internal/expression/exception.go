@@ -2,6 +2,7 @@ package expression
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -12,9 +13,11 @@ import (
 type class struct {
 	name string
 	base *class
+	// also are further bases.
+	also []*class
 }
 
-func newClass(name string, base *class) *class { return &class{name, base} }
+func newClass(name string, base *class, also ...*class) *class { return &class{name, base, also} }
 
 // The exception classes that bodies can name, as in Python.
 var (
@@ -77,7 +80,7 @@ func (c *class) CallInternal(_ *starlark.Thread, args starlark.Tuple, _ []starla
 // inherits tells whether c is other or a subclass of it.
 func (c *class) inherits(other *class) bool {
 	for ; c != nil; c = c.base {
-		if c == other {
+		if c == other || slices.ContainsFunc(c.also, func(b *class) bool { return b.inherits(other) }) {
 			return true
 		}
 	}
@@ -89,6 +92,8 @@ func (c *class) inherits(other *class) bool {
 type exception struct {
 	class *class
 	args  starlark.Tuple
+	// response is the answer that requests raised it for; nil for none.
+	response starlark.Value
 }
 
 // raise returns an exception whose only argument is the text.
@@ -133,6 +138,11 @@ func (x *exception) attr(_ *evaluation, name string) (starlark.Value, error) {
 		return x.args, nil
 	case "message":
 		return starlark.String(x.text()), nil
+	case "response":
+		if x.response == nil && x.class.inherits(excRequest) {
+			return starlark.None, nil
+		}
+		return x.response, nil
 	case "messages":
 		if x.class == excValidation {
 			return starlark.NewList([]starlark.Value{starlark.String(x.text())}), nil

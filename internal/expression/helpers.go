@@ -22,19 +22,19 @@ func (c *Compiler) addHelpers(into starlark.StringDict) {
 		"ip_address": fnIPAddress, "ip_network": fnIPNetwork,
 		"ak_is_group_member": akIsGroupMember, "ak_user_by": akUserBy,
 		"ak_user_has_authenticator": akUserHasAuthenticator, "ak_call_policy": akCallPolicy,
-		"ak_create_event": akCreateEvent,
+		"ak_create_event": akCreateEvent, "ak_send_email": akSendEmail, "resolve_dns": c.resolveDNS, "reverse_dns": c.reverseDNS,
 	} {
 		into[name] = builtin(name, f)
 	}
 	into["ak_logger"] = loggerValue{opaque{"Logger"}}
 	into["requests"] = c.modules["requests"]
-	for _, name := range []string{"resolve_dns", "reverse_dns", "ak_send_email", "ak_create_jwt", "ak_create_jwt_raw"} {
-		into[name] = refuse(excPermission, name+": outgoing calls are not allowed for expressions")
+	for _, name := range []string{"ak_create_jwt", "ak_create_jwt_raw"} {
+		into[name] = refuse(excNotImpl, name+": tokens are made by providers, which this program does not have")
 	}
 }
 
 func akMessage(e *evaluation, c call) (starlark.Value, error) {
-	v, err := c.one()
+	v, err := c.only("message")
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func akMessage(e *evaluation, c call) (starlark.Value, error) {
 }
 
 func listFlatten(_ *evaluation, c call) (starlark.Value, error) {
-	v, err := c.one()
+	v, err := c.only("value")
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func listFlatten(_ *evaluation, c call) (starlark.Value, error) {
 
 // slugify makes a text fit for an URL: ASCII letters, digits, "_" and "-".
 func slugify(e *evaluation, c call) (starlark.Value, error) {
-	v, err := c.one()
+	v, err := c.only("value")
 	if err != nil {
 		return nil, err
 	}
@@ -93,10 +93,11 @@ func userArg(v starlark.Value) (*userValue, error) {
 }
 
 func akIsGroupMember(e *evaluation, c call) (starlark.Value, error) {
-	if len(c.args) != 1 {
-		return nil, raise(excType, "ak_is_group_member() takes a user and lookups such as name=\"x\"")
+	v, c, err := c.first("user")
+	if err != nil {
+		return nil, err
 	}
-	u, err := userArg(c.args[0])
+	u, err := userArg(v)
 	if err != nil {
 		return nil, err
 	}
@@ -132,27 +133,26 @@ func akUserHasAuthenticator(e *evaluation, c call) (starlark.Value, error) {
 	if !u.p.Saved() {
 		return starlark.False, nil
 	}
-	if e.env.Users == nil {
-		return nil, raise(excRuntime, "ak_user_has_authenticator: authenticators cannot be looked up here")
-	}
-	list, err := e.env.Users.Authenticators(e.ctx, u.p.ID)
+	list, err := e.authenticators(u.p.ID)
 	if err != nil {
-		return nil, hostError("read authenticators", err)
+		return nil, err
 	}
-	for _, a := range list {
-		if kind == starlark.None || strings.EqualFold(a.Class, str(kind)) {
-			return starlark.True, nil
-		}
-	}
-	return starlark.False, nil
+	return starlark.Bool(slices.ContainsFunc(list, func(v starlark.Value) bool {
+		class, _ := v.(*objectValue).fields["type"].(string)
+		return kind == starlark.None || strings.EqualFold(class, str(kind))
+	})), nil
 }
 
 // akCallPolicy judges a copy of the request, so that the arguments do not stay
 // in this evaluation's context (rule 9 of the security rules).
 func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
-	var name string
-	if err := (call{c.name, c.args, nil}).take("name", &name); err != nil {
+	v, c, err := c.first("name")
+	if err != nil {
 		return nil, err
+	}
+	name, ok := v.(starlark.String)
+	if !ok {
+		return nil, raise(excType, "ak_call_policy() takes the name of a policy, not '%s'", kindOf(v))
 	}
 	if e.env.Policies == nil {
 		return nil, raise(excRuntime, "ak_call_policy: policies cannot be called here")
@@ -173,56 +173,38 @@ func akCallPolicy(e *evaluation, c call) (starlark.Value, error) {
 		}
 		r.Context[string(kv[0].(starlark.String))] = v
 	}
-	ctx, err := e.countCall()
-	if err != nil {
-		return nil, err
+	if e.counted().policies.Add(1) > maxPolicyCalls {
+		return nil, e.limit("too many called policies")
 	}
-	result, err := e.env.Policies.CallPolicy(ctx, name, &r)
+	result, err := e.env.Policies.CallPolicy(context.WithValue(e.ctx, countsKey{}, e.counted()), string(name), &r)
 	switch {
 	case errors.Is(err, ErrUnknownPolicy):
-		return nil, raise(excValue, "no policy is called %s", repr(starlark.String(name)))
+		return nil, raise(excValue, "no policy is called %s", repr(name))
 	case err != nil:
 		return nil, hostError("call policy", err)
 	}
 	if result.Verdict != policy.Error {
+		if !e.scope.Policy && (len(result.Mails) > 0 || !result.Writes.Empty()) {
+			return nil, raise(excPermission, "ak_call_policy: %s changes the plan or sends mail, which only policies can do", repr(name))
+		}
 		if err := e.apply(result.Writes); err != nil {
 			return nil, err
 		}
 		e.events = append(e.events, result.Events...)
+		e.mails = append(e.mails, result.Mails...)
 	}
 	raw, err := e.fromGo(result.Raw)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := e.fromGo(result.Messages)
-	if err != nil {
-		return nil, err
+	messages := make(starlark.Tuple, len(result.Messages))
+	for i, m := range result.Messages {
+		messages[i] = starlark.String(m)
 	}
 	return newRecord("PolicyResult", map[string]starlark.Value{
 		"passing": starlark.Bool(result.Passing()), "messages": messages, "raw_result": raw,
-	}), nil
-}
-
-// akCreateEvent keeps the event for the caller, who records it after the
-// evaluation.
-func akCreateEvent(e *evaluation, c call) (starlark.Value, error) {
-	var action string
-	if err := (call{c.name, c.args, nil}).take("action", &action); err != nil {
-		return nil, err
-	}
-	if len(e.events) >= e.limits.Messages {
-		return nil, e.limit("too many events")
-	}
-	ev := policy.Event{Action: "custom_" + action, App: e.name, Context: map[string]any{}}
-	for _, kv := range c.kw {
-		v, err := e.toGo(kv[1], false)
-		if err != nil {
-			return nil, err
-		}
-		ev.Context[string(kv[0].(starlark.String))] = v
-	}
-	e.events = append(e.events, ev)
-	return starlark.None, nil
+		"source_binding": starlark.None, "source_results": starlark.Tuple(nil), "log_messages": starlark.Tuple(nil),
+	}), e.elems(len(messages))
 }
 
 // loggerValue is ak_logger.

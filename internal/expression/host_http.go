@@ -48,9 +48,14 @@ func (h *httpRequest) attr(e *evaluation, name string) (starlark.Value, error) {
 	case "user":
 		return e.person(e.request.User), nil
 	case "session":
-		return starlark.NewDict(0), nil
-	case "tenant", "brand":
+		// What a body would write there, nobody would read.
+		d := starlark.NewDict(0)
+		d.Freeze()
+		return d, nil
+	case "tenant":
 		return &settingsValue{opaque{name}}, nil
+	case "brand":
+		return &brandValue{opaque{name}, r.Host}, nil
 	case "get_host":
 		return constant(name, starlark.String(r.Host)), nil
 	case "is_secure":
@@ -274,4 +279,20 @@ func (*settingsValue) attr(e *evaluation, name string) (starlark.Value, error) {
 		return nil, nil
 	}
 	return e.fromGo(v)
+}
+
+// brandValue is the brand of the request's host; what it does not have is asked
+// of the settings, which older releases kept together with it.
+type brandValue struct {
+	opaque
+	host string
+}
+
+func (b *brandValue) attr(e *evaluation, name string) (starlark.Value, error) {
+	if e.env.Brand != nil {
+		if v, ok := e.env.Brand(b.host, name); ok {
+			return e.fromGo(v)
+		}
+	}
+	return (&settingsValue{}).attr(e, name)
 }

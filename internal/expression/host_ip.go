@@ -199,7 +199,7 @@ func lastAddr(p netip.Prefix) netip.Addr {
 }
 
 func fnIPAddress(_ *evaluation, c call) (starlark.Value, error) {
-	v, err := c.one()
+	v, err := c.only("address")
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,14 @@
 package expression
 
 import (
+	"encoding/json"
 	"maps"
+	"slices"
 
 	"go.starlark.net/starlark"
 
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -70,6 +74,9 @@ func (e *evaluation) collectWrites() (policy.Writes, error) {
 		if err != nil {
 			return err
 		}
+		if _, person := value.(*identity.Person); !person && !keepable(value) {
+			return raise(excType, "the value of %s cannot be kept in the plan; a user has to stand there alone, not inside another value", repr(starlark.String(key)))
+		}
 		if w.Set == nil {
 			w.Set = map[string]any{}
 		}
@@ -114,6 +121,25 @@ func (e *evaluation) collectWrites() (policy.Writes, error) {
 		w.Delete = append(w.Delete, key)
 	}
 	return w, nil
+}
+
+// keepable tells whether a plan can keep a value, so that nothing is left out
+// without a word when it is written.
+func keepable(v any) bool {
+	switch v := v.(type) {
+	case nil, bool, string, int64, float64, json.Number, *flow.Ref:
+		return true
+	case []any:
+		return !slices.ContainsFunc(v, func(item any) bool { return !keepable(item) })
+	case map[string]any:
+		for _, item := range v {
+			if !keepable(item) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // changed tells whether a list or dict was changed in place.

@@ -88,6 +88,13 @@ func (u *userValue) attr(e *evaluation, name string) (starlark.Value, error) {
 		return e.fromGo(p.UpdatedAt)
 	case "password_change_date":
 		return e.fromGo(p.PasswordChangedAt)
+	case "avatar":
+		if e.env.Avatar == nil {
+			return starlark.String(""), nil
+		}
+		return starlark.String(e.env.Avatar(p.Username)), nil
+	case "sources":
+		return e.query(connectionModel), nil // nobody is connected to a source
 	case "groups", "ak_groups":
 		return e.groupsOf(p), nil
 	case "all_groups":
@@ -158,6 +165,27 @@ func merge(to, from map[string]any) {
 type groupValue struct {
 	opaque
 	g identity.Group
+	// ref tells that only id and name are there yet, since a plan keeps no more.
+	ref bool
+}
+
+// whole reads what is missing of a group that comes from a plan.
+func (g *groupValue) whole(e *evaluation) error {
+	if !g.ref {
+		return nil
+	}
+	if e.env.Users == nil {
+		return raise(excRuntime, "groups cannot be looked up here")
+	}
+	found, err := e.env.Users.FindGroups(e.ctx, Query{Where: []Lookup{{Field: "pk", Op: "exact", Value: g.g.ID.String()}}, Limit: 1})
+	if err != nil {
+		return hostError("find groups", err)
+	}
+	if len(found) == 0 {
+		return raise(excGroupMissing, "Group matching query does not exist.")
+	}
+	g.g, g.ref = found[0], false
+	return nil
 }
 
 func (g *groupValue) str() string           { return g.g.Name }
@@ -175,8 +203,12 @@ func (g *groupValue) attr(e *evaluation, name string) (starlark.Value, error) {
 	case "name":
 		return starlark.String(g.g.Name), nil
 	case "is_superuser":
-		return starlark.Bool(g.g.Superuser), nil
+		err := g.whole(e)
+		return starlark.Bool(g.g.Superuser), err
 	case "attributes":
+		if err := g.whole(e); err != nil {
+			return nil, err
+		}
 		d, err := e.dictOf(g.g.Attributes)
 		if err != nil {
 			return nil, err

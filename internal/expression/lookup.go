@@ -10,7 +10,8 @@ import (
 	"github.com/weir-id/weir/identity"
 )
 
-// model is a kind of object that bodies can search: User or Group.
+// model is a kind of object that bodies can search: User, Group and those of
+// listModel.
 type model struct {
 	opaque
 	name string
@@ -19,6 +20,10 @@ type model struct {
 	missing *class
 	// instance tells whether a value is one of these objects.
 	instance func(starlark.Value) bool
+	// devices tells that the objects are authenticators of one class.
+	devices bool
+	// list finds the objects of the other models; nil for users and groups.
+	list func(e *evaluation, m *model, where []Lookup) ([]starlark.Value, error)
 }
 
 var (
@@ -67,6 +72,8 @@ func (m *model) lookup(e *evaluation, key string, v starlark.Value) (Lookup, err
 		l.Field = "pk"
 	case "ak_groups":
 		l.Field = "groups"
+	case "user_id":
+		l.Field = "user"
 	}
 	if !slices.Contains(m.fields, l.Field) {
 		return l, raise(excFieldError, "Cannot resolve keyword '%s' into field.", parts[0])
@@ -75,12 +82,20 @@ func (m *model) lookup(e *evaluation, key string, v starlark.Value) (Lookup, err
 	if n := len(rest); n > 0 && slices.Contains(operations, rest[n-1]) {
 		l.Op, rest = rest[n-1], rest[:n-1]
 	}
-	if len(rest) > 0 && l.Field != "attributes" && l.Field != "groups" {
+	if l.Field == "user" && len(rest) == 1 && (rest[0] == "pk" || rest[0] == "id") {
+		rest = nil
+	}
+	if len(rest) > 0 && l.Field != "attributes" && l.Field != "groups" && m.list == nil {
 		return l, raise(excFieldError, "Unsupported lookup '%s' for field '%s'.", strings.Join(rest, "__"), l.Field)
 	}
 	l.Path = rest
-	if l.Field == "groups" && len(l.Path) == 0 {
-		l.Path = []string{"pk"}
+	if l.Field == "groups" {
+		if len(rest) == 0 || rest[0] == "id" || rest[0] == "group_uuid" {
+			l.Path = []string{"pk"}
+		}
+		if !slices.Contains(groupModel.fields, l.Path[0]) || len(l.Path) > 1 && l.Path[0] != "attributes" {
+			return l, raise(excFieldError, "Unsupported lookup '%s' for field 'groups'.", strings.Join(rest, "__"))
+		}
 	}
 	value, err := e.lookupValue(v)
 	if err != nil {
@@ -100,6 +115,8 @@ func (e *evaluation) lookupValue(v starlark.Value) (any, error) {
 		return v.p.ID, nil
 	case *groupValue:
 		return v.g.ID.String(), nil
+	case *objectValue:
+		return v.fields["pk"], nil
 	case *datetimeValue:
 		return v.t, nil
 	}

@@ -13,7 +13,7 @@ import (
 // moduleModels is authentik.core.models, as published bodies import it.
 func moduleModels() *module {
 	return newModule("authentik.core.models", map[string]starlark.Value{
-		"User": &userModel, "Group": &groupModel,
+		"User": &userModel, "Group": &groupModel, "Application": applicationModel, "Token": tokenModel,
 		"USER_ATTRIBUTE_CHANGE_EMAIL":    starlark.String("goauthentik.io/user/can-change-email"),
 		"USER_ATTRIBUTE_CHANGE_NAME":     starlark.String("goauthentik.io/user/can-change-name"),
 		"USER_ATTRIBUTE_CHANGE_USERNAME": starlark.String("goauthentik.io/user/can-change-username"),

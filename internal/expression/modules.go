@@ -33,16 +33,16 @@ func functions(of map[string]fn) map[string]starlark.Value {
 // newModules makes every importable module, and the packages above them.
 func (c *Compiler) newModules() map[string]*module {
 	all := map[string]*module{}
-	for _, m := range []*module{
+	for _, m := range append(modulesOfModels(),
 		c.moduleRe(), moduleJSON(), moduleDatetime(), moduleTime(), moduleBase64(), moduleHashlib(), moduleMath(),
 		moduleString(), moduleUUID(), moduleURL(), moduleRandom("random"), moduleRandom("secrets"),
-		moduleRequests("requests"), moduleRequests("requests.exceptions"),
+		moduleRequests(), newModule("requests.exceptions", requestErrors()),
 		newModule("ipaddress", functions(map[string]fn{
 			"ip_address": fnIPAddress, "ip_network": fnIPNetwork, "IPv4Address": fnIPAddress, "IPv6Address": fnIPAddress,
 			"IPv4Network": fnIPNetwork, "IPv6Network": fnIPNetwork,
 		})),
 		moduleModels(), moduleConfig(), moduleAdmin(), moduleTimezone(), moduleExceptions(), moduleValidators(),
-	} {
+	) {
 		all[m.name] = m
 	}
 	for name, m := range all {
@@ -97,20 +97,4 @@ func opImport(e *evaluation, c call) (starlark.Value, error) {
 		return v, nil
 	}
 	return nil, raise(excImport, "cannot import name '%s' from '%s' in expressions", member, name)
-}
-
-// moduleRequests is there to be named: a body that mentions it compiles and
-// imports, and fails with a clear text when it would call out.
-func moduleRequests(name string) *module {
-	failed := newClass("RequestException", excOS)
-	m := newModule(name, map[string]starlark.Value{
-		"RequestException": failed, "HTTPError": newClass("HTTPError", failed),
-		"ConnectionError": newClass("ConnectionError", failed), "Timeout": newClass("Timeout", failed),
-	})
-	if name == "requests" {
-		for _, f := range []string{"get", "post", "put", "patch", "delete", "head", "options", "request", "Session"} {
-			m.members[f] = refuse(excPermission, "requests."+f+": outgoing calls are not allowed for expressions")
-		}
-	}
-	return m
 }

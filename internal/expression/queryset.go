@@ -67,7 +67,7 @@ func (q *querySet) search(e *evaluation, limit int) ([]starlark.Value, error) {
 	var out []starlark.Value
 	addGroups := func(groups []identity.Group) {
 		for _, g := range groups {
-			out = append(out, &groupValue{opaque{"Group"}, g})
+			out = append(out, &groupValue{opaque: opaque{"Group"}, g: g})
 		}
 	}
 	if q.of != nil {
@@ -81,6 +81,12 @@ func (q *querySet) search(e *evaluation, limit int) ([]starlark.Value, error) {
 			}
 		}
 		return out, nil
+	}
+	if q.m.devices {
+		return devicesOfUser(e, q.m, q.where)
+	}
+	if q.m.list != nil {
+		return q.m.list(e, q.m, q.where)
 	}
 	if e.env.Users == nil {
 		return nil, raise(excRuntime, "%s.objects: users and groups cannot be searched here", q.m.name)
@@ -196,7 +202,7 @@ func (q *querySet) attr(_ *evaluation, name string) (starlark.Value, error) {
 	case "values_list":
 		return builtin(name, q.valuesList), nil
 	case "create", "update", "delete", "update_or_create", "bulk_create", "add", "remove", "set":
-		return refuse(excPermission, q.m.name+".objects."+name+": expressions cannot change users and groups"), nil
+		return refuse(excPermission, q.m.name+".objects."+name+": expressions cannot change objects"), nil
 	}
 	return nil, nil
 }

@@ -42,6 +42,8 @@ type Value struct {
 	Messages []string
 	// Events are the events of ak_create_event and of called policies.
 	Events []policy.Event
+	// Mails are those of ak_send_email and of called policies.
+	Mails  []policy.Mail
 	Writes policy.Writes
 	// Logs are for the test endpoint; they went to the log already.
 	Logs []LogLine
@@ -140,7 +142,7 @@ func (e *evaluation) value(result starlark.Value) (Value, error) {
 	text := str(result)
 	return Value{
 		Raw: raw, True: bool(result.Truth()), Text: text, Messages: e.messages,
-		Events: e.events, Writes: writes, Logs: e.logs,
+		Events: e.events, Mails: e.mails, Writes: writes, Logs: e.logs,
 	}, e.text(len(text))
 }
 

@@ -1,9 +1,13 @@
 package expression
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 
 	"go.starlark.net/starlark"
+
+	"github.com/weir-id/weir/flow"
 )
 
 // isVariable tells whether a name can be a variable of some evaluation, whose
@@ -34,7 +38,7 @@ func (e *evaluation) variable(name string) (starlark.Value, bool, error) {
 }
 
 func (e *evaluation) makeVariable(name string) (starlark.Value, error) {
-	if v, ok := e.scope.Variables[name]; ok {
+	if v, ok := e.scope.given(name); ok {
 		return e.fromGo(v)
 	}
 	switch name {
@@ -71,6 +75,22 @@ func (e *evaluation) makeVariable(name string) (starlark.Value, error) {
 	}
 	return nil, nil
 }
+
+// given finds one of the further variables. Characters that no name has in
+// Python stand for themselves as "_".
+func (s *Scope) given(name string) (any, bool) {
+	if v, ok := s.Variables[name]; ok {
+		return v, true
+	}
+	for key, v := range s.Variables {
+		if notInNames.Replace(key) == name {
+			return v, true
+		}
+	}
+	return nil, false
+}
+
+var notInNames = strings.NewReplacer(":", "_", ".", "_", "-", "_")
 
 func orFalse(v any) any {
 	if v == nil {
@@ -123,11 +143,20 @@ func (*requestValue) attr(e *evaluation, name string) (starlark.Value, error) {
 			return e.promptRequestContext()
 		}
 		return e.contextDict()
+	case "should_cache":
+		return starlark.Bool(r.User.Saved() && !r.Debug), nil
 	case "debug":
 		return starlark.Bool(r.Debug), nil
 	case "obj":
 		if r.Target == nil {
 			return starlark.None, nil
+		}
+		fields, err := e.configured(r.Target.Kind, r.Target.ID)
+		if err != nil {
+			return nil, err
+		}
+		if fields != nil {
+			return e.fromGo(&flow.Ref{Kind: r.Target.Kind, ID: r.Target.ID, Name: fmt.Sprint(fields["name"])})
 		}
 		return newRecord(r.Target.Kind, map[string]starlark.Value{
 			"name": starlark.String(r.Target.Name), "pk": starlark.String(r.Target.ID.String()),

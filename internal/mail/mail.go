@@ -69,7 +69,7 @@ type Message struct {
 // Limits of one message.
 const (
 	maxRecipients = 50
-	maxSubject    = 500 // characters
+	maxSubject    = 900 // characters
 	maxContent    = 1 << 20
 	maxAddress    = 254
 )

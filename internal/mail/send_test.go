@@ -137,7 +137,6 @@ func TestWhatIsToBeTriedAgain(t *testing.T) {
 	})
 }
 
-// A server that takes the message and says nothing more is not asked twice.
 func TestASlowServerIsGivenUpOn(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
@@ -153,7 +152,7 @@ func TestASlowServerIsGivenUpOn(t *testing.T) {
 	})
 }
 
-// What the server has accepted is sent, whatever the connection does afterwards.
+// What the server has accepted is not sent again because the database is away.
 func TestAnAcceptedMailIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db store.DB) {
@@ -193,6 +192,17 @@ func (f *failing) Write(ctx context.Context, fn func(context.Context, store.Tx) 
 		return store.ErrUnavailable
 	}
 	return f.DB.Write(ctx, fn)
+}
+
+func TestAConnectionThatEndsAfterwardsIsNoFailure(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, storetest.SQLite(t), mailtest.Config{})
+	o.server.CutAfterwards()
+	id := o.queue(message())
+	o.start()
+	if r := o.until(id, mail.Sent); r.attempts != 1 || len(o.server.Mails()) != 1 {
+		t.Errorf("%d tries, %d mails", r.attempts, len(o.server.Mails()))
+	}
 }
 
 // Two nodes, and an administrator who is impatient, send one mail.

@@ -124,7 +124,7 @@ func TestRule48MailHeaders(t *testing.T) {
 		"too many":           func(m *mail.Message) { m.Bcc = strings.Split(strings.Repeat("a@example.com ", 50), " ")[:50] },
 		"no text":            func(m *mail.Message) { m.Text = "" },
 		"a text too long":    func(m *mail.Message) { m.HTML = strings.Repeat("x", 1<<20) },
-		"a subject too long": func(m *mail.Message) { m.Subject = strings.Repeat("x", 501) },
+		"a subject too long": func(m *mail.Message) { m.Subject = strings.Repeat("x", 901) },
 		"no purpose":         func(m *mail.Message) { m.Purpose = "" },
 	} {
 		m := message()

@@ -27,6 +27,9 @@ const (
 // ErrTooLarge is returned for answers over the limit.
 var ErrTooLarge = errors.New("the answer is too large")
 
+// ErrRedirects is returned for more redirects than MaxRedirects.
+var ErrRedirects = errors.New("too many redirects")
+
 // errDowngrade keeps what was sent encrypted from being sent again in the clear.
 var errDowngrade = errors.New("redirect from https to http")
 
@@ -49,7 +52,7 @@ func Client(roots *x509.CertPool) *http.Client {
 		},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) > MaxRedirects {
-				return fmt.Errorf("more than %d redirects", MaxRedirects)
+				return ErrRedirects
 			}
 			if via[len(via)-1].URL.Scheme == "https" && r.URL.Scheme != "https" {
 				return errDowngrade

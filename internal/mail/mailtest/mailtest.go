@@ -56,6 +56,7 @@ type Server struct {
 	auths  int
 	rcpt   func(to string) error
 	data   func(n int, c net.Conn) error
+	cut    bool
 }
 
 // New starts a server that ends with the test.
@@ -111,6 +112,14 @@ func (s *Server) OnData(f func(n int, c net.Conn) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.data = f
+}
+
+// CutAfterwards ends connections as soon as the server has said that it has a
+// message.
+func (s *Server) CutAfterwards() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = true
 }
 
 // Mails returns the messages that have come in.
@@ -241,7 +250,16 @@ func (x *session) Data(r io.Reader) error {
 	return nil
 }
 
-func (x *session) Reset()        {}
+// Reset is called once a message was answered.
+func (x *session) Reset() {
+	x.s.mu.Lock()
+	cut := x.s.cut && len(x.s.mails) > 0
+	x.s.mu.Unlock()
+	if cut {
+		_ = x.conn.Conn().Close()
+	}
+}
+
 func (x *session) Logout() error { return nil }
 
 // certificate makes an authority and a certificate of it for this machine.

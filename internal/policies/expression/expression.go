@@ -49,5 +49,5 @@ func (e *expression) Evaluate(ctx context.Context, r *policy.Request) (policy.Re
 	if v.True {
 		verdict = policy.Pass
 	}
-	return policy.Result{Verdict: verdict, Messages: v.Messages, Raw: v.Raw, Writes: v.Writes, Events: v.Events, Logs: v.Logs}, nil
+	return policy.Result{Verdict: verdict, Messages: v.Messages, Raw: v.Raw, Writes: v.Writes, Events: v.Events, Mails: v.Mails, Logs: v.Logs}, nil
 }

@@ -135,3 +135,19 @@ func TestRule11TheTimeOfABodyIsBounded(t *testing.T) {
 		})
 	}
 }
+
+// What a policy asks for happens after it has passed or failed, and not when it
+// ended with an error.
+func TestRule08AnErrorAsksForNothing(t *testing.T) {
+	asks := "ak_message('m')\nak_create_event('e')\nak_send_email('a@example.com', 's', body='b')\n"
+	for end, want := range map[string][3]int{"return True": {1, 1, 1}, "return False": {1, 1, 1}, "return 1 / 0": {}, "while True: pass": {}, "return [0] * (1 << 40)": {}} {
+		p, err := build(t, asks+end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := (&policy.Object{Name: "p", Policy: p}).Evaluate(t.Context(), &policy.Request{User: identity.Anonymous()}, 5*time.Second)
+		if n := [3]int{len(got.Messages), len(got.Events), len(got.Mails)}; n != want || (want == [3]int{}) != (got.Verdict == policy.Error) {
+			t.Errorf("%s: %v asks for %v, want %v", end, got.Verdict, n, want)
+		}
+	}
+}

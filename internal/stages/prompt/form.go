@@ -18,7 +18,7 @@ import (
 // form is the stage's form for one request.
 type form struct {
 	items []item
-	// events tell of expressions that failed.
+	// events tell of expressions that failed, and what expressions ask for.
 	events []flow.Event
 }
 
@@ -81,6 +81,7 @@ func (s *stage) form(ctx context.Context, x *flow.Exec) (*form, error) {
 			return nil, fmt.Errorf("prompt %s is not usable", id)
 		}
 		i, err := v.item(ctx, p)
+		f.events, v.events = append(f.events, v.events...), nil
 		if err != nil {
 			f.events = append(f.events, failure(p, err))
 			if p.Type.Fixed() {
@@ -131,6 +132,8 @@ type values struct {
 	request  *policy.Request
 	// known is the prompt data so far.
 	known map[string]any
+	// events are those that expressions have asked for.
+	events []flow.Event
 }
 
 // item fills a prompt in. With an error it is complete, but for what failed.
@@ -181,6 +184,9 @@ func (v *values) evaluate(ctx context.Context, p *prompt.Prompt, body string, is
 	result, err := program.Run(ctx, expression.Scope{Request: v.request, Variables: map[string]any{"user": v.request.User, "prompt_context": known}})
 	if err != nil {
 		return "", &expressionError{body, err}
+	}
+	for _, e := range result.Events {
+		v.events = append(v.events, flow.Event{Action: e.Action, App: e.App, Context: e.Context})
 	}
 	return result.Raw, nil
 }

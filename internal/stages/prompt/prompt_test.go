@@ -377,6 +377,14 @@ func TestFailedExpressionsAreRecorded(t *testing.T) {
 	}
 }
 
+func TestEventsOfExpressionsAreRecorded(t *testing.T) {
+	w := newWorld(t, ask("a", prompt.Text, initialExpression("ak_create_event('seen', why='x')\nreturn 'y'")))
+	w.ready(t).Get(t, "form", "")
+	if diff := cmp.Diff([]string{"custom_seen"}, w.Store.Events()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestADeletedPromptIsNotAsked(t *testing.T) {
 	w := newWorld(t, ask("a", prompt.Text), ask("b", prompt.Text))
 	b := w.ready(t)
