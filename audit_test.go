@@ -1,7 +1,10 @@
 package weir
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -31,6 +34,13 @@ const misspelt = `
 version: 1
 entries:
   - {model: authentik_stages_deny.denystage, identifiers: {name: denies}, attrs: {deny_massage: no}}
+`
+
+// breakingPrompt has an expression that fails; it is asked after the form.
+const breakingPrompt = `
+  - {model: authentik_stages_prompt.prompt, id: more, identifiers: {name: more}, attrs: {field_key: more, label: More, type: text, order: 1, required: false, initial_value_expression: true, initial_value: "return int(prompt_context['password'])"}}
+  - {model: authentik_stages_prompt.promptstage, id: ask-more, identifiers: {name: ask-more}, attrs: {fields: [!KeyOf more]}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf invited, stage: !KeyOf ask-more, order: 9}}
 `
 
 // shape lists the members of a document, those of objects in it in brackets, as
@@ -63,6 +73,7 @@ func TestEventsHaveTheirForm(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		o := openOffice(t, s)
 		apply(t, o.site, auditFile)
+		apply(t, o.site, invitedFlow+breakingPrompt)
 		ada := o.user("ada", nil)
 		group := o.group("staff", nil)
 		o.must("POST", "core/tokens/", m{"identifier": "of-ada", "user": ada})
@@ -98,6 +109,13 @@ func TestEventsHaveTheirForm(t *testing.T) {
 			{"model_deleted", func() { o.must("DELETE", "core/groups/"+group+"/", nil) }, "authentik.events", "akadmin", "model[" + model + "]", 2},
 			{"secret_view", func() { o.must("GET", "core/tokens/of-ada/view_key/", nil) }, "authentik.core", "akadmin", "secret[" + model + "]", 2},
 			{"flow_execution", func() { o.must("GET", "flows/instances/default-invalidation-flow/execute/", nil) }, "authentik.flows", "akadmin", "flow[" + model + "]", 2},
+			{"invitation_used", func() {
+				flow := o.must("GET", "flows/instances/invited/", nil)["pk"].(string)
+				token := o.must("POST", "stages/invitation/invitations/", m{"name": "for-max", "flow": flow})["pk"].(string)
+				visit(t, o.site).invited(token, "max")
+			}, "authentik.events", "AnonymousUser", "invitation_uuid", 1},
+			{"user_write", func() {}, "authentik.events", "max", "created password password_repeat username", 1},
+			{"property_mapping_exception", func() {}, "authentik.core", "max", "expression message prompt[" + model + "] prompt_data[password password_repeat username]", 2},
 			{"configuration_warning", func() {
 				if _, err := o.site.Apply(t.Context(), []string{file}, false); err != nil {
 					t.Error(err)
@@ -188,21 +206,34 @@ func TestRule45NoEventHoldsASecret(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		o := openOffice(t, s)
 		apply(t, o.site, auditFile)
+		const ask = "  - {model: authentik_stages_prompt.promptstage, id: ask,"
+		const pin = "  - {model: authentik_stages_prompt.prompt, id: pin, identifiers: {name: pin}, attrs: {field_key: pin, label: PIN, type: password, order: 5, required: false}}\n"
+		apply(t, o.site, strings.NewReplacer("!KeyOf team]", "!KeyOf team, !KeyOf pin]", ask, pin+ask).Replace(invitedFlow+breakingPrompt))
 		secrets := plantSecrets(o)
 		maps.Copy(secrets, map[string]string{"a key of a keyword": "hunter-two", "a token in an address": "token-in-the-query", "a refused token": "no-such-token-at-all",
-			"a wrong old password": "an-unknown-password", "a forged cookie": "authentik_session=AAAA", "a chosen key": "a-key-of-my-own-choice"})
+			"a wrong old password": "an-unknown-password", "a forged cookie": "authentik_session=AAAA", "a new password": "typed-into-the-form", "a pin": "typed-as-a-pin", "a chosen key": "a-key-of-my-own-choice"})
 		c := visit(t, o.site)
 		c.do("POST", loginFlow, `{"uid_field": "nobody", "password": "an-unknown-password"}`)
 		c.signIn("nobody", "an-unknown-password")
 		c.do("GET", "/api/v3/flows/executor/default-authentication-flow/?query="+url.QueryEscape("itoken=token-in-the-query&next=/"), "")
 		c.do("GET", "/if/flow/default-authentication-flow/?flow_token=token-in-the-query", "")
+		flow := o.must("GET", "flows/instances/invited/", nil)["pk"].(string)
+		invited := "invited/?query=itoken%3D" + o.must("POST", "stages/invitation/invitations/", m{"name": "for-max", "flow": flow})["pk"].(string)
+		guest := visit(t, o.site)
+		guest.do("GET", "/api/v3/flows/executor/"+invited, "")
+		guest.do("GET", "/api/v3/flows/executor/"+invited, "")
+		guest.do("POST", "/api/v3/flows/executor/"+invited, `{"username": "max", "password": "typed-into-the-form", "password_repeat": "typed-into-the-form", "pin": "typed-as-a-pin"}`)
+		for range 4 {
+			guest.do("GET", "/api/v3/flows/executor/"+invited, "")
+		}
 		stranger(t, o.site).as("no-such-token-at-all", "GET", "/api/v3/core/users/me/", "")
 		stranger(t, o.site).do("GET", "/if/flow/default-authentication-flow/", "", "Cookie", "authentik_session="+strings.Repeat("A", len(c.session())))
 		o.must("POST", "core/tokens/for-mail/set_key/", m{"key": "a-key-of-my-own-choice"})
 		o.must("PATCH", "core/tokens/for-mail/", m{"description": "changed"})
 		o.must("POST", "events/events/", m{"action": "custom_", "app": "x", "context": m{"client_secret": "hunter-two", "note": "it is hunter-two"}})
 		events := o.everyEvent()
-		for _, action := range []string{"login", "login_failed", "password_set", "secret_view", "policy_execution", "policy_exception", "custom_seen", "suspicious_request", "model_updated"} {
+		for _, action := range []string{"login", "login_failed", "password_set", "secret_view", "policy_execution", "policy_exception", "custom_seen", "suspicious_request", "model_updated",
+			"user_write", "invitation_used", "property_mapping_exception"} {
 			if !strings.Contains(events, "\n"+action+" ") {
 				t.Errorf("nothing was recorded of %s", action)
 			}
@@ -250,4 +281,39 @@ func TestEventsEndAsTheSettingsSay(t *testing.T) {
 			}
 		}
 	})
+}
+
+// quotingPolicy decides about a stage after the form, and fails over what was
+// typed there.
+const quotingPolicy = `
+  - {model: authentik_policies_expression.expressionpolicy, id: quotes, identifiers: {name: quotes}, attrs: {expression: "return int(request.context['prompt_data']['password'])"}}
+  - {model: authentik_stages_deny.denystage, id: after, identifiers: {name: after}}
+  - {model: authentik_flows.flowstagebinding, id: last, identifiers: {target: !KeyOf enrol, stage: !KeyOf after, order: 2}, attrs: {evaluate_on_plan: false, re_evaluate_policies: true}}
+  - {model: authentik_policies.policybinding, identifiers: {order: 0, target: !KeyOf last, policy: !KeyOf quotes}}
+`
+
+// The log and the trace have the reason of a denial, but not the password that
+// an exception quotes.
+func TestRule45NoReasonQuotesWhatWasTyped(t *testing.T) {
+	var log bytes.Buffer
+	site, err := Open(t.Context(), Config{Settings: settings(t), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, site, enrolmentFlow+quotingPolicy)
+	r := visit(t, site).fills("enrol", `{"username":"max","password":"typed-into-the-form","password_repeat":"typed-into-the-form"}`)
+	if r.component() != "ak-stage-access-denied" {
+		t.Errorf("the flow ends with %v", r.body)
+	}
+	traced, err := store.Select(t.Context(), site.db, store.Column[string], "select step from execution_steps")
+	if all := strings.Join(traced, ""); err != nil || !strings.Contains(all, "invalid literal for int") || strings.Contains(all, "typed-into-the-form") {
+		t.Errorf("the trace says %s, %v", all, err)
+	}
+	if err := site.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); !strings.Contains(text, "invalid literal for int") || strings.Contains(text, "typed-into-the-form") {
+		at := max(0, strings.Index(text, "invalid literal"))
+		t.Errorf("the log says %s", text[max(0, at-300):min(len(text), at+200)])
+	}
 }

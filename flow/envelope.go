@@ -129,7 +129,7 @@ func (r *run) unexpected(ctx context.Context, err error) (*Result, error) {
 func (r *run) undecided(ctx context.Context, err error) (message, id string) {
 	id = newID()
 	r.e.Log.ErrorContext(ctx, "flow denied", slog.String("id", id), slog.String("flow", r.req.Flow.Slug),
-		slog.String("stage", r.trace.Stage), slog.Any("error", err))
+		slog.String("stage", r.trace.Stage), slog.String("error", r.reason(err)))
 	return "This could not be decided. Tell your administrator this id: " + id, id
 }
 
@@ -150,7 +150,7 @@ func (r *run) fault(ctx context.Context, level slog.Level, err error) (*Result, 
 		id = r.req.HTTP.ID
 	}
 	r.e.Log.Log(ctx, level, "flow error", slog.String("id", id), slog.String("flow", r.req.Flow.Slug),
-		slog.String("stage", r.trace.Stage), slog.Any("error", err))
+		slog.String("stage", r.trace.Stage), slog.String("error", r.reason(err)))
 	if level >= slog.LevelError {
 		r.e.Failed(ctx, r.req.HTTP, fmt.Sprintf("A stage of the flow %s failed. The log has the reason under the id %s.", r.req.Flow.Slug, id))
 	}

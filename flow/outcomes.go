@@ -20,7 +20,7 @@ func (r *run) carryOut(ctx context.Context, c *current, out Outcome) (*Result, e
 	if !errors.As(err, &refusal) {
 		return result, err
 	}
-	r.e.Log.InfoContext(ctx, "step refused", slog.String("flow", r.req.Flow.Slug), slog.String("stage", r.trace.Stage), slog.Any("error", refusal.Err))
+	r.e.Log.InfoContext(ctx, "step refused", slog.String("flow", r.req.Flow.Slug), slog.String("stage", r.trace.Stage), slog.String("error", r.reason(refusal.Err)))
 	r.exec = nil // knows of people who were never made
 	if r.before != nil {
 		r.plan = r.before.Plan.clone()
@@ -338,7 +338,7 @@ func (r *run) inlineRedirect(ctx context.Context, c *current) (*Result, error) {
 func (r *run) notApplicable(ctx context.Context, na *notApplicable) (*Result, error) {
 	r.plan = &Plan{Format: PlanFormat, FlowID: r.req.Flow.ID, Context: NewContext(nil), Started: r.now}
 	if na.trace != nil {
-		r.trace.Policies = append(r.trace.Policies, *na.trace)
+		r.note(*na.trace)
 	}
 	if na.cause != nil {
 		return r.unexpected(ctx, na.cause)

@@ -227,7 +227,7 @@ func (r *run) marker(ctx context.Context, c *current) (bool, error) {
 	result := p.evaluate(ctx, r.plan, user, target)
 	r.keepWishes(p)
 	if len(result.Sources) > 0 {
-		r.trace.Policies = append(r.trace.Policies, *tracePolicies(c.name, result))
+		r.note(*tracePolicies(c.name, result))
 	}
 	if result.Verdict == policy.Error {
 		return false, fmt.Errorf("policies of stage %q: %w", c.name, errors.Join(result.Err, errNoVerdict))

@@ -147,6 +147,9 @@ func TestSanitise(t *testing.T) {
 				"context": map[string]any{"flow_plan": map[string]any{"flow_pk": hexID(id)}, "pending_user": person(&alice.User), "token": mask}}},
 		{"an object that is a secret is named", map[string]any{"secret": Model{App: "a", Model: "token", PK: "p", Name: "n"}},
 			map[string]any{"secret": map[string]any{"app": "a", "model_name": "token", "pk": "p", "name": "n"}}},
+		{"an event in the context of a policy", &Recorded{ID: id, Action: Login, Context: map[string]any{"x": 1}},
+			map[string]any{"app": "authentik_events", "model_name": "event", "pk": hexID(id), "name": "login event " + id.String()}},
+		{"a value that is known to be secret", map[string]any{"pin": Secret{"4711"}}, map[string]any{"pin": mask}},
 		{"raw bytes", []byte("key"), mask},
 		{"a person without attributes and hash", alice, map[string]any{"pk": int64(7), "username": "alice", "email": "alice@example.com"}},
 		{"an id", id, "11111111222233334444555555555555"},
@@ -174,6 +177,10 @@ func TestSanitise(t *testing.T) {
 	if diff := cmp.Diff(map[string]any{"message": "ValueError: invalid literal for int(): '" + mask + "'", "list": []any{"x " + mask + "!"}, "hunter": "hunt",
 		"request": map[string]any{"context": map[string]any{"prompt_data": map[string]any{"new_password": mask, "pin": mask}}}}, quoted); diff != "" {
 		t.Errorf("a secret that is quoted elsewhere: %s", diff)
+	}
+	escaped := sanitise(map[string]any{"message": `int('a"b\'c\\d') and int("a\"b'c\\d")`, "password": `a"b'c\d`})
+	if diff := cmp.Diff(map[string]any{"message": "int('" + mask + "') and int(\"" + mask + "\")", "password": mask}, escaped); diff != "" {
+		t.Errorf("a secret that is quoted with escapes: %s", diff)
 	}
 	loop := map[string]any{}
 	loop["self"] = loop

@@ -33,10 +33,12 @@ func target(t *policy.Target) any {
 	if t == nil {
 		return nil
 	}
-	m := Model{App: "authentik_flows", Model: t.Kind, PK: hexID(t.ID), Name: t.Name}
+	m := Model{Model: t.Kind, PK: hexID(t.ID), Name: t.Name}
 	switch t.Kind {
+	case "flow", "stage":
+		m.App = "authentik_flows"
 	case "binding":
-		m.Model = "flowstagebinding"
+		m.App, m.Model = "authentik_flows", "flowstagebinding"
 	case "application":
 		m.App = "authentik_core"
 	}
@@ -102,6 +104,9 @@ func scrub(v any, replace *strings.Replacer) any {
 	return v
 }
 
+// Secret is a value of a context that is masked, whatever its name.
+type Secret struct{ Value any }
+
 // sanitiser keeps the texts that it has masked.
 type sanitiser struct{ secrets []string }
 
@@ -119,6 +124,13 @@ func (s *sanitiser) hide(v any) string {
 	case string:
 		if len(v) >= minSecretBytes && v != mask && len(s.secrets) < maxSecrets {
 			s.secrets = append(s.secrets, v)
+			// As Python and JSON quote it.
+			if quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(v); quoted != v {
+				s.secrets = append(s.secrets, quoted)
+			}
+			if quoted := strconv.Quote(v); quoted[1:len(quoted)-1] != v {
+				s.secrets = append(s.secrets, quoted[1:len(quoted)-1])
+			}
 		}
 	case []any:
 		for _, item := range v {
@@ -194,6 +206,10 @@ func (s *sanitiser) value(v any, depth int) any {
 		return v.String()
 	case *url.URL:
 		return clean(v.Redacted())
+	case *Recorded:
+		return model(Model{App: "authentik_events", Model: "event", PK: hexID(v.ID), Name: v.String()})
+	case Secret:
+		return s.hide(s.value(v.Value, depth-1))
 	case []byte:
 		return mask // bytes are keys and codes more often than text
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/policy"
@@ -83,7 +84,7 @@ func (s *stage) form(ctx context.Context, x *flow.Exec) (*form, error) {
 		i, err := v.item(ctx, p)
 		f.events, v.events = append(f.events, v.events...), nil
 		if err != nil {
-			f.events = append(f.events, failure(p, err))
+			f.events = append(f.events, failure(p, known, err))
 			if p.Type.Fixed() {
 				// What the installation says there would be taken for an answer.
 				return nil, fmt.Errorf("prompt %q: %w", p.Name, err)
@@ -106,9 +107,11 @@ func Preview(ctx context.Context, compiler *expression.Compiler, p *prompt.Promp
 	return &Challenge{[]Field{i.field()}}, nil
 }
 
-// failure is the event of an expression that failed.
-func failure(p *prompt.Prompt, err error) flow.Event {
-	e := flow.Event{Action: "property_mapping_exception", App: p.Name, Context: map[string]any{"message": err.Error()}}
+// failure is the event of an expression that failed. It has what was typed so
+// far, so that this is masked in the message, which may quote it.
+func failure(p *prompt.Prompt, known map[string]any, err error) flow.Event {
+	e := flow.Event{Action: string(event.PropertyMappingException), Context: map[string]any{"message": err.Error(), "prompt_data": known,
+		"prompt": event.Model{App: "authentik_stages_prompt", Model: "prompt", PK: p.ID.String(), Name: p.Name}}}
 	var failed *expressionError
 	if errors.As(err, &failed) {
 		e.Context["expression"] = failed.body

@@ -15,6 +15,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/flow/flowtest"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/prompt"
 	stage "github.com/weir-id/weir/internal/stages/prompt"
@@ -371,7 +372,8 @@ func TestFailedExpressionsAreRecorded(t *testing.T) {
 	for _, c := range w.Store.Commits {
 		got = append(got, c.Events...)
 	}
-	want := []flow.Event{{Action: "property_mapping_exception", App: "a", Context: map[string]any{"message": "a, line 1: ZeroDivisionError: division by zero", "expression": "return 1/0"}}}
+	want := []flow.Event{{Action: "property_mapping_exception", Context: map[string]any{"message": "a, line 1: ZeroDivisionError: division by zero", "expression": "return 1/0",
+		"prompt_data": map[string]any(nil), "prompt": event.Model{App: "authentik_stages_prompt", Model: "prompt", PK: w.config.Fields[0].String(), Name: "a"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

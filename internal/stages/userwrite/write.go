@@ -142,12 +142,18 @@ func (s *stage) groups(x *flow.Exec) []uuid.UUID {
 }
 
 // events tell what was written. The values of fields with telling names are
-// masked before they are stored.
+// masked before they are stored, and so is what the person typed into fields that
+// are none of a user: nobody knows what those ask for.
 func events(p *identity.Person, data map[string]any, created, password bool) []flow.Event {
 	written := map[string]any{}
 	for key, v := range data {
-		if key != "component" {
+		_, attribute := attributePath(key)
+		switch {
+		case key == "component":
+		case attribute, slices.Contains(userFields, key):
 			written[key] = v
+		default:
+			written[key] = event.Secret{Value: v}
 		}
 	}
 	written["created"] = created
@@ -157,6 +163,9 @@ func events(p *identity.Person, data map[string]any, created, password bool) []f
 	}
 	return out
 }
+
+// userFields are the fields that edit knows, besides parts of attributes.
+var userFields = []string{"attributes", "email", "is_active", "name", "path", "type", "username"}
 
 // edit applies the collected values to a user. Keys that are no field of a user
 // are left out.
