@@ -21,7 +21,7 @@ import (
 // Notifications try transports and mappings out; *notification.Engine does.
 type Notifications interface {
 	Test(ctx context.Context, t *rule.Transport, p *identity.Person) ([]string, error)
-	Run(ctx context.Context, m *rule.Mapping, scope expression.Scope) (any, error)
+	Run(ctx context.Context, m *rule.Mapping, scope expression.Scope) (expression.Value, error)
 }
 
 // notificationRoutes are the calls about notifications that not every kind has.
@@ -125,9 +125,9 @@ func testMapping(c *call) error {
 	if err != nil {
 		return c.answer(http.StatusOK, propertyMappingTestResult{err.Error(), false})
 	}
-	text, err := json.Marshal(result)
+	text, err := json.Marshal(result.Raw)
 	if pretty == true {
-		text, err = json.MarshalIndent(result, "", "    ")
+		text, err = json.MarshalIndent(result.Raw, "", "    ")
 	}
 	if err != nil {
 		return c.answer(http.StatusOK, propertyMappingTestResult{err.Error(), false})

@@ -94,18 +94,8 @@ func (e *Engine) carryOut(ctx context.Context, ev *event.Recorded, p *identity.P
 		return nil
 	}
 	return e.DB.Write(silence(ctx), func(ctx context.Context, tx store.Tx) error {
-		for _, x := range events {
-			if err := e.Events.Record(ctx, tx, event.Event{Action: event.Action(x.Action), App: x.App, Context: x.Context, User: p}); err != nil {
-				return err
-			}
-		}
-		for _, m := range mails {
-			if e.PolicyMail == nil {
-				break
-			}
-			if err := e.PolicyMail(ctx, tx, p, m); err != nil {
-				return err
-			}
+		if err := e.grant(ctx, tx, p, events, mails); err != nil {
+			return err
 		}
 		for _, r := range fired {
 			if err := e.fire(ctx, tx, ev, r); err != nil {
@@ -114,6 +104,25 @@ func (e *Engine) carryOut(ctx context.Context, ev *event.Recorded, p *identity.P
 		}
 		return nil
 	})
+}
+
+// grant records the events and queues the mails that expressions ask for, about
+// a person. Its context is a silent one.
+func (e *Engine) grant(ctx context.Context, tx store.Tx, p *identity.Person, events []policy.Event, mails []policy.Mail) error {
+	for _, x := range events {
+		if err := e.Events.Record(ctx, tx, event.Event{Action: event.Action(x.Action), App: x.App, Context: x.Context, User: p}); err != nil {
+			return err
+		}
+	}
+	for _, m := range mails {
+		if e.PolicyMail == nil {
+			return nil
+		}
+		if err := e.PolicyMail(ctx, tx, p, m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fire has the recipients of a rule told, unless the rule has fired too often in

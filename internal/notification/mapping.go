@@ -42,23 +42,25 @@ func (e *Engine) mapped(ctx context.Context, s Source, id uuid.UUID, n *Notifica
 		// The exception may hold data of people.
 		return nil, permanent("the mapping %q has failed", m.Name)
 	}
-	return v, nil
+	if len(v.Events)+len(v.Mails) > 0 {
+		err = e.DB.Write(silence(ctx), func(ctx context.Context, tx store.Tx) error { return e.grant(ctx, tx, n.User, v.Events, v.Mails) })
+	}
+	return v.Raw, err
 }
 
 // Run evaluates a mapping. The result is nil or a value that JSON has: a person,
 // say, is none, for nobody should send all of one by mistake.
-func (e *Engine) Run(ctx context.Context, m *rule.Mapping, scope expression.Scope) (any, error) {
+func (e *Engine) Run(ctx context.Context, m *rule.Mapping, scope expression.Scope) (v expression.Value, err error) {
 	program, err := e.Compile(m.Name, m.Expression)
 	if err != nil {
-		return nil, fmt.Errorf("compile mapping: %w", err)
+		return v, fmt.Errorf("compile mapping: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, mappingTimeout)
 	defer cancel()
-	v, err := program.Run(ctx, scope)
-	if err != nil {
-		return nil, err
+	if v, err = program.Run(ctx, scope); err != nil {
+		return v, err
 	}
-	return v.Raw, plain(v.Raw)
+	return v, plain(v.Raw)
 }
 
 // plain refuses values that JSON does not have.
