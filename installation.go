@@ -25,6 +25,7 @@ import (
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/mail"
+	"github.com/weir-id/weir/internal/notification"
 	"github.com/weir-id/weir/internal/outbound"
 	"github.com/weir-id/weir/internal/policies"
 	"github.com/weir-id/weir/internal/reputation"
@@ -107,8 +108,9 @@ type Installation struct {
 	// files is the folder of blueprints; nil until it is needed. blueprints are
 	// those on the server: the default ones, and from then on those of the
 	// folder.
-	files      *os.Root
-	blueprints blueprint.Instances
+	files         *os.Root
+	blueprints    blueprint.Instances
+	notifications *notification.Engine
 }
 
 // Connect opens the database, brings its schema up to date and loads the
@@ -193,6 +195,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	if err != nil {
 		return err
 	}
+	in.notifications = in.newNotifications()
 	in.blueprints = blueprint.Folder(blueprint.Defaults())
 	in.kinds = resource.New(resource.Config{Blueprint: func(path, content string) error { return blueprint.CheckSource(in.blueprints, path, content) },
 		Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,

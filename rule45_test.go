@@ -97,6 +97,9 @@ func plantSecrets(o *office) map[string]string {
 	o.must("POST", "rbac/permissions/assigned_by_roles/"+o.role("narrow")+"/assign/", m{"permissions": []string{"view_user"}, "model": "authentik_core.user",
 		"object_pk": fmt.Sprint(ada)})
 	apply(t, o.site, plantedFile)
+	hooks := results(o.must("GET", "events/transports/?name=planted-hook", nil))
+	o.must("POST", "events/transports/"+results(o.must("GET", "events/transports/?name=planted-here", nil))[0]["pk"].(string)+"/test/", nil)
+	o.must("PATCH", "events/transports/"+hooks[0]["pk"].(string)+"/", m{"send_once": true})
 	o.must("POST", fmt.Sprintf("core/users/%d/set_password/", ada), m{"password": "the plain password"})
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
@@ -115,6 +118,7 @@ func plantSecrets(o *office) map[string]string {
 	return map[string]string{
 		"a password":                  "the plain password",
 		"the key of a captcha":        "the private key of a captcha",
+		"the secret of a webhook":     "the planted signing secret",
 		"a wrong password":            "the wrong password",
 		"the link in a mail":          "the-link-of-a-mail",
 		"a password hash":             read("select password_hash from users where id = $1", ada),
@@ -147,6 +151,10 @@ entries:
   - {model: authentik_policies_event_matcher.eventmatcherpolicy, identifiers: {name: planted-matcher}, attrs: {action: login}}
   - {model: authentik_policies_reputation.reputationpolicy, identifiers: {name: planted-reputation}}
   - {model: authentik_policies_geoip.geoippolicy, identifiers: {name: planted-place}, attrs: {countries: [DE]}}
+  - {model: authentik_events.notificationtransport, identifiers: {name: planted-here}, attrs: {mode: local}}
+  - {model: authentik_events.notificationtransport, id: hook, identifiers: {name: planted-hook}, attrs: {mode: webhook, webhook_url: "https://example.com/", webhook_signing_secret: the planted signing secret}}
+  - {model: authentik_events.notificationrule, identifiers: {name: planted}, attrs: {transports: [!KeyOf hook]}}
+  - {model: authentik_events.notificationwebhookmapping, identifiers: {name: planted}, attrs: {expression: return 1}}
   - {model: authentik_policies_password.passwordpolicy, identifiers: {name: planted-password}}
   - {model: authentik_policies_expiry.passwordexpirypolicy, identifiers: {name: planted-expiry}, attrs: {days: 90}}
   - {model: authentik_policies_unique_password.uniquepasswordpolicy, id: unique, identifiers: {name: planted-unique}}

@@ -41,6 +41,7 @@ const (
 	aGroup
 	aUser
 	aRole
+	aMapping
 )
 
 // the returns a reference to a member of one of the first objects.
@@ -170,6 +171,16 @@ func kindsOfTheAPI() []kindCalls {
 			patch: object{"metaLaunchUrl": "https://example.org/", "metaDescription": "D", "metaPublisher": "P", "group": "G", "openInNewTab": true, "metaHide": true, "policyEngineMode": "all"},
 			hit:   object{"slug": "e2e-app", "name": "E2E app", "metaLaunchUrl": "https://example.org/", "metaDescription": "D", "metaPublisher": "P", "group": "G"},
 			miss:  object{"slug": "none", "name": "none", "metaLaunchUrl": "https://example.com/", "metaDescription": "none", "metaPublisher": "none", "group": "none"}},
+		{api: "PropertymappingsApi", base: "propertymappingsNotification", schema: "NotificationWebhookMapping", key: "pmUuid", keyOf: "pk",
+			create: object{"name": "e2e mapping", "expression": "return notification.body"}, patch: object{"expression": "return None"}, hit: object{"name": "e2e mapping"}, miss: object{"name": "none"}},
+		{api: "PropertymappingsApi", base: "propertymappingsAll", schema: "PropertyMapping", key: "pmUuid", keyOf: "pk", readOnly: true,
+			hit: object{"name": "e2e a mapping", "managedIsnull": true}, miss: object{"name": "none", "managed": []any{"x"}, "managedIsnull": false}},
+		{api: "EventsApi", base: "eventsTransports", schema: "NotificationTransport", key: "uuid", keyOf: "pk", create: object{"name": "e2e transport"},
+			patch: object{"mode": "webhook", "webhookUrl": "https://example.org/hook", "webhookMappingBody": the(aMapping, "pk"), "webhookMappingHeaders": the(aMapping, "pk"), "sendOnce": true},
+			hit:   object{"name": "e2e transport", "mode": "webhook", "webhookUrl": "https://example.org/hook", "sendOnce": true}, miss: object{"name": "none", "mode": "email", "webhookUrl": "https://example.com/", "sendOnce": false}},
+		{api: "EventsApi", base: "eventsRules", schema: "NotificationRule", key: "pbmUuid", keyOf: "pk", create: object{"name": "e2e rule"},
+			patch: object{"severity": "warning", "destinationGroup": the(aGroup, "pk"), "destinationEventUser": true},
+			hit:   object{"name": "e2e rule", "severity": "warning", "destinationGroupName": "e2e a group"}, miss: object{"name": "none", "severity": "alert", "destinationGroupName": "none"}},
 		{api: "ManagedApi", base: "managedBlueprints", schema: "BlueprintInstance", key: "instanceUuid", keyOf: "pk",
 			create: object{"name": "e2e blueprint", "content": "version: 1\nmetadata: {name: e2e}\nentries: []\n"}, patch: object{"enabled": false, "context": object{"a": 1}},
 			hit: object{"name": "e2e blueprint"}, miss: object{"name": "none", "path": "none.yaml"}},
@@ -198,6 +209,8 @@ func TestOfficialClientSpeaksOfEveryKind(t *testing.T) {
 			add(201, "CoreApi", "coreGroupsCreate", "Group", object{"groupRequest": object{"name": "e2e a group"}})
 			add(201, "CoreApi", "coreUsersCreate", "User", object{"userRequest": object{"username": "e2e.a.user", "name": "A"}})
 			add(201, "RbacApi", "rbacRolesCreate", "Role", object{"roleRequest": object{"name": "e2e a role"}})
+			add(201, "PropertymappingsApi", "propertymappingsNotificationCreate", "NotificationWebhookMapping",
+				object{"notificationWebhookMappingRequest": object{"name": "e2e a mapping", "expression": "return 1"}})
 
 			type listed struct {
 				at   int
@@ -208,7 +221,7 @@ func TestOfficialClientSpeaksOfEveryKind(t *testing.T) {
 			var lists []listed
 			for _, k := range kindsOfTheAPI() {
 				request := strings.ToLower(k.schema[:1]) + k.schema[1:] + "Request"
-				made := map[string]int{"StagesApi": aStage, "PoliciesApi": aPolicy}[k.api]
+				made := map[string]int{"StagesApi": aStage, "PoliciesApi": aPolicy, "PropertymappingsApi": aMapping}[k.api]
 				key := object{}
 				if !k.readOnly {
 					made = add(201, k.api, k.base+"Create", k.schema, object{request: k.create})

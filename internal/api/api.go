@@ -68,6 +68,8 @@ type Config struct {
 	// Applications decides what people may open, Tried the same for somebody
 	// else than the caller, without effects on that person.
 	Applications, Tried Applications
+	// Notifications tries transports and mappings out.
+	Notifications Notifications
 	// Person returns a user. The error wraps flow.ErrNoPerson for an unknown id.
 	Person func(ctx context.Context, id int64) (*identity.Person, error)
 	// Roles returns the roles of a user, those of the groups included.
@@ -110,7 +112,7 @@ func New(c Config) *API {
 	}
 	a := &API{Config: c}
 	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.peopleRoutes(),
-		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.schemaRoutes())
+		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }
@@ -199,7 +201,8 @@ var outside = []struct{ path, why string }{
 	{"stages/endpoints/", "The endpoints stage is an enterprise feature that Weir does not have."},
 	{"stages/authenticator/endpoint_gdtc/", "The Google device trust stage is an enterprise feature that Weir does not have."},
 	{"stages/mtls/", "The mutual TLS stage is an enterprise feature that Weir does not have."},
-	{"propertymappings/", "Property mappings belong to sources and providers, which are outside of Weir."},
+	{"propertymappings/source/", "Property mappings of sources are outside of Weir."},
+	{"propertymappings/provider/", "Property mappings of providers are outside of Weir."},
 }
 
 // missing says what is wrong with an address that no route has.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/geoip"
 	"github.com/weir-id/weir/internal/request"
@@ -78,21 +79,11 @@ func testPolicy(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	if err := c.demand(access.View, c.api.Kinds.Model("authentik_core.user"), strconv.FormatInt(body.User, 10)); err != nil {
-		return err
-	}
-	person, err := c.api.Person(c.ctx, body.User)
-	if errors.Is(err, flow.ErrNoPerson) {
-		return field.Errorf("user", field.CodeDoesNotExist, "There is no user with the id %d.", body.User)
-	}
+	person, err := c.tested(body.User)
 	if err != nil {
 		return err
 	}
-	v, err := c.view()
-	if err != nil {
-		return err
-	}
-	id, err := uuid.Parse(c.ref.ID())
+	v, id, err := c.current()
 	if err != nil {
 		return err
 	}
@@ -105,6 +96,28 @@ func testPolicy(c *call) error {
 	}
 	return c.answer(http.StatusOK, c.testResult(object.Evaluate(c.ctx, &policy.Request{User: person, HTTP: request.Policy(c.r, nil),
 		Context: body.Context, Debug: true}, policy.DefaultTimeout), object.Name))
+}
+
+// tested is the user on whom something is tried out, whom the caller has to be
+// allowed to view.
+func (c *call) tested(user int64) (*identity.Person, error) {
+	if err := c.demand(access.View, c.api.Kinds.Model("authentik_core.user"), strconv.FormatInt(user, 10)); err != nil {
+		return nil, err
+	}
+	person, err := c.api.Person(c.ctx, user)
+	if errors.Is(err, flow.ErrNoPerson) {
+		return nil, field.Errorf("user", field.CodeDoesNotExist, "There is no user with the id %d.", user)
+	}
+	return person, err
+}
+
+// current is the configuration as it is now, and the key of the object in the
+// address.
+func (c *call) current() (v resource.View, id uuid.UUID, err error) {
+	if v, err = c.view(); err == nil {
+		id, err = uuid.Parse(c.ref.ID())
+	}
+	return v, id, err
 }
 
 // testResult shows errors too: the caller is somebody who may mend them.

@@ -21,6 +21,10 @@ const (
 	KindPrompt        = "prompt"
 	KindBlueprint     = "blueprint"
 	KindSettings      = "settings"
+
+	KindNotificationRule      = "notificationrule"
+	KindNotificationTransport = "notificationtransport"
+	KindWebhookMapping        = "notificationwebhookmapping"
 )
 
 // kind is everything the catalog knows about one kind of object. kinds.go

@@ -41,7 +41,7 @@ func newRegistry(stages []flow.StageType, policies []policy.Type, compile func(n
 		policyTypes[t.Name] = t
 		r.addModel(t.Model, KindPolicy, t.Name)
 	}
-	r.kinds = kinds(r.stages, policyTypes, compile)
+	r.kinds = append(kinds(r.stages, policyTypes, compile), notificationKinds(compile)...)
 	for _, k := range r.kinds {
 		k.complete()
 		r.byName[k.name] = k

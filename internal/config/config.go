@@ -53,6 +53,9 @@ type Config struct {
 	ReputationExpiry time.Duration
 	HIBP             HIBP
 	Limits           Limits
+	// Notifications is how often a notification rule may fire within a minute.
+	// Default 60.
+	Notifications int
 	// Expressions says what the expressions of administrators may reach.
 	Expressions Expressions
 }
@@ -210,6 +213,7 @@ func New() Config {
 			WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 			ShutdownTimeout: 20 * time.Second,
 		},
+		Notifications: 60,
 	}
 }
 

@@ -115,6 +115,9 @@ func Settings() []Setting {
 		{"guess_window", "the window for wrong guesses from one network address", false, func(c *Config, v string) error {
 			return duration(&c.Guesses.Window, v, time.Second)
 		}},
+		{"notifications_per_minute", "how often a notification rule may fire within a minute", false, func(c *Config, v string) error {
+			return number(&c.Notifications, v, 1, 100_000)
+		}},
 		{"smtp_url", "mail server (smtp://user:password@host:587 or smtps://...); no mail when empty", true, setMailServer},
 		{"mail_from", "sender of mails, such as Acme <no-reply@acme.example>", false, setMailFrom},
 		{"mail_timeout", "time for a conversation with the mail server", false, func(c *Config, v string) error {

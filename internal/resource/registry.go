@@ -116,6 +116,11 @@ func New(c Config) *Registry {
 	r.add(brandKind(c.Catalog))
 	r.add(blueprintKind(c.Catalog, c.Blueprint))
 	r.add(settingsKind(c.Catalog, c.BaseURL))
+	r.add(notificationRuleKind(c.Catalog, r.group))
+	r.add(notificationTransportKind(c.Catalog))
+	r.addBase(anyMappingKind(c.Catalog))
+	r.add(webhookMappingKind(c.Catalog))
+	r.add(notificationKind(r.event, c.Now))
 	r.add(&Kind{Objects: r.user, Model: userModel, Label: "User", Plural: "Users", Path: "core/users", Param: "id", Key: "pk", Schema: "User", Tag: "core",
 		Files: true, Verbs: []access.Verb{ResetPassword}, Filters: userFilters(), Includes: []Include{{"include_groups", true}, {"include_roles", true}}})
 	r.add(&Kind{Objects: r.group, Model: groupModel, Label: "Group", Plural: "Groups", Path: "core/groups", Param: "group_uuid", Key: "pk", Schema: "Group",
@@ -163,6 +168,7 @@ func Owners() map[string]access.Owner {
 	}
 	return map[string]access.Owner{
 		"token":                owned("select count(*) from tokens where id = $1 and user_id = $2"),
+		"notification":         owned("select count(*) from notifications where id = $1 and user_id = $2"),
 		"authenticatedsession": owned("select count(*) from sessions where uuid = $1 and user_id = $2"),
 	}
 }
@@ -259,7 +265,6 @@ var areas = []struct{ prefix, area string }{
 	{"authentik_stages_source.", "sources"},
 	{"authentik_providers_", "providers"},
 	{"authentik_core.provider", "providers"},
-	{"authentik_core.propertymapping", "property mappings"},
 	{"authentik_core.applicationentitlement", "application entitlements"},
 	{"authentik_outposts.", "outposts"},
 	{"authentik_enterprise", "enterprise features"},
@@ -269,7 +274,6 @@ var areas = []struct{ prefix, area string }{
 	{"authentik_policies_unique_password.", "enterprise features"},
 	{"authentik_crypto.", "certificates"},
 	{"authentik_tenants.", "tenants"},
-	{"authentik_events.", "notification rules"},
 	{"authentik_rbac.initialpermissions", "initial permissions"},
 }
 

@@ -115,7 +115,7 @@ func TestUnknownModelsSayWhy(t *testing.T) {
 	f := newFixture(t, storetest.SQLite(t))
 	for model, want := range map[string]string{
 		"authentik_sources_ldap.ldapsource":         "the model authentik_sources_ldap.ldapsource belongs to sources, which Weir does not have",
-		"authentik_core.PropertyMapping":            "the model authentik_core.PropertyMapping belongs to property mappings, which Weir does not have",
+		"authentik_core.PropertyMapping":            "authentik_core.PropertyMapping is only a base class; name the model itself",
 		"authentik_providers_oauth2.oauth2provider": "the model authentik_providers_oauth2.oauth2provider belongs to providers, which Weir does not have",
 		"authentik_outposts.outpost":                "the model authentik_outposts.outpost belongs to outposts, which Weir does not have",
 		"authentik_flows.flwo":                      "the model authentik_flows.flwo is not known",

@@ -24,6 +24,8 @@ var expired = []struct{ table, key, only string }{
 	{"tokens", "id", " and expiring and intent <> 'api'"},
 	{"events", "id", ""},
 	{"mails", "id", ""},
+	{"notifications", "id", ""},
+	{"notification_counts", "rule_id, minute", ""},
 }
 
 // Clean deletes what has expired before now, in small transactions, and returns

@@ -38,6 +38,8 @@ func TestCleanDeletesWhatExpiredAndNothingElse(t *testing.T) {
 						values ($1, '', '', '', 0, '', $2, $2, $2, $2, $2)`,
 					`insert into reputation (id, identifier, ip, ip_geo_data, ip_asn_data, score, updated, expires)
 						values ($1, $1, '', '{}', '{}', -5, $2, $2)`,
+					`insert into notifications (id, user_id, severity, body, seen, created, expires) select $1, id, '', '', false, $2, $2 from users`,
+					`insert into notification_counts (rule_id, minute, fired, expires) values ($1, $2, 1, $2)`,
 				} {
 					if _, err := tx.Exec(ctx, insert, name, at); err != nil {
 						return fmt.Errorf("%s: %w", insert, err)
@@ -67,8 +69,8 @@ func TestCleanDeletesWhatExpiredAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := store.Clean(t.Context(), db, now)
-		if err != nil || n != 8 {
-			t.Errorf("deleted %d, %v, want 8", n, err)
+		if err != nil || n != 10 {
+			t.Errorf("deleted %d, %v, want 10", n, err)
 		}
 		for column, want := range map[string][]string{
 			"key from sessions":                 {"new"},
@@ -78,6 +80,8 @@ func TestCleanDeletesWhatExpiredAndNothingElse(t *testing.T) {
 			"id from events":                    {"new"},
 			"id from mails":                     {"new"},
 			"id from reputation":                {"new"},
+			"id from notifications":             {"new"},
+			"rule_id from notification_counts":  {"new"},
 			"id from tokens":                    {"kept api", "kept for ever", "kept without a time", "new"},
 		} {
 			got, err := store.Select(t.Context(), db, store.Column[string], "select "+column)

@@ -35,6 +35,8 @@ type Metrics struct {
 	// Mails times the tries to hand a mail to the server, by purpose and by the
 	// state that the mail has afterwards: queued means that it is tried again.
 	Mails *prometheus.HistogramVec
+	// notifications counts notifications by mode of transport and result.
+	notifications *prometheus.CounterVec
 }
 
 // Refusal is why a request was told to try again.
@@ -88,6 +90,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "weir_mail_send_duration_seconds", Help: "Time of a try to hand a mail to the server.",
 			Buckets: prometheus.ExponentialBuckets(10e-3, 3, 8), // to 22 s
 		}, []string{"purpose", "state"}),
+		notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weir_notifications_total", Help: "Notifications, by mode of transport and whether they were delivered.",
+		}, []string{"mode", "result"}),
 	}
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "weir_refused_total", Help: "Requests told to try again because the server was too busy, by what was full.",
@@ -95,7 +100,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	for _, reason := range []Refusal{RefusedRequests, RefusedClient, RefusedProbes, RefusedHash} {
 		m.refused.WithLabelValues(string(reason))
 	}
-	reg.MustRegister(m.Requests, m.InFlight, m.refused, m.Plan, m.Stage, m.Hash, m.Repeats, m.GuessesRefused, m.MailsRefused, m.Mails)
+	reg.MustRegister(m.Requests, m.InFlight, m.refused, m.Plan, m.Stage, m.Hash, m.Repeats, m.GuessesRefused, m.MailsRefused, m.Mails, m.notifications)
 	return m
 }
 
@@ -125,6 +130,16 @@ func (m *Metrics) ObserveStage(stageType string, answer bool, d time.Duration) {
 		method = http.MethodPost
 	}
 	m.Stage.WithLabelValues(stageType, method).Observe(d.Seconds())
+}
+
+// ObserveNotification records a notification that was delivered, or given up,
+// by the mode of its transport.
+func (m *Metrics) ObserveNotification(mode string, ok bool) {
+	result := "delivered"
+	if !ok {
+		result = "failed"
+	}
+	m.notifications.WithLabelValues(mode, result).Inc()
 }
 
 // methodLabel keeps invented methods out of the labels.

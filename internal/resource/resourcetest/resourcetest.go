@@ -60,9 +60,10 @@ func New(t testing.TB, db store.DB, more ...flow.StageType) *Installation {
 	in.People = directory.New(directory.Config{DB: db, Hasher: in.Hasher, AppPasswords: in.Tokens, Now: in.Now, Logger: in.Log})
 	scores := reputation.New(reputation.Config{DB: db, Limits: func() (lower, upper int64) { return -5, 5 }, Now: in.Now})
 	in.Stages = append(stages.All(stages.Env{Users: in.People, Reputation: scores, Accounts: in.People, Sealer: keys.Box("device")}), more...)
-	in.Policies = policies.All(policies.Env{Scores: scores, Compiler: expression.NewCompiler(expression.Env{})})
+	compiler := expression.NewCompiler(expression.Env{})
+	in.Policies = policies.All(policies.Env{Scores: scores, Compiler: compiler})
 	events := &event.Recorder{Now: in.Now}
-	in.Catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: in.Stages, Policies: in.Policies, Seal: keys.Box("catalog"), Exists: in.People.Exists,
+	in.Catalog, err = catalog.Open(t.Context(), catalog.Config{DB: db, Stages: in.Stages, Policies: in.Policies, Compile: compiler.Check, Seal: keys.Box("catalog"), Exists: in.People.Exists,
 		Record: resource.RecordChanges(events, func() *catalog.Catalog { return in.Catalog }), Logger: in.Log, Now: in.Now})
 	if err != nil {
 		t.Fatal(err)
