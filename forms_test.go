@@ -151,3 +151,23 @@ func TestPromptsOverTheAPI(t *testing.T) {
 		}
 	})
 }
+
+// A program with an API token walks flows of several stages, like everybody who
+// keeps the cookie.
+func TestFormsWithAnAPIToken(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		s.Bootstrap.Token = adminKey
+		site := start(t, s)
+		apply(t, site, strings.Replace(formFlow, "designation: stage_configuration", "designation: stage_configuration, authentication: require_authenticated", 1))
+		c := visit(t, site)
+		const executor = "/api/v3/flows/executor/form/"
+		bearer := []string{"Authorization", "Bearer " + adminKey}
+		if r := c.do("GET", executor, "", bearer...); len(r.header.Values("Set-Cookie")) > 1 {
+			t.Errorf("a look sets %q", r.header.Values("Set-Cookie"))
+		}
+		c.do("POST", executor, `{"wish":"tea","team":"2"}`, bearer...)
+		if got := kept(t, c.do("GET", executor, "", bearer...)); !strings.Contains(got, "tea") {
+			t.Errorf("kept %s", got)
+		}
+	})
+}

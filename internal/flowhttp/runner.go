@@ -136,6 +136,11 @@ func (r *Runner) take(w http.ResponseWriter, req *http.Request, f *flow.Flow, c 
 		envelope.Errors = refused
 		result.Challenge, result.Rejected = &envelope, true
 	}
+	if v.Token && v.Fresh && result.Execution != nil && result.Session == nil {
+		// A program that identifies itself by a token keeps a cookie only where
+		// it has to come back to something.
+		putCookie(w, session.Cookie(v.Current.Token, time.Time{}, info.Secure, info.Outpost))
+	}
 	for _, c := range cookies(result, info) {
 		putCookie(w, c)
 	}

@@ -227,6 +227,7 @@ func TestAnswers(t *testing.T) {
 			map[string]any{"a": "https://example.com/x.png", "b": "data:image/png,hello", "c": "data:image/png;base64,?", "d": "data:image/png;base64," + strings.Repeat("aaaa", stage.MaxFile/4)},
 			nil, []string{"a invalid", "b invalid", "c invalid", "d invalid"}},
 		{"a language", []prompt.Prompt{ask("a", prompt.Locale)}, map[string]any{"a": "de"}, map[string]any{"a": "de"}, nil},
+		{"the language of the browser", []prompt.Prompt{ask("a", prompt.Locale)}, map[string]any{"a": ""}, map[string]any{"a": ""}, nil},
 		{"a wrong type", []prompt.Prompt{ask("a", prompt.Text), ask("b", prompt.Checkbox)}, map[string]any{"a": map[string]any{}, "b": []any{1}}, nil, []string{"a invalid", "b invalid"}},
 		{"too long", []prompt.Prompt{ask("a", prompt.Text), ask("b", prompt.TextArea)}, map[string]any{"a": strings.Repeat("x", 2049), "b": strings.Repeat("ü", 16<<10)}, nil, []string{"a max_length"}},
 	}

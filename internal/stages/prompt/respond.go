@@ -157,6 +157,8 @@ func (p *item) read(sent map[string]any) (value any, given bool, problem *field.
 	}
 	if raw == "" {
 		switch {
+		case p.Type == prompt.Locale:
+			return "", true, nil // that of the browser
 		case p.demanded():
 			return nil, false, blank()
 		case p.Type == prompt.Checkbox:
