@@ -17,6 +17,7 @@ import (
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/config"
+	"github.com/weir-id/weir/internal/consent"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
@@ -30,6 +31,7 @@ import (
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/internal/session/token"
 	"github.com/weir-id/weir/internal/stages"
+	consentstage "github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/dial"
 	"github.com/weir-id/weir/internal/telemetry"
@@ -158,7 +160,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip},
 		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	in.expressions = in.compiler()
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions})
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions})
 	in.policyList = policies.All(policies.Env{Compiler: in.expressions, Logins: placedLogins{in}, Now: in.now})
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.expressions.Check,
 		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})

@@ -122,6 +122,7 @@ entries:
   - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
   - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}
   - {model: authentik_stages_invitation.invitation, identifiers: {name: planted}}
+  - {model: authentik_stages_consent.consentstage, identifiers: {name: planted-consent}}
   - {model: authentik_stages_user_write.userwritestage, identifiers: {name: planted-write}}
   - {model: authentik_stages_prompt.prompt, id: field, identifiers: {name: planted-field}, attrs: {field_key: planted, label: Planted, type: text}}
   - {model: authentik_stages_prompt.promptstage, identifiers: {name: planted-form}, attrs: {fields: [!KeyOf field]}}

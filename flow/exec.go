@@ -76,6 +76,17 @@ type Exec struct {
 	pending   *identity.Person
 }
 
+// Place names where the person stands: the browser session, the flow and the
+// binding (the stage, where it has none). Values that are good once are made for
+// it, since of a first visit nothing is stored.
+func (x *Exec) Place() string {
+	at := x.StageID
+	if x.Binding != nil {
+		at = x.Binding.ID
+	}
+	return x.req.Session.Key + " " + x.Flow.ID.String() + " " + at.String()
+}
+
 // Query returns the query parameters of the page, those of the latest request.
 func (x *Exec) Query() url.Values { return x.req.Query }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
@@ -30,6 +31,7 @@ type Env struct {
 	Invitations invitation.Invitations
 	Remover     userdelete.Accounts
 	Ends        userwrite.Sessions
+	Consent     consent.Env
 	Sealer      device.Sealer
 	// Compiler compiles the expressions of prompts.
 	Compiler *expression.Compiler
@@ -41,6 +43,7 @@ type Env struct {
 func All(env Env) []flow.StageType {
 	return []flow.StageType{
 		authenticatorvalidate.Type(env.Devices),
+		consent.Type(env.Consent),
 		deny.Type(),
 		dummy.Type(),
 		identification.Type(env.Users),

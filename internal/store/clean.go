@@ -20,6 +20,7 @@ var expired = []struct{ table, key, only string }{
 	{"guesses", "id", ""},
 	{"execution_steps", "execution_id, n", ""},
 	{"invitations", "id", ""},
+	{"consents", "id", ""},
 	{"tokens", "id", " and expiring and intent <> 'api'"},
 	{"events", "id", ""},
 }

@@ -29,6 +29,8 @@ var names = map[string]string{
 	"authenticatorvalidate.Hint":          "WebAuthnHintEnum",
 	"authenticatorvalidate.NotConfigured": "NotConfiguredActionEnum",
 	"authenticatorvalidate.selected":      "DeviceChallenge",
+	"consent.Mode":                        "ConsentModeEnum",
+	"consent.Permission":                  "ConsentPermission",
 	"field.Error":                         "ErrorDetail",
 	"flow.Designation":                    "FlowDesignationEnum",
 	"flow.Flow":                           "Flow",
