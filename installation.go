@@ -17,6 +17,7 @@ import (
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/config"
+	"github.com/weir-id/weir/internal/consent"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
@@ -35,6 +36,7 @@ import (
 	"github.com/weir-id/weir/internal/session/token"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/captcha"
+	consentstage "github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/dial"
 	"github.com/weir-id/weir/internal/telemetry"
@@ -183,7 +185,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Sealer: devices, Compiler: in.expressions,
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
 		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
 	policyEnv, err := in.policyEnv()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -101,6 +102,10 @@ func plantSecrets(o *office) map[string]string {
 	o.must("POST", "events/transports/"+results(o.must("GET", "events/transports/?name=planted-here", nil))[0]["pk"].(string)+"/test/", nil)
 	o.must("PATCH", "events/transports/"+hooks[0]["pk"].(string)+"/", m{"send_once": true})
 	o.must("POST", fmt.Sprintf("core/users/%d/set_password/", ada), m{"password": "the plain password"})
+	app := o.must("GET", "core/applications/planted/", nil)["pk"].(string)
+	if _, err := o.site.db.Exec(t.Context(), "insert into consents (user_id, application_id, permissions, created) values ($1, $2, '', $3)", ada, app, time.Now()); err != nil {
+		t.Fatal(err)
+	}
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
 	visit(t, o.site).signIn("ada", "the wrong password")
@@ -144,6 +149,7 @@ entries:
   - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
   - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}
   - {model: authentik_stages_invitation.invitation, identifiers: {name: planted}}
+  - {model: authentik_stages_consent.consentstage, identifiers: {name: planted-consent}}
   - {model: authentik_stages_user_write.userwritestage, identifiers: {name: planted-write}}
   - {model: authentik_stages_prompt.prompt, id: field, identifiers: {name: planted-field}, attrs: {field_key: planted, label: Planted, type: text}}
   - {model: authentik_stages_prompt.promptstage, identifiers: {name: planted-form}, attrs: {fields: [!KeyOf field]}}

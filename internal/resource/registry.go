@@ -112,7 +112,10 @@ func New(c Config) *Registry {
 		r.add(policyKind(c.Catalog, &c.Policies[i]))
 	}
 	r.add(policyBindingKind(c.Catalog, p))
-	r.add(applicationKind(c.Catalog))
+	applications := applicationKind(c.Catalog)
+	r.add(applications)
+	r.add(&Kind{Objects: newConsents(p, r.user, applications), Model: consentModel, Label: "User Consent", Plural: "User Consents", Path: "core/user_consent", Param: "id",
+		Key: "pk", Schema: "UserConsent", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: consentFilters()})
 	r.add(brandKind(c.Catalog))
 	r.add(blueprintKind(c.Catalog, c.Blueprint))
 	r.add(settingsKind(c.Catalog, c.BaseURL))
@@ -169,6 +172,7 @@ func Owners() map[string]access.Owner {
 	return map[string]access.Owner{
 		"token":                owned("select count(*) from tokens where id = $1 and user_id = $2"),
 		"notification":         owned("select count(*) from notifications where id = $1 and user_id = $2"),
+		"userconsent":          ownConsent,
 		"authenticatedsession": owned("select count(*) from sessions where uuid = $1 and user_id = $2"),
 	}
 }

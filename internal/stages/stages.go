@@ -8,6 +8,7 @@ import (
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/captcha"
+	"github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
@@ -32,6 +33,7 @@ type Env struct {
 	Invitations invitation.Invitations
 	Remover     userdelete.Accounts
 	Ends        userwrite.Sessions
+	Consent     consent.Env
 	Sealer      device.Sealer
 	Captcha     captcha.Env
 	// Compiler compiles the expressions of prompts.
@@ -45,6 +47,7 @@ func All(env Env) []flow.StageType {
 	return []flow.StageType{
 		authenticatorvalidate.Type(env.Devices),
 		captcha.Type(env.Captcha),
+		consent.Type(env.Consent),
 		deny.Type(),
 		dummy.Type(),
 		identification.Type(env.Users, env.Reputation),

@@ -24,6 +24,7 @@ import (
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/captcha"
+	"github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
@@ -142,6 +143,7 @@ var subjects = []subject{
 	{"dummy", "dummy", func(*flowtest.World) any { return &dummy.Config{} }, map[string]any{},
 		"it proves nothing and is there to be passed"},
 	{"dummy that fails", "dummy", func(*flowtest.World) any { return &dummy.Config{ThrowError: true} }, nil, ""},
+	{"consent", "consent", func(*flowtest.World) any { return &consent.Config{Mode: consent.AlwaysRequire} }, nil, ""},
 	{"an invitation that nobody has", "invitation", func(*flowtest.World) any { return &invitation.Config{} }, nil, ""},
 	{"deleting the user", "user_delete", func(*flowtest.World) any { return &userdelete.Config{} }, map[string]any{}, "it asks nothing: whom the stages before it named is deleted"},
 	{"writing a user without anything to write", "user_write", func(*flowtest.World) any { return &userwrite.Config{} }, nil, ""},

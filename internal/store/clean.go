@@ -21,6 +21,7 @@ var expired = []struct{ table, key, only string }{
 	{"reputation", "id", ""},
 	{"execution_steps", "execution_id, n", ""},
 	{"invitations", "id", ""},
+	{"consents", "id", ""},
 	{"tokens", "id", " and expiring and intent <> 'api'"},
 	{"events", "id", ""},
 	{"mails", "id", ""},

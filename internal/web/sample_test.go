@@ -23,6 +23,7 @@ import (
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/captcha"
+	"github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/stages/dummy"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/password"
@@ -269,7 +270,10 @@ func samples() map[string]*flow.Result {
 		"prompt":           show(enrolment()),
 		"prompt-refused": refused(enrolment(), field.Errors{"username": {{String: "This user name is taken.", Code: "invalid", Message: "prompt.error.username_taken"}},
 			field.NonField: {{String: "The passwords are not the same.", Code: "invalid", Message: "prompt.error.passwords"}}}),
-		"prompt-all":        show(everyField()),
+		"prompt-all": show(everyField()),
+		"consent":    show(&consent.Challenge{UserInfo: max(), HeaderText: "Continue as max?", Token: "t"}),
+		"consent-list": show(&consent.Challenge{UserInfo: max(), HeaderText: "Let the wiki know who you are?", Token: "t", Permissions: []consent.Permission{{Name: "See your name and user name", ID: "profile"}},
+			Additional: []consent.Permission{{Name: "See your e-mail address", ID: "email"}}}),
 		"dummy":             show(&dummy.Challenge{Name: "Read this"}),
 		"stale":             stale,
 		"denied":            show(&flow.AccessDenied{UserInfo: max(), Message: "Only people of the sales team\nmay go on."}),
