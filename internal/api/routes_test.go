@@ -85,7 +85,7 @@ func TestRule47NoRouteAnswersWithoutItsPermission(t *testing.T) {
 		switch {
 		case r.Guard.Level == Public, r.Guard.Level == SignedIn, r.Guard.Own:
 		case ownedKind(r.Guard) && (a.status == 200 || a.status == 400 || a.status == 404):
-			// Everybody may see their own tokens, sessions and notifications, and has none.
+			// Everybody may see their own tokens, sessions, notifications and consents, and has none.
 		case a.status != http.StatusForbidden:
 			t.Errorf("%s %s answers somebody without the permission with %d %s", r.Method, r.Path, a.status, a.text)
 		}
@@ -97,7 +97,7 @@ func TestRule47NoRouteAnswersWithoutItsPermission(t *testing.T) {
 }
 
 func ownedKind(g Guard) bool {
-	return slices.Contains([]string{"token", "authenticatedsession", "notification"}, g.Kind.Name())
+	return slices.Contains([]string{"token", "authenticatedsession", "notification", "userconsent"}, g.Kind.Name())
 }
 
 // A kind with a secret: what is written is never read back, and stays when it
