@@ -90,6 +90,9 @@ func TestMailsInABrowser(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if err := os.MkdirAll(folder, 0o755); err != nil {
+					t.Fatal(err)
+				}
 				file := fmt.Sprintf("mail-%s.%s.%d.png", strings.ReplaceAll(strings.Trim(name, "/"), "/", "-"), view.scheme, view.width)
 				if err := os.WriteFile(filepath.Join(folder, file), shot.Data, 0o600); err != nil {
 					t.Fatal(err)
