@@ -95,6 +95,8 @@ type Installation struct {
 	geoip       *geoip.Databases
 	sessions    *session.Manager
 	expressions *expression.Compiler
+	// texts are those of pages and mails, with an administrator's own files.
+	texts *web.Texts
 	// mailer and mails send mail and make it.
 	mailer *mail.Mailer
 	mails  *mail.Templates
@@ -216,17 +218,20 @@ func (in *Installation) pages() []fs.FS {
 	return out
 }
 
-// customPages opens the folder with the administrator's own files for pages,
-// nil for none; nothing in it leads out of it. They are read while it is open.
-func (in *Installation) customPages() (fs.FS, func(), error) {
-	if in.config.Pages == "" {
-		return nil, func() {}, nil
+// loadTexts reads the texts of pages and mails, and the folder with the
+// administrator's own files; nothing in that leads out of it.
+func (in *Installation) loadTexts() (err error) {
+	var folder fs.FS
+	if in.config.Pages != "" {
+		root, err := os.OpenRoot(in.config.Pages)
+		if err != nil {
+			return fmt.Errorf("open folder of own pages: %w", err)
+		}
+		defer func() { _ = root.Close() }()
+		folder = root.FS()
 	}
-	root, err := os.OpenRoot(in.config.Pages)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open folder of own pages: %w", err)
-	}
-	return root.FS(), func() { _ = root.Close() }, nil
+	in.texts, err = web.LoadTexts(folder)
+	return err
 }
 
 // baseURL is where people reach the site; empty where that is not configured.

@@ -14,7 +14,6 @@ import (
 	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/store"
-	"github.com/weir-id/weir/internal/web"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -25,18 +24,12 @@ func (in *Installation) openMail(keys *seal.Keys, limits *guard.Guard) error {
 	if c.Server != nil && c.From == nil {
 		return errors.New("set WEIR_MAIL_FROM: mails need a sender")
 	}
-	folder, done, err := in.customPages()
-	if err != nil {
-		return err
-	}
-	defer done()
-	texts, own, err := web.LoadTexts(folder)
+	err := in.loadTexts()
 	if err != nil {
 		return err
 	}
 	site := in.config.Site()
-	in.mails, err = mail.NewTemplates(mail.TemplatesConfig{Texts: texts, Own: own, Site: site, Brand: in.brandName})
-	if err != nil {
+	if in.mails, err = mail.NewTemplates(mail.TemplatesConfig{Texts: in.texts, Own: in.texts.Mails(), Site: site, Brand: in.brandName}); err != nil {
 		return err
 	}
 	in.mailer = mail.New(mail.Config{DB: in.db, Jobs: in.jobs, Box: keys.Box("mail"), Guard: limits, Events: in.events, Person: in.people.Person,

@@ -131,13 +131,8 @@ func (s *Server) assemble() error {
 	tried := *applications
 	tried.Record = s.recordTried
 	origin := s.baseURL() // which has no path
-	custom, closeCustom, err := s.customPages()
-	if err != nil {
-		return err
-	}
-	defer closeCustom()
 	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Applications: applications, Brand: runner.Brand, Footer: s.footer,
-		Pages: s.pages(), Custom: custom, Log: s.log.With("component", "web")})
+		Pages: s.pages(), Texts: s.texts, Log: s.log.With("component", "web")})
 	if err != nil {
 		return fmt.Errorf("make pages: %w", err)
 	}

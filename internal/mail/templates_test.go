@@ -22,12 +22,12 @@ func templates(t *testing.T, files map[string]string) (*mail.Templates, error) {
 	for name, text := range files {
 		folder[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	texts, own, err := web.LoadTexts(folder)
+	texts, err := web.LoadTexts(folder)
 	if err != nil {
 		return nil, err
 	}
 	site := &url.URL{Scheme: "https", Host: "id.example.org"}
-	return mail.NewTemplates(mail.TemplatesConfig{Texts: texts, Own: own, Site: site, Brand: func() string { return "Acme" }})
+	return mail.NewTemplates(mail.TemplatesConfig{Texts: texts, Own: texts.Mails(), Site: site, Brand: func() string { return "Acme" }})
 }
 
 func builtin(t *testing.T) *mail.Templates {

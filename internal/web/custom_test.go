@@ -30,8 +30,12 @@ func customSite(t *testing.T, e *engine, files map[string]string) (*web.Site, er
 		pages = append(pages, kind.Pages)
 	}
 	v := &visits{}
+	texts, err := web.LoadTexts(folder(files))
+	if err != nil {
+		return nil, err
+	}
 	return web.New(web.Config{Runner: e, Visits: v, Applications: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return nil },
-		Custom: folder(files), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		Texts: texts, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 }
 
 func TestOwnFilesChangeThePages(t *testing.T) {

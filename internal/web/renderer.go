@@ -25,17 +25,19 @@ var templateFiles embed.FS
 // set of its own for each language: a template keeps its functions, and so its
 // language, once it was executed.
 type renderer struct {
-	// pages are parsed and escaped at start for English, which proves them for
-	// all, and for another language when somebody first reads it: a language
-	// costs about 1.5 MB of memory.
-	pages map[language.Tag]func() (pages, error)
+	pages map[language.Tag]*pages
 	// builtin are the pages without the administrator's own templates, for
 	// when one of those fails with a value that it met; nil without own ones.
-	builtin map[language.Tag]func() (pages, error)
+	builtin map[language.Tag]*pages
 }
 
-// pages are the template sets of one language by the name of the page.
-type pages map[string]*template.Template
+// pages are the template sets of one language by the name of the page. A set is
+// made when somebody first reads its page: all of them take about 2 MB.
+type pages struct {
+	base  func() (*template.Template, error)
+	parse func(name string) (*template.Template, error)
+	sets  map[string]func() (*template.Template, error)
+}
 
 // newRenderer parses the built-in pages and those of the stage types. A template
 // of own, by the name of a page, replaces the blocks that it defines; the one
@@ -51,45 +53,65 @@ func newRenderer(c *catalog, icons string, stages []fs.FS, own map[string]string
 			return nil, err
 		}
 	}
-	r := &renderer{pages: map[language.Tag]func() (pages, error){}}
+	r := &renderer{pages: map[language.Tag]*pages{}}
 	for _, tag := range c.tags {
-		r.pages[tag] = sync.OnceValues(func() (pages, error) { return parsePages(files, own, icons, c.texts[tag]) })
+		r.pages[tag] = newPages(files, own, icons, c.texts[tag])
 	}
 	if len(own) > 0 {
-		r.builtin = map[language.Tag]func() (pages, error){}
+		r.builtin = map[language.Tag]*pages{}
 		for _, tag := range c.tags {
-			r.builtin[tag] = sync.OnceValues(func() (pages, error) { return parsePages(files, nil, icons, c.texts[tag]) })
+			r.builtin[tag] = newPages(files, nil, icons, c.texts[tag])
 		}
 	}
-	if _, err := r.pages[language.English](); err != nil {
-		return nil, err
-	}
-	return r, nil
+	return r, r.pages[language.English].check(files, own)
 }
 
-func parsePages(files, own map[string]string, icons string, texts *texts) (pages, error) {
-	base, err := template.New("base").Funcs(texts.funcs(icons)).ParseFS(templateFiles, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse layout: %w", err)
+func newPages(files, own map[string]string, icons string, texts *texts) *pages {
+	p := &pages{sets: map[string]func() (*template.Template, error){}}
+	p.base = sync.OnceValues(func() (*template.Template, error) {
+		base, err := template.New("base").Funcs(texts.funcs(icons)).ParseFS(templateFiles, "templates/*.html")
+		if err != nil {
+			return nil, fmt.Errorf("parse layout: %w", err)
+		}
+		if layout := own[layoutName]; layout != "" {
+			err = parseOwn(base, layoutName, layout)
+		}
+		return base, err
+	})
+	p.parse = func(name string) (*template.Template, error) {
+		base, err := p.base()
+		if err != nil {
+			return nil, err
+		}
+		return parsePage(base, name, files[name], own[name], texts)
 	}
+	for name := range files {
+		p.sets[name] = sync.OnceValues(func() (*template.Template, error) { return p.parse(name) })
+	}
+	return p
+}
+
+// check makes all pages and drops them again: English ones, which have all texts,
+// prove those of the other languages. The error joins the problems of all files.
+func (p *pages) check(files, own map[string]string) error {
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(own)) {
-		if name == layoutName {
-			problems = append(problems, parseOwn(base, name, own[name]))
-		} else if _, known := files[name]; !known {
+		if _, known := files[name]; !known && name != layoutName {
 			problems = append(problems, fmt.Errorf("%s: there is no such page; there are: %s", ownFile(name), strings.Join(slices.Sorted(maps.Keys(files)), ", ")))
 		}
 	}
-	if err := errors.Join(problems...); err != nil {
-		return nil, err
+	if _, err := p.base(); err != nil {
+		problems = append(problems, err)
 	}
-	all := pages{}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if all[name], err = parsePage(base, name, files[name], own[name], texts); err != nil {
+		if _, err := p.parse(name); err != nil {
 			problems = append(problems, err)
 		}
 	}
-	return all, errors.Join(problems...)
+	return errors.Join(problems...)
 }
 
 // layoutName is the own template with what all pages share.
@@ -219,8 +241,7 @@ func usedTexts(n parse.Node, found map[string]parse.Node) map[string]parse.Node 
 
 // has tells whether a page of that name exists.
 func (r *renderer) has(name string) bool {
-	english, err := r.pages[language.English]()
-	return err == nil && english[name] != nil
+	return r.pages[language.English].sets[name] != nil
 }
 
 // render returns the whole page, so that a failure never leaves half of one. A
@@ -237,14 +258,14 @@ func (r *renderer) render(tag language.Tag, texts *texts, name string, p *Page) 
 	return page, errors.Join(err, also)
 }
 
-func execute(load func() (pages, error), texts *texts, name string, p *Page) ([]byte, error) {
-	all, err := load()
+func execute(all *pages, texts *texts, name string, p *Page) ([]byte, error) {
+	set := all.sets[name]
+	if set == nil {
+		return nil, fmt.Errorf("no page %q", name)
+	}
+	t, err := set()
 	if err != nil {
 		return nil, err
-	}
-	t := all[name]
-	if t == nil {
-		return nil, fmt.Errorf("no page %q", name)
 	}
 	if len(p.Errors) > 0 {
 		// The summary stands above the fields that it lists.

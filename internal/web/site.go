@@ -87,9 +87,9 @@ type Config struct {
 	Footer func() []Link
 	// Pages are the templates of the stage types, StageType.Pages.
 	Pages []fs.FS
-	// Custom is a folder of the administrator's own templates, texts, rules and
-	// pictures, which New reads; nil for none. See docs/pages.md.
-	Custom fs.FS
+	// Texts are what LoadTexts read; nil for the built-in texts alone. See
+	// docs/pages.md.
+	Texts *Texts
 	// Log receives what people are not told; slog.Default when nil.
 	Log *slog.Logger
 }
@@ -121,12 +121,12 @@ func New(c Config) (*Site, error) {
 	}
 	s := &Site{Config: c, looks: map[uuid.UUID]cachedLook{}}
 	var err error
-	if s.custom, err = readCustom(c.Custom); err != nil {
-		return nil, err
+	if c.Texts == nil {
+		if c.Texts, err = LoadTexts(nil); err != nil {
+			return nil, err
+		}
 	}
-	if s.catalog, err = loadCatalog(locales, s.custom.texts); err != nil {
-		return nil, err
-	}
+	s.custom, s.catalog = c.Texts.own, c.Texts.catalog
 	if s.static, err = loadStatic(staticFiles); err != nil {
 		return nil, err
 	}

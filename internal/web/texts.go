@@ -6,24 +6,30 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Texts are the texts of pages and mails in all languages, an administrator's own
-// ones among them.
-type Texts struct{ catalog *catalog }
+// Texts are the texts of pages and mails in all languages, and whatever else an
+// administrator's folder changes.
+type Texts struct {
+	own     *custom
+	catalog *catalog
+}
 
-// LoadTexts reads the texts, and own templates of mails: the files below
-// templates/email/ of the administrator's folder by their names. The folder is
-// nil for none.
-func LoadTexts(folder fs.FS) (*Texts, map[string]string, error) {
+// LoadTexts reads the texts and the administrator's folder, which is nil for none.
+// The error joins the problems of all files and names them.
+func LoadTexts(folder fs.FS) (*Texts, error) {
 	own, err := readCustom(folder)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	c, err := loadCatalog(locales, own.texts)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &Texts{c}, own.mails, nil
+	return &Texts{own, c}, nil
 }
+
+// Mails are own templates of mails: the files below templates/email/ of the folder
+// by the name that follows templates/.
+func (t *Texts) Mails() map[string]string { return t.own.mails }
 
 // Languages are those that there are texts in; English, which has them all, comes
 // first.
