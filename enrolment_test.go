@@ -35,13 +35,7 @@ entries:
 func (c *client) fills(slug, body string) reply {
 	c.t.Helper()
 	r := c.do("POST", "/api/v3/flows/executor/"+slug+"/", body)
-	for range 6 {
-		if r.status != http.StatusFound {
-			break
-		}
-		r = c.do("GET", r.header.Get("Location"), "")
-	}
-	return r
+	return c.follow(r)
 }
 
 func TestEnrolmentMakesAnAccountAndSignsIn(t *testing.T) {
@@ -225,13 +219,7 @@ func (c *client) invited(token, name string) reply {
 		}
 	}
 	r := c.do("POST", path, fmt.Sprintf(`{"username":%q,"password":"p","password_repeat":"p"}`, name))
-	for range 6 {
-		if r.status != http.StatusFound {
-			break
-		}
-		r = c.do("GET", r.header.Get("Location"), "")
-	}
-	return r
+	return c.follow(r)
 }
 
 // One link that fifty people follow at the same time makes one account; whoever

@@ -132,18 +132,24 @@ func (r reply) component() string { s, _ := r.body["component"].(string); return
 
 const loginFlow = "/api/v3/flows/executor/default-authentication-flow/?query=next%3D%252Fx"
 
-// signIn walks the default login and returns the last answer.
-func (c *client) signIn(name, password string) reply {
+// follow goes where an answer sends the browser, until a page.
+func (c *client) follow(r reply) reply {
 	c.t.Helper()
-	c.do("POST", loginFlow, fmt.Sprintf(`{"uid_field":%q}`, name))
-	r := c.do("POST", loginFlow, fmt.Sprintf(`{"password":%q}`, password))
-	for range 4 {
+	for range 6 {
 		if r.status != http.StatusFound {
 			break
 		}
 		r = c.do("GET", r.header.Get("Location"), "")
 	}
 	return r
+}
+
+// signIn walks the default login and returns the last answer.
+func (c *client) signIn(name, password string) reply {
+	c.t.Helper()
+	c.do("POST", loginFlow, fmt.Sprintf(`{"uid_field":%q}`, name))
+	r := c.do("POST", loginFlow, fmt.Sprintf(`{"password":%q}`, password))
+	return c.follow(r)
 }
 
 func TestTheDefaultLoginHopByHop(t *testing.T) {
