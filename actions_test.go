@@ -466,7 +466,8 @@ func TestConfigureStartsTheFlowOfAStage(t *testing.T) {
 		settings = append(settings, fmt.Sprint(s["object_uid"], " ", s["component"], " ", s["title"], " ", s["configure_url"]))
 	}
 	const panel = " ak-user-settings-password Password Stage "
-	want := []string{ids["default-authentication-password"] + panel + "<nil>", ids["plain"] + panel + "<nil>",
+	own := ids["default-authentication-password"]
+	want := []string{own + panel + page(own), ids["plain"] + panel + "<nil>",
 		ids["settable"] + panel + page(ids["settable"]), ids["shut"] + panel + page(ids["shut"])}
 	if diff := cmp.Diff(want, settings); diff != "" {
 		t.Errorf("user settings (-want +got):\n%s", diff)

@@ -1,0 +1,101 @@
+package weir
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// configureLink is where somebody changes their password by the list of what
+// they can set up.
+func (c *client) configureLink() string {
+	c.t.Helper()
+	list := c.do("GET", "/api/v3/stages/all/user_settings/", "").list
+	if len(list) != 1 {
+		c.t.Fatalf("%d stages can be set up: %v", len(list), list)
+	}
+	link, _ := list[0].(map[string]any)["configure_url"].(string)
+	return link
+}
+
+// fieldsOf are the present values of a form.
+func fieldsOf(r reply) map[string]string {
+	out := map[string]string{}
+	list, _ := r.body["fields"].([]any)
+	for _, f := range list {
+		f := f.(map[string]any)
+		out[f["field_key"].(string)] = fmt.Sprint(f["initial_value"])
+	}
+	return out
+}
+
+func TestTheDefaultPasswordChange(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		const change = "/api/v3/flows/executor/default-password-change/"
+		o := openOffice(t, s)
+		o.member("max", "first")
+		here, there, stranger := visit(t, o.site), visit(t, o.site), visit(t, o.site)
+		if r := stranger.fills("default-password-change", `{"password":"x","password_repeat":"x"}`); r.component() != "ak-stage-access-denied" {
+			t.Errorf("a stranger gets %v", r.body)
+		}
+		here.signIn("max", "first")
+		there.signIn("max", "first")
+		link := here.configureLink()
+		if r := stranger.do("GET", link, ""); !strings.HasPrefix(r.header.Get("Location"), "/flows/-/default/authentication/?next=") {
+			t.Errorf("a stranger is sent to %q", r.header.Get("Location"))
+		}
+		if r := here.do("GET", link, ""); r.header.Get("Location") != "/if/flow/default-password-change/" {
+			t.Fatalf("the link leads to %q: %d", r.header.Get("Location"), r.status)
+		}
+		for _, wrong := range []string{`{"password":"second","password_repeat":"other"}`, `{"password":"second"}`, `{"password":"","password_repeat":""}`} {
+			if r := here.do("POST", change, wrong); r.component() != "ak-stage-prompt" || r.body["response_errors"] == nil {
+				t.Errorf("%s leads to %v", wrong, r.body)
+			}
+		}
+		if r := here.fills("default-password-change", `{"password":"second","password_repeat":"second"}`); r.component() != "xak-flow-redirect" {
+			t.Fatalf("the change ends with %v", r.body)
+		}
+		for _, row := range []struct {
+			name   string
+			c      *client
+			status int
+		}{{"here", here, http.StatusOK}, {"elsewhere", there, http.StatusForbidden}} {
+			if r := row.c.do("GET", "/api/v3/core/users/me/", ""); r.status != row.status {
+				t.Errorf("%s: status %d, want %d", row.name, r.status, row.status)
+			}
+		}
+		if r := visit(t, o.site).signIn("max", "first"); r.component() != "ak-stage-password" {
+			t.Errorf("the old password: %v", r.body)
+		}
+		if r := visit(t, o.site).signIn("max", "second"); r.component() != "xak-flow-redirect" {
+			t.Errorf("the new password: %v", r.body)
+		}
+		if events := o.events(); !strings.Contains(events, "password_set") || strings.Contains(events, "second") {
+			t.Errorf("events %s", events)
+		}
+	})
+}
+
+// Applying the file again leaves a password stage that leads elsewhere alone.
+func TestTheDefaultPasswordChangeKeepsAnotherChoice(t *testing.T) {
+	o := openOffice(t, settings(t))
+	apply(t, o.site, enrolmentFlow)
+	const stages = "stages/password/"
+	stage := results(o.must("GET", stages, nil))[0]["pk"].(string)
+	flowOf := func() any { return o.must("GET", stages+stage+"/", nil)["configure_flow"] }
+	again := func() {
+		t.Helper()
+		apply(t, o.site, "entries: [{model: authentik_blueprints.metaapplyblueprint, attrs: {identifiers: {name: Default - Password change flow}}}]\n")
+	}
+	shipped := flowOf()
+	own := o.must("GET", "flows/instances/own/", nil)["pk"]
+	o.must("PATCH", stages+stage+"/", m{"configure_flow": own})
+	if again(); flowOf() != own {
+		t.Errorf("the stage leads to %v, want %v", flowOf(), own)
+	}
+	o.must("PATCH", stages+stage+"/", m{"configure_flow": nil})
+	if again(); shipped == nil || flowOf() != shipped {
+		t.Errorf("the stage leads to %v, want %v", flowOf(), shipped)
+	}
+}
