@@ -2,9 +2,12 @@ package weir
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // configureLink is where somebody changes their password by the list of what
@@ -98,4 +101,72 @@ func TestTheDefaultPasswordChangeKeepsAnotherChoice(t *testing.T) {
 	if again(); shipped == nil || flowOf() != shipped {
 		t.Errorf("the stage leads to %v, want %v", flowOf(), shipped)
 	}
+}
+
+func TestTheDefaultUserSettings(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		const path = "/api/v3/flows/executor/default-user-settings-flow/"
+		o := openOffice(t, s)
+		id := o.user("max", m{"email": "max@example.com", "attributes": m{"team": "red"}})
+		o.password("max", "secret")
+		o.user("ada", nil)
+		if r := visit(t, o.site).fills("default-user-settings-flow", `{"username":"eve","name":"Eve"}`); r.component() != "ak-stage-access-denied" {
+			t.Errorf("a stranger gets %v", r.body)
+		}
+		c := visit(t, o.site)
+		c.signIn("max", "secret")
+		if slug := c.do("GET", "/api/v3/core/brands/current/", "").body["flow_user_settings"]; slug != "default-user-settings-flow" {
+			t.Errorf("the brand leads to %v", slug)
+		}
+		shows := func(want map[string]string) {
+			t.Helper()
+			if diff := cmp.Diff(want, fieldsOf(c.do("GET", path, ""))); diff != "" {
+				t.Errorf("the form (-want +got):\n%s", diff)
+			}
+		}
+		shows(map[string]string{"username": "max", "name": "max", "email": "max@example.com", "attributes.settings.locale": ""})
+		const names = "default_user_change_username"
+		rows := []struct {
+			name     string
+			settings m
+			own      m
+			body     string
+			done     bool
+		}{
+			{"nobody gives themselves another user name", nil, nil, `{"username":"moritz"}`, false},
+			{"or another address", nil, nil, `{"email":"moritz@example.com"}`, false},
+			{"or none", nil, nil, `{"email":""}`, false},
+			{"a name is theirs to choose, and the language", nil, nil, `{"name":"Max M","attributes.settings.locale":"de"}`, true},
+			{"unless the settings forbid it", m{"default_user_change_name": false}, nil, `{"name":"Moritz"}`, false},
+			{"the attribute of a person is stronger", nil, m{"goauthentik.io/user/can-change-name": true}, `{"name":"Max N"}`, true},
+			{"either way", m{names: true}, m{"goauthentik.io/user/can-change-username": false}, `{"username":"moritz"}`, false},
+			{"a name that is taken", nil, m{}, `{"username":"ada"}`, false},
+			{"a name that is none", nil, nil, `{"username":""}`, false},
+			{"an address that is none", m{"default_user_change_email": true}, nil, `{"email":"no address"}`, false},
+			{"all that is allowed", m{"default_user_change_name": true}, nil, `{"username":"moritz","name":"Max M","email":"moritz@example.com","attributes.settings.locale":"fr","is_superuser":true,"attributes.team":"blue"}`, true},
+		}
+		for _, row := range rows {
+			if row.settings != nil {
+				o.must("PATCH", "admin/settings/", row.settings)
+			}
+			if row.own != nil {
+				attributes := m{"team": "red"}
+				maps.Copy(attributes, row.own)
+				o.must("PATCH", fmt.Sprintf("core/users/%d/", id), m{"attributes": attributes})
+			}
+			c.do("GET", path, "")
+			r := c.follow(c.do("POST", path, row.body))
+			if done := r.component() == "xak-flow-redirect"; done != row.done || !done && r.body["response_errors"] == nil {
+				t.Errorf("%s: %v", row.name, r.body)
+			}
+		}
+		shows(map[string]string{"username": "moritz", "name": "Max M", "email": "moritz@example.com", "attributes.settings.locale": "fr"})
+		user := o.must("GET", fmt.Sprintf("core/users/%d/", id), nil)
+		if user["is_superuser"] != false || fmt.Sprint(user["attributes"]) != "map[settings:map[locale:fr] team:red]" {
+			t.Errorf("the account is %v", user)
+		}
+		if n := len(results(o.must("GET", "core/users/?search=moritz", nil))); n != 1 {
+			t.Errorf("%d accounts", n)
+		}
+	})
 }
