@@ -170,3 +170,39 @@ func TestTheDefaultUserSettings(t *testing.T) {
 		}
 	})
 }
+
+// The flows before an application: one asks every time, one never; neither lets
+// strangers through.
+func TestTheDefaultProviderAuthorization(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		const slug = "default-provider-authorization-"
+		o := openOffice(t, s)
+		stranger, c := visit(t, o.site), visit(t, o.site)
+		c.signIn("akadmin", "correct horse")
+		for _, kind := range []string{"explicit-consent", "implicit-consent"} {
+			if got := o.must("GET", "flows/instances/"+slug+kind+"/", nil)["designation"]; got != "authorization" {
+				t.Errorf("%s is for %v", kind, got)
+			}
+			if r := stranger.do("GET", "/api/v3/flows/executor/"+slug+kind+"/", ""); r.component() != "ak-stage-access-denied" {
+				t.Errorf("%s, a stranger: %v", kind, r.body)
+			}
+		}
+		if r := c.follow(c.do("GET", "/api/v3/flows/executor/"+slug+"implicit-consent/", "")); r.component() != "xak-flow-redirect" {
+			t.Errorf("without asking: %v", r.body)
+		}
+		const path = "/api/v3/flows/executor/" + slug + "explicit-consent/"
+		for range 2 {
+			asked := c.do("GET", path, "")
+			if asked.component() != "ak-stage-consent" {
+				t.Fatalf("asked %v", asked.body)
+			}
+			if r := c.do("POST", path, `{"token":"made up"}`); r.component() != "ak-stage-consent" {
+				t.Errorf("a made-up token: %v", r.body)
+			}
+			token := c.do("GET", path, "").body["token"]
+			if r := c.follow(c.do("POST", path, fmt.Sprintf(`{"token":%q}`, token))); r.component() != "xak-flow-redirect" {
+				t.Fatalf("agreed: %v", r.body)
+			}
+		}
+	})
+}
