@@ -72,13 +72,7 @@ func (v *visits) configureFlow(stage uuid.UUID) (*flow.Flow, bool) {
 	if !ok || o.Kind != catalog.KindStage {
 		return nil, false
 	}
-	id, _ := now.Value(o, "configure_flow")
-	text, _ := id.(string)
-	flowID, err := uuid.Parse(text)
-	if err != nil {
-		return nil, false
-	}
-	return now.Flow(flowID)
+	return now.ConfigureFlow(o)
 }
 
 // Sessions implements web.Visits.
