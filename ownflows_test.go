@@ -118,6 +118,10 @@ func TestTheDefaultUserSettings(t *testing.T) {
 		if slug := c.do("GET", "/api/v3/core/brands/current/", "").body["flow_user_settings"]; slug != "default-user-settings-flow" {
 			t.Errorf("the brand leads to %v", slug)
 		}
+		const link = `href="/if/flow/default-user-settings-flow/"`
+		if home := c.do("GET", "/if/user/", ""); !strings.Contains(string(home.raw), link) || !strings.Contains(string(home.raw), "Change password") {
+			t.Errorf("the home page does not lead there: %s", home.raw)
+		}
 		shows := func(want map[string]string) {
 			t.Helper()
 			if diff := cmp.Diff(want, fieldsOf(c.do("GET", path, ""))); diff != "" {
@@ -205,4 +209,21 @@ func TestTheDefaultProviderAuthorization(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The home page shows no way into a flow that would refuse.
+func TestTheHomePageLeavesOutFlowsThatRefuse(t *testing.T) {
+	o := openOffice(t, settings(t))
+	o.member("max", "secret")
+	c := visit(t, o.site)
+	c.signIn("max", "secret")
+	for _, slug := range []string{"default-user-settings-flow", "default-password-change"} {
+		title := o.must("GET", "flows/instances/"+slug+"/", nil)["title"].(string)
+		for authentication, shown := range map[string]bool{"require_authenticated": true, "require_superuser": false} {
+			o.must("PATCH", "flows/instances/"+slug+"/", m{"authentication": authentication})
+			if got := strings.Contains(string(c.do("GET", "/if/user/", "").raw), "<bdi>"+title+"</bdi>"); got != shown {
+				t.Errorf("%s with %s: shown %v", slug, authentication, got)
+			}
+		}
+	}
 }
