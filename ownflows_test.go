@@ -227,3 +227,27 @@ func TestTheHomePageLeavesOutFlowsThatRefuse(t *testing.T) {
 		}
 	}
 }
+
+func TestRecipeUnenrollmentDeletesOnlyWhoConfirms(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		const slug = "default-unenrollment-flow"
+		o := recipes(t, s, "unenrollment.yaml")
+		left := func() int { return len(results(o.must("GET", "core/users/?username=ada", nil))) }
+		c := visit(t, o.site)
+		if r := c.fills(slug, `{"confirmation":"ada"}`); r.component() != "ak-stage-access-denied" {
+			t.Errorf("a stranger gets %v", r.body)
+		}
+		c.signIn("ada", "the right one")
+		for _, wrong := range []string{`{}`, `{"confirmation":""}`, `{"confirmation":"akadmin"}`} {
+			if r := c.fills(slug, wrong); r.component() != "ak-stage-prompt" || left() != 1 {
+				t.Errorf("%s leads to %v", wrong, r.body)
+			}
+		}
+		if r := c.fills(slug, `{"confirmation":"ada"}`); r.component() != "xak-flow-redirect" || left() != 0 {
+			t.Errorf("%d accounts are left: %v", left(), r.body)
+		}
+		if r := c.do("GET", "/api/v3/core/users/me/", ""); r.status != http.StatusForbidden {
+			t.Errorf("still signed in: %d", r.status)
+		}
+	})
+}
