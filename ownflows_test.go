@@ -251,3 +251,25 @@ func TestRecipeUnenrollmentDeletesOnlyWhoConfirms(t *testing.T) {
 		}
 	})
 }
+
+func TestRecipeEnrollmentMakesAnOrdinaryAccount(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		const form = `{"username":%q,"name":"Max","email":"max@example.com","password":"secret","password_repeat":"secret","is_superuser":true}`
+		o := recipes(t, s, "enrollment.yaml")
+		const slug = "default-enrollment-flow"
+		if r := visit(t, o.site).fills(slug, fmt.Sprintf(form, "ada")); r.component() != "ak-stage-prompt" {
+			t.Errorf("a name that is taken: %v", r.body)
+		}
+		c := visit(t, o.site)
+		if r := c.fills(slug, fmt.Sprintf(form, "max")); r.component() != "xak-flow-redirect" {
+			t.Fatalf("enrolment ends with %v", r.body)
+		}
+		me := c.do("GET", "/api/v3/core/users/me/", "").body["user"].(map[string]any)
+		if me["username"] != "max" || me["is_superuser"] != false || fmt.Sprint(me["groups"]) != "[]" {
+			t.Errorf("signed in as %v", me)
+		}
+		if r := c.fills(slug, fmt.Sprintf(form, "moritz")); r.component() != "ak-stage-access-denied" {
+			t.Errorf("somebody signed in gets %v", r.body)
+		}
+	})
+}

@@ -263,7 +263,7 @@ func TestPeopleChangeTheirDetailsAndTheirPassword(t *testing.T) {
 		b.fill("password", "another one")
 		b.fill("password_repeat", "not the same")
 		b.submit()
-		b.sees("Error")
+		b.sees("The passwords are not the same.")
 		b.fill("password", "another one")
 		b.fill("password_repeat", "another one")
 		b.submit()
