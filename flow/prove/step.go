@@ -23,18 +23,13 @@ var anything = []flow.Fact{flow.FactUser, flow.FactData, flow.FactLogin, flow.Fa
 
 // steps reads the bindings of a flow.
 func steps(cat flow.Catalog, f *flow.Flow, now time.Time) []step {
-	bindings := cat.Bindings(f.ID)
-	kept := false
-	for _, b := range bindings {
-		kept = kept || b.InvalidResponseAction == flow.RestartWithContext
-	}
 	var out []step
-	for _, b := range bindings {
+	for _, b := range cat.Bindings(f.ID) {
 		stage, ok := cat.Stage(b.Stage)
 		if !ok {
 			continue // the planner leaves it out
 		}
-		s := step{order: b.Order, name: stage.Name, restart: b.InvalidResponseAction, skipped: skips(cat, b, now, kept)}
+		s := step{order: b.Order, name: stage.Name, restart: b.InvalidResponseAction, skipped: skips(cat, b, now)}
 		if s.restart == "" {
 			s.restart = flow.Retry
 		}
@@ -103,9 +98,8 @@ type skip struct {
 
 func (s skip) in(state set) bool { return !s.never && state&s.after == s.after }
 
-// skips reads the policies of a binding. kept tells that the flow can begin
-// again with what is known already.
-func skips(cat flow.Catalog, b *flow.Binding, now time.Time, kept bool) skip {
+// skips reads the policies of a binding.
+func skips(cat flow.Catalog, b *flow.Binding, now time.Time) skip {
 	if !b.EvaluateOnPlan && !b.ReevaluatePolicies {
 		return skip{never: true} // nobody asks them
 	}
@@ -119,16 +113,10 @@ func skips(cat flow.Catalog, b *flow.Binding, now time.Time, kept bool) skip {
 		return skip{never: true}
 	}
 	out := together(b.PolicyEngineMode, known)
-	if out.after != 0 && b.EvaluateOnPlan {
-		// When the flow is planned nobody has proved anything, so that only the
-		// question on the way can leave the stage out, except where a plan
-		// follows another: the person may be a different one then.
-		switch {
-		case kept:
-			out.after = 0
-		case !b.ReevaluatePolicies:
-			out = skip{never: true}
-		}
+	if b.EvaluateOnPlan {
+		// A plan can begin with what another plan or flow has left. Whoever is
+		// named afterwards may be a different person.
+		out.after = 0
 	}
 	return out
 }
