@@ -21,9 +21,10 @@ const (
 
 // What people are told.
 const (
-	msgNobody   = "There is no account to lock. Sign in first."
-	msgStronger = "You cannot lock this account. Ask an administrator."
-	msgLocked   = "Your account is locked and you are signed out everywhere. Ask your administrator to get it back."
+	msgNobody    = "There is no account to lock. Sign in first."
+	msgStronger  = "You cannot lock this account. Ask an administrator."
+	msgLocked    = "Your account is locked and you are signed out everywhere. Ask your administrator to get it back."
+	msgSignedOut = "You are signed out everywhere."
 )
 
 type stage struct {
@@ -98,7 +99,11 @@ func (s *stage) leave(x *flow.Exec) error {
 			return x.InsertInline("redirect", "completion", map[string]any{"mode": "flow", "target_flow": to, "keep_context": false})
 		}
 	}
-	return x.InsertInline("deny", "locked", map[string]any{"deny_message": msgLocked})
+	message := msgLocked
+	if !s.config.DeactivateUser && !s.config.SetUnusablePassword {
+		message = msgSignedOut
+	}
+	return x.InsertInline("deny", "locked", map[string]any{"deny_message": message})
 }
 
 func (s *stage) apply(ctx context.Context, tx flow.Tx, p *identity.Person) error {
