@@ -187,14 +187,16 @@ func (t *Tokens) Delete(ctx context.Context, tx store.Tx, id uuid.UUID) error {
 }
 
 // DeleteOf removes all tokens of a user in the transaction of a step, expired
-// ones as well.
+// ones and links into flows as well.
 func (t *Tokens) DeleteOf(ctx context.Context, tx flow.Tx, user int64) error {
 	w, ok := tx.(store.Tx)
 	if !ok {
 		return fmt.Errorf("delete tokens of user %d: %T is no store transaction", user, tx)
 	}
-	if _, err := w.Exec(ctx, "delete from tokens where user_id = $1", user); err != nil {
-		return fmt.Errorf("delete tokens of user %d: %w", user, err)
+	for _, table := range []string{"tokens", "flow_tokens"} {
+		if _, err := w.Exec(ctx, "delete from "+table+" where user_id = $1", user); err != nil {
+			return fmt.Errorf("delete tokens of user %d: %w", user, err)
+		}
 	}
 	return nil
 }
