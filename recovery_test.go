@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/store"
 )
 
 // recoveryFlow asks for a new password and signs in; only a link leads into it.
@@ -243,6 +244,25 @@ func TestTheCommandMakesARecoveryLink(t *testing.T) {
 		}
 		if _, err := o.site.RecoveryLink(t.Context(), "nobody", time.Hour); err == nil {
 			t.Error("a link for nobody")
+		}
+	})
+}
+
+func TestLockingAnAccountEndsItsRecoveryLink(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openRecovery(t, s)
+		max := o.member("max", "p")
+		apply(t, o.site, lockFlows)
+		key := o.recoveryLink(max, nil)
+		c := visit(t, o.site)
+		c.signIn("max", "p")
+		c.fills("lock-own", `{"reason":"a stranger"}`)
+		left, err := store.Select(t.Context(), o.site.db, store.Column[string], "select id from flow_tokens")
+		if err != nil || len(left) != 0 {
+			t.Errorf("%d tokens are left, %v", len(left), err)
+		}
+		if r := visit(t, o.site).do("GET", recoverPath("recover", key), ""); r.component() != "ak-stage-access-denied" {
+			t.Errorf("the link shows %v", r.body)
 		}
 	})
 }
