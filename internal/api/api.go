@@ -82,6 +82,7 @@ type Config struct {
 	Passwords Passwords
 	// Impersonation lets people act as others.
 	Impersonation Impersonation
+	Recovery      Recovery
 	// InstallID goes into the opaque ids of users.
 	InstallID string
 	// Version is that of the program; BaseURL is where people reach the site,
