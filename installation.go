@@ -186,7 +186,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		return err
 	}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip}, Mail: in.queuePolicyMail,
-		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
+		MayImpersonate: in.mayImpersonate, Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
