@@ -85,6 +85,8 @@ entries:
 		{"a password is changed", "other words", []string{"user", "password", "ada", "--password-stdin"}, 0, "set the password of ada", ""},
 		{"a password for nobody", "x\n", []string{"user", "password", "bob", "--password-stdin"}, 1, "", "no such user"},
 		{"no password on standard input", "", []string{"user", "password", "ada", "--password-stdin"}, 2, "", "no password"},
+		{"a recovery link without a recovery flow", "", []string{"user", "recovery-link", "ada"}, 1, "", "no recovery flow"},
+		{"a recovery link for ever", "", []string{"user", "recovery-link", "ada", "--for", "10000h"}, 2, "", "--for"},
 		{"no name", "", []string{"user", "create"}, 2, "", "accepts 1 arg"},
 		{"a test mail without a server", "", []string{"mail", "test", "ada@example.com"}, 1, "", "no mail server is configured (smtp_url)"},
 		{"the version", "", []string{"version"}, 0, "weir dev", ""},
