@@ -22,6 +22,7 @@ import (
 	"github.com/weir-id/weir/internal/directory/password"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
+	"github.com/weir-id/weir/internal/flowtoken"
 	"github.com/weir-id/weir/internal/geoip"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
@@ -90,6 +91,7 @@ type Installation struct {
 	people      *directory.Directory
 	access      *access.Access
 	tokens      *token.Tokens
+	flowTokens  *flowtoken.Tokens
 	events      *event.Recorder
 	reputation  *reputation.Scores
 	geoip       *geoip.Databases
@@ -170,6 +172,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		Sends: guard.SendLimits(in.config.Sends), Refused: in.refused})
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, History: in.passwordHistory,
 		Now: in.now, Logger: in.log})
+	in.flowTokens = &flowtoken.Tokens{DB: in.db, Box: keys.Box("flow token"), Now: in.now}
 	in.access = access.New(in.db, resource.Owners())
 	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
 	in.reputation = reputation.New(reputation.Config{DB: in.db, Expiry: in.config.ReputationExpiry, Now: in.now, Places: in.places,
@@ -183,11 +186,11 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		return err
 	}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip}, Mail: in.queuePolicyMail,
-		Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
+		MayImpersonate: in.mayImpersonate, Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
 		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
 	policyEnv, err := in.policyEnv()
 	if err != nil {

@@ -33,7 +33,7 @@ func fieldsOf(r reply) map[string]string {
 	return out
 }
 
-func TestTheDefaultPasswordChange(t *testing.T) {
+func TestRule39TheDefaultPasswordChange(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		const change = "/api/v3/flows/executor/default-password-change/"
 		o := openOffice(t, s)
@@ -50,6 +50,17 @@ func TestTheDefaultPasswordChange(t *testing.T) {
 		}
 		if r := here.do("GET", link, ""); r.header.Get("Location") != "/if/flow/default-password-change/" {
 			t.Fatalf("the link leads to %q: %d", r.header.Get("Location"), r.status)
+		}
+		if r := there.do("GET", change, ""); r.component() != "ak-stage-password" {
+			t.Errorf("without the link: %v", r.body)
+		}
+		for range 2 { // rule 39: an open session alone does not change the way in
+			if r := here.do("POST", change, `{"password":"second","password_repeat":"second"}`); r.component() != "ak-stage-password" {
+				t.Fatalf("without the present password: %v", r.body)
+			}
+		}
+		if r := here.follow(here.do("POST", change, `{"password":"first"}`)); r.component() != "ak-stage-prompt" {
+			t.Fatalf("the present password leads to %v", r.body)
 		}
 		for _, wrong := range []string{`{"password":"second","password_repeat":"other"}`, `{"password":"second"}`, `{"password":"","password_repeat":""}`} {
 			if r := here.do("POST", change, wrong); r.component() != "ak-stage-prompt" || r.body["response_errors"] == nil {
@@ -103,7 +114,7 @@ func TestTheDefaultPasswordChangeKeepsAnotherChoice(t *testing.T) {
 	}
 }
 
-func TestTheDefaultUserSettings(t *testing.T) {
+func TestRule39TheDefaultUserSettings(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		const path = "/api/v3/flows/executor/default-user-settings-flow/"
 		o := openOffice(t, s)
@@ -160,6 +171,14 @@ func TestTheDefaultUserSettings(t *testing.T) {
 			}
 			c.do("GET", path, "")
 			r := c.follow(c.do("POST", path, row.body))
+			if asked := r.component() == "ak-stage-password"; asked != (row.done && strings.Contains(row.body, "moritz")) {
+				t.Errorf("%s: the password is asked: %v", row.name, asked) // rule 39
+			} else if asked {
+				if r = c.do("POST", path, `{"password":"not it"}`); r.component() != "ak-stage-password" {
+					t.Errorf("%s: a wrong password leads to %v", row.name, r.body)
+				}
+				r = c.follow(c.do("POST", path, `{"password":"secret"}`))
+			}
 			if done := r.component() == "xak-flow-redirect"; done != row.done || !done && r.body["response_errors"] == nil {
 				t.Errorf("%s: %v", row.name, r.body)
 			}

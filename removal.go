@@ -23,7 +23,8 @@ func (in *Installation) invitations() *invitation.Invitations {
 
 // consumers use up what plans of stages hold, by its kind.
 func (in *Installation) consumers() map[string]func(ctx context.Context, tx flow.Tx, id uuid.UUID) error {
-	return map[string]func(ctx context.Context, tx flow.Tx, id uuid.UUID) error{invitationstage.Consumed: in.invitations().Consume}
+	return map[string]func(ctx context.Context, tx flow.Tx, id uuid.UUID) error{invitationstage.Consumed: in.invitations().Consume,
+		flow.ConsumeFlowToken: in.flowTokens.Consume}
 }
 
 // RemoveUser implements userdelete.Accounts: the person deletes their own

@@ -14,6 +14,7 @@ import (
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/internal/web"
 )
@@ -141,4 +142,13 @@ func (v *visits) EndSession(w http.ResponseWriter, r *http.Request, id uuid.UUID
 		return err
 	}
 	return nil
+}
+
+// EndImpersonation implements web.Visits.
+func (v *visits) EndImpersonation(w http.ResponseWriter, r *http.Request) error {
+	current, err := v.runner.Current(w, r)
+	if err != nil {
+		return err
+	}
+	return v.sessions.EndImpersonation(r.Context(), current, request.Policy(r, r.URL.Query()), v.runner.Brand(r))
 }

@@ -117,14 +117,11 @@ func (s *Server) assemble() error {
 	raise := func(r *http.Request, action event.Action, message string) {
 		alarm.Raise(r.Context(), action, request.Policy(r, nil), message)
 	}
-	executor := flow.NewExecutor(flow.Config{
-		Catalog: s.view, People: s.people, Store: s.sessions.Executions(), Counter: s.sessions, Consume: s.consumers(), Engine: &policy.Engine{Now: s.now},
-		Now: s.now, Log: s.log.With("component", "flow"), Avatar: s.avatar,
-		Failed: func(ctx context.Context, h *policy.HTTPRequest, message string) {
-			alarm.Raise(ctx, event.SystemException, h, message)
-		},
-		ObserveStage: s.metrics.ObserveStage, ObservePlan: s.metrics.ObservePlan,
-	})
+	flows := s.flowConfig()
+	flows.Failed = func(ctx context.Context, h *policy.HTTPRequest, message string) {
+		alarm.Raise(ctx, event.SystemException, h, message)
+	}
+	executor := flow.NewExecutor(flows)
 	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Raise: raise, Repeated: s.metrics.Repeats.Inc, Now: s.now})
 	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog}
 	applications := &application.Access{Catalog: s.catalog, Engine: &policy.Engine{Now: s.now}, Record: s.recordAsked, Log: s.log.With("component", "application")}
@@ -146,7 +143,7 @@ func (s *Server) assemble() error {
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Startable: runner.Startable, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
 		Exporter: s.exporter(), Blueprints: importer, Applications: applications, Tried: &tried, Notifications: s.notifications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
-		Passwords: s.people, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
+		Passwords: s.people, Recovery: &recovery{executor, s.flowTokens}, Impersonation: s.sessions, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
 		Log: s.log.With("component", "api"), Now: s.now,
 	})
 	media, err := s.media()

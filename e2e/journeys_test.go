@@ -260,6 +260,9 @@ func TestPeopleChangeTheirDetailsAndTheirPassword(t *testing.T) {
 
 		b.press(`a[href^="/flows/-/configure/"]`)
 		b.at("/if/flow/default-password-change/")
+		b.fill("password", user.password)
+		b.submit()
+		b.sees("New password again")
 		b.fill("password", "another one")
 		b.fill("password_repeat", "not the same")
 		b.submit()

@@ -139,6 +139,12 @@ func (x *Exec) PendingUser(ctx context.Context) (*identity.Person, error) {
 	return x.ContextUser(ctx)
 }
 
+// Person reads whom a reference of the plan names. The error wraps ErrNoPerson
+// when the user has been deleted meanwhile.
+func (x *Exec) Person(ctx context.Context, ref *PersonRef) (*identity.Person, error) {
+	return resolve(ctx, x.people, ref)
+}
+
 // ContextUser is the context's pending user, nil when there is none.
 func (x *Exec) ContextUser(ctx context.Context) (*identity.Person, error) {
 	ref, ok := KeyPendingUser.Get(x.Context)

@@ -25,6 +25,10 @@ type Config struct {
 	// Consume uses something up in the transaction of a step, by the kind that
 	// a stage names; a *Refusal when it cannot be used any more.
 	Consume map[string]func(ctx context.Context, tx Tx, id uuid.UUID) error
+	// Restore returns the plan that was put aside under the key of a flow token,
+	// nil where no such token holds; nil for no flow tokens. Its Consume has the
+	// kind ConsumeFlowToken.
+	Restore func(ctx context.Context, key string) (*Restored, error)
 	Engine  *policy.Engine
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time

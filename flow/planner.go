@@ -43,6 +43,9 @@ func (e *notApplicable) Unwrap() error { return e.cause }
 // msgTokenRequired is shown where a flow can only be entered by a link.
 const msgTokenRequired = "This link is not valid or no longer valid. Request a new one."
 
+// msgImpersonating is for people who act as somebody else.
+const msgImpersonating = "You cannot do this while you act as somebody else."
+
 // planner makes plans for one request.
 type planner struct {
 	cat    Catalog
@@ -104,6 +107,11 @@ func (p *planner) user(ctx context.Context, plan *Plan) (*identity.Person, error
 
 // require checks the flow's authentication requirement.
 func (p *planner) require(ctx context.Context, f *Flow, plan *Plan) error {
+	// Who acts as somebody else proves nothing about them and changes nothing
+	// of theirs: they can leave, no more.
+	if p.req.User.Impersonator != nil && f.Designation != Invalidation {
+		return &notApplicable{messages: []string{msgImpersonating}}
+	}
 	present := func(key string) bool { v, ok := plan.Context.Value(key); return ok && v != nil }
 	ok := false
 	switch f.Authentication {

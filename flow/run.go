@@ -53,7 +53,14 @@ func (r *run) step(ctx context.Context) (*Result, error) {
 	if r.req.BodyErr != nil {
 		return r.fault(ctx, slog.LevelInfo, r.req.BodyErr)
 	}
-	if !r.restore() {
+	taken := r.restore()
+	if !taken {
+		var err error
+		if taken, err = r.redeem(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !taken {
 		if result, err := r.start(ctx, nil); result != nil || err != nil {
 			return result, err
 		}

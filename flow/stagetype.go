@@ -51,6 +51,15 @@ const (
 	FactLogin Fact = "login"
 	// FactLogout: nobody is attached to the session.
 	FactLogout Fact = "logout"
+	// FactPerson: somebody is known whom the flow is about, the pending user or
+	// the person of the session.
+	FactPerson Fact = "person"
+	// FactData: a form or an invitation has left values in the context.
+	FactData Fact = "data"
+	// FactWritten: an account was made or changed.
+	FactWritten Fact = "written"
+	// FactDeleted: the account was deleted.
+	FactDeleted Fact = "deleted"
 )
 
 // Effects declare, for one configuration, what a stage relies on and what it
@@ -60,6 +69,19 @@ type Effects struct {
 	Needs     []Fact
 	Always    []Fact
 	Sometimes []Fact
+	// Supplies are facts that hold afterwards although nothing proves them, such
+	// as a claimed user. Only static analysis reads what follows.
+	Supplies []Fact
+	// Names tells that the stage says anew who the pending user is: what was
+	// proved before was proved by somebody else.
+	Names bool
+	// Denies tells that nobody passes the stage.
+	Denies bool
+	// Leaves tells that people go elsewhere from here.
+	Leaves bool
+	// Unknown tells that the type declares nothing: it may do anything, and
+	// proves nothing.
+	Unknown bool
 }
 
 // StageType is a kind of stage: what it is called on the wire, how it is
@@ -101,11 +123,16 @@ type StageType struct {
 
 // NewStageType declares a stage type. defaults returns a configuration with
 // its default values (tags: package field); effects declares what a
-// configuration needs and establishes; build makes the stage called name from
+// configuration needs and establishes, nil when that is unknown; build makes the stage called name from
 // a validated configuration, once for each stored version.
 func NewStageType[C any](t StageType, defaults func() C, effects func(C) Effects, build func(name string, c C) Stage) StageType {
 	t.defaults = func() any { c := defaults(); return &c }
-	t.effects = func(config any) Effects { return effects(*config.(*C)) }
+	t.effects = func(config any) Effects {
+		if effects == nil {
+			return Effects{Unknown: true}
+		}
+		return effects(*config.(*C))
+	}
 	t.build = func(name string, config any) (Stage, error) { return build(name, *config.(*C)), nil }
 	return t
 }

@@ -33,6 +33,8 @@ type Session struct {
 	Stored bool
 	// UserID is the signed-in user, 0 for nobody.
 	UserID int64
+	// ActsAs is the user whom that one impersonates, 0 for nobody.
+	ActsAs int64
 }
 
 // Execution is one person's run of one flow, as it is stored.
@@ -99,6 +101,9 @@ type Result struct {
 	// Session is set when the browser gets another session.
 	Session *SessionChange
 	Cookies []Cookie
+	// Impersonated is the person as whom somebody else takes the step; nil
+	// where people act for themselves.
+	Impersonated *identity.Person
 }
 
 // SessionChange is what happens to the browser's session.

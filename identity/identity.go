@@ -96,6 +96,9 @@ type Person struct {
 	// Backend names the back end that checked this person's password during
 	// the execution; empty when none did. Policies test for its presence.
 	Backend string
+	// Impersonator is who really signed in and acts as this person for now; nil
+	// for people who act for themselves.
+	Impersonator *Person
 
 	load GroupsFunc
 	once sync.Mutex
@@ -113,7 +116,7 @@ func Anonymous() *Person { return &Person{} }
 // WithBackend returns the same person, marked as checked by backend. The
 // groups are read anew when asked for.
 func (p *Person) WithBackend(backend string) *Person {
-	return &Person{User: p.User, Backend: backend, load: p.Groups}
+	return &Person{User: p.User, Backend: backend, Impersonator: p.Impersonator, load: p.Groups}
 }
 
 // DisplayName is the user name, or AnonymousName for the anonymous visitor.

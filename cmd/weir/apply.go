@@ -44,6 +44,9 @@ func printReport(cmd *cobra.Command, report *weir.Report) {
 	for _, w := range report.Warnings {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 	}
+	for _, f := range report.Findings {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", f)
+	}
 	count := map[string]int{}
 	for _, c := range report.Changes {
 		sign := string(c.Action)

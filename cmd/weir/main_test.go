@@ -39,6 +39,14 @@ func TestExitCodesAndMessages(t *testing.T) {
 	good := write(t, "good.yaml", "version: 1\nentries: [{model: authentik_stages_dummy.dummystage, identifiers: {name: x}}]\n")
 	bad := write(t, "bad.yaml", "version: 1\nentries:\n  - model: authentik_stages_nothing.nothing\n    identifiers: {name: x}\n")
 	someFlow := write(t, "flow.yaml", "version: 1\nentries: [{model: authentik_flows.flow, identifiers: {slug: some-flow}, attrs: {name: x, title: x, designation: authentication}}]\n")
+	unchecked := write(t, "unchecked.yaml", `version: 1
+entries:
+- {model: authentik_flows.flow, id: flow, identifiers: {slug: unchecked}, attrs: {name: x, title: x, designation: authentication}}
+- {model: authentik_stages_identification.identificationstage, id: who, identifiers: {name: prove-who}, attrs: {user_fields: [username]}}
+- {model: authentik_stages_user_login.userloginstage, id: login, identifiers: {name: prove-login}}
+- {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf flow, stage: !KeyOf who, order: 0}}
+- {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf flow, stage: !KeyOf login, order: 1}}
+`)
 	badBody := write(t, "body.yaml", "version: 1\nentries:\n- model: authentik_policies_expression.expressionpolicy\n  identifiers: {name: p}\n  attrs:\n    expression: |\n      x = 1\n      with x: pass\n")
 	settings := write(t, "weir.yaml", "lisen: x\nlog_level: loud\n")
 	rows := []struct {
@@ -58,6 +66,14 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"apply reports", "", []string{"apply", good}, 0, "+ authentik_stages_dummy.dummystage x\n", ""},
 		{"applying again changes nothing", "", []string{"apply", good}, 0, "0 created, 0 changed, 0 deleted; 1 as they were", ""},
 		{"a flow is applied", "", []string{"apply", someFlow}, 0, "+ authentik_flows.flow", ""},
+		{"a flow that only lacks its purpose gives a warning", "", []string{"prove", "some-flow"}, 0, "warning   no-effect  some-flow  -      -      The designation", ""},
+		{"a dry run says what is wrong with a flow", "", []string{"apply", "--dry-run", unchecked}, 0, "would be 5 created", "warning: error unchecked-login unchecked 1 prove-login: "},
+		{"a flow that signs in by name alone is applied", "", []string{"apply", unchecked}, 0, "+ authentik_flows.flow", "warning: error unchecked-login unchecked 1 prove-login: "},
+		{"and found", "", []string{"prove", "unchecked"}, 1, "error     unchecked-login  unchecked  1      prove-login", "findings that are errors"},
+		{"among all flows too", "", []string{"prove", "--json"}, 1, `"code": "unchecked-login"`, ""},
+		{"the default flow is fine", "", []string{"prove", "default-authentication-flow"}, 0, "nothing found", ""},
+		{"as a list", "", []string{"prove", "--json", "default-authentication-flow"}, 0, "[]\n", ""},
+		{"a flow that does not exist is not proved", "", []string{"prove", "nothing"}, 1, "", `"nothing"`},
 		{"and exported", "", []string{"export", "some-flow"}, 0, "    slug: some-flow\n  model: authentik_flows.flow\n", ""},
 		{"a flow that does not exist", "", []string{"export", "no-flow"}, 1, "", `export flow "no-flow": no such flow`},
 		{"export without a flow", "", []string{"export"}, 2, "", "accepts 1 arg"},
@@ -69,6 +85,8 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"a password is changed", "other words", []string{"user", "password", "ada", "--password-stdin"}, 0, "set the password of ada", ""},
 		{"a password for nobody", "x\n", []string{"user", "password", "bob", "--password-stdin"}, 1, "", "no such user"},
 		{"no password on standard input", "", []string{"user", "password", "ada", "--password-stdin"}, 2, "", "no password"},
+		{"a recovery link without a recovery flow", "", []string{"user", "recovery-link", "ada"}, 1, "", "no recovery flow"},
+		{"a recovery link for ever", "", []string{"user", "recovery-link", "ada", "--for", "10000h"}, 2, "", "--for"},
 		{"no name", "", []string{"user", "create"}, 2, "", "accepts 1 arg"},
 		{"a test mail without a server", "", []string{"mail", "test", "ada@example.com"}, 1, "", "no mail server is configured (smtp_url)"},
 		{"the version", "", []string{"version"}, 0, "weir dev", ""},

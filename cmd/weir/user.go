@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -17,11 +18,11 @@ import (
 func userCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "user",
-		Short: "Create users and set passwords",
+		Short: "Create users, set passwords, make recovery links",
 		Args:  usage(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(userCreateCommand(s), userPasswordCommand(s))
+	cmd.AddCommand(userCreateCommand(s), userPasswordCommand(s), userRecoveryCommand(s))
 	return cmd
 }
 
@@ -126,4 +127,35 @@ func askPassword(cmd *cobra.Command) (string, error) {
 		return "", errors.New("the two passwords differ")
 	}
 	return typed[0], nil
+}
+
+// maxRecovery is how long a link for recovery may hold: it is as good as a
+// password.
+const maxRecovery = 30 * 24 * time.Hour
+
+func userRecoveryCommand(s *settings) *cobra.Command {
+	holds := time.Hour
+	cmd := &cobra.Command{
+		Use:   "recovery-link NAME",
+		Short: "Make a link by which a user walks the recovery flow, once",
+		Args:  usage(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if holds <= 0 || holds > maxRecovery {
+				return errUsage{fmt.Errorf("--for takes a duration of at most %s, like 1h", maxRecovery)}
+			}
+			in, err := s.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, in.Close()) }()
+			link, err := in.RecoveryLink(cmd.Context(), args[0], holds)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), link)
+			return nil
+		},
+	}
+	cmd.Flags().DurationVar(&holds, "for", holds, "how long the link holds, at most 720h")
+	return cmd
 }

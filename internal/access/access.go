@@ -26,11 +26,14 @@ const (
 	Delete Verb = "delete"
 )
 
+// Impersonate is the permission to act as other people.
+const Impersonate Verb = "impersonate"
+
 // Permission is the codename of a verb on a kind, as the wire has it:
 // "view_flow". A verb with an underscore is a codename of its own:
-// "view_flow_cache".
+// "view_flow_cache". So is Impersonate.
 func Permission(v Verb, kind string) string {
-	if strings.Contains(string(v), "_") {
+	if v == Impersonate || strings.Contains(string(v), "_") {
 		return string(v)
 	}
 	return string(v) + "_" + kind

@@ -82,6 +82,9 @@ type Config struct {
 	Preview func(ctx context.Context, p *prompt.Prompt, r *policy.Request) (flow.Challenge, error)
 	// Passwords makes the stored form of passwords.
 	Passwords Passwords
+	// Impersonation lets people act as others.
+	Impersonation Impersonation
+	Recovery      Recovery
 	// InstallID goes into the opaque ids of users.
 	InstallID string
 	// Version is that of the program; BaseURL is where people reach the site,

@@ -11,6 +11,7 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/blueprint"
+	"github.com/weir-id/weir/internal/catalog"
 )
 
 // blueprintUpload is the form of an import: a file, or the path of one that the
@@ -58,7 +59,33 @@ func importBlueprint(c *call) error {
 	if err != nil && !errors.As(err, &problems) {
 		return err
 	}
-	return c.answer(http.StatusOK, importResult{Logs: c.logProblems(report, problems), Success: err == nil})
+	logs := c.logProblems(report, problems)
+	found, failed := c.logFindings(report)
+	if failed != nil {
+		return failed
+	}
+	return c.answer(http.StatusOK, importResult{Logs: append(logs, found...), Success: err == nil})
+}
+
+// logFindings writes what static analysis finds as lines of a log, for callers
+// who may see flows: a stage or policy may belong to flows of others.
+func (c *call) logFindings(report *blueprint.Report) ([]logEvent, error) {
+	if report == nil || len(report.Findings) == 0 {
+		return nil, nil
+	}
+	ok, err := c.api.Access.Can(c.ctx, c.visit.User, access.View, catalog.KindFlow, "")
+	if err != nil || !ok {
+		return nil, err
+	}
+	var out []logEvent
+	for _, f := range report.Findings {
+		more := map[string]any{"code": f.Code, "severity": f.Severity, "flow": f.Flow}
+		if f.Order != nil {
+			more["order"], more["stage"] = *f.Order, f.Stage
+		}
+		out = append(out, logEvent{Timestamp: c.api.Now().UTC(), Level: logWarning, Logger: "weir.prove", Event: f.String(), Attributes: more})
+	}
+	return out, nil
 }
 
 // uploadMemory is how much of a form is kept in memory.

@@ -77,7 +77,11 @@ func (c *call) author() (catalog.Meta, error) {
 // by is the person who calls, for the history and the audit trail.
 func (c *call) by() catalog.Meta {
 	person := c.visit.User
-	return catalog.Meta{ActorID: &person.ID, Actor: person.Username, Person: person, HTTP: request.Policy(c.r, c.r.URL.Query()), Brand: c.visit.Brand, Source: "api"}
+	actor := person
+	if person.Impersonator != nil {
+		actor = person.Impersonator
+	}
+	return catalog.Meta{ActorID: &actor.ID, Actor: actor.Username, Person: person, HTTP: request.Policy(c.r, c.r.URL.Query()), Brand: c.visit.Brand, Source: "api"}
 }
 
 // answer writes v as JSON.

@@ -89,10 +89,17 @@ func onOne(k *resource.Kind, v access.Verb) Guard  { return Guard{Level: OnOne, 
 
 // The texts of refusals, in one place.
 const (
-	textSignIn  = "Sign in or send an API token."
-	textDenied  = "You do not have permission to perform this action."
-	textMissing = "There is no such object, or you may not see it."
+	textSignIn        = "Sign in or send an API token."
+	textDenied        = "You do not have permission to perform this action."
+	textImpersonating = "You cannot do this while you act as somebody else."
+	textMissing       = "There is no such object, or you may not see it."
 )
+
+// credentials tells whether the routes behind the guard give somebody a way to
+// sign in, or show one. Who acts as somebody else would keep it afterwards.
+func (g Guard) credentials() bool {
+	return g.Verb == resource.ResetPassword || g.Kind != nil && g.Kind.Name() == "token" && g.Verb != access.View
+}
 
 // demand refuses a caller who lacks a permission that a handler needs besides
 // that of its guard.
@@ -116,6 +123,10 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route *Route) error 
 	}
 	if !c.visit.User.Saved() || !c.visit.User.Active {
 		refuse(w, http.StatusForbidden, textSignIn)
+		return nil
+	}
+	if c.visit.User.Impersonator != nil && route.Guard.credentials() {
+		refuse(w, http.StatusForbidden, textImpersonating)
 		return nil
 	}
 	switch route.Guard.Level {

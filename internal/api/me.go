@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/weir-id/weir/identity"
@@ -60,26 +61,41 @@ var systemPermissions = func() []string {
 // me answers who is calling. users lists everybody signed in in this browser:
 // one person, since a session never has two.
 func me(c *call) error {
-	ctx, p, v, a := c.ctx, c.visit.User, c.visit, c.api
-	super, err := p.Superuser(ctx)
+	user, err := c.self(c.visit.User)
 	if err != nil {
 		return err
+	}
+	answer := sessionUser{User: *user, Users: []self{*user}}
+	if by := c.visit.User.Impersonator; by != nil {
+		if answer.Original, err = c.self(by); err != nil {
+			return err
+		}
+	}
+	return c.answer(http.StatusOK, answer)
+}
+
+// self describes the caller, or who acts as the caller.
+func (c *call) self(p *identity.Person) (*self, error) {
+	ctx, v, a := c.ctx, c.visit, c.api
+	super, err := p.Superuser(ctx)
+	if err != nil {
+		return nil, err
 	}
 	groups, err := p.Groups(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	roles, err := a.Roles(ctx, p.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	held, err := a.Access.Held(ctx, p, systemPermissions...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	me := self{
+	me := &self{
 		PK: p.ID, Username: p.Username, Name: p.Name, Email: p.Email, Avatar: a.Avatar(p.Username), UID: p.UID(a.InstallID),
-		Type: p.Type, IsActive: p.Active, IsSuperuser: super, IsCurrent: p.ID == v.Session.UserID,
+		Type: p.Type, IsActive: p.Active, IsSuperuser: super, IsCurrent: p.ID == cmp.Or(v.Session.ActsAs, v.Session.UserID),
 		Groups: []selfGroup{}, Roles: []selfRole{}, Settings: map[string]any{},
 		SystemPermissions: held,
 	}
@@ -92,7 +108,7 @@ func me(c *call) error {
 	for _, role := range roles {
 		me.Roles = append(me.Roles, selfRole{role.Name, role.ID.String()})
 	}
-	return c.answer(http.StatusOK, sessionUser{User: me, Users: []self{me}})
+	return me, nil
 }
 
 // merge puts settings over others, objects key by key. Nested objects of dst

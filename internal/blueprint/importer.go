@@ -156,8 +156,12 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			if err != nil {
 				return err
 			}
-			if err := r.all(ctx, w); err != nil || o.DryRun {
+			if err := r.all(ctx, w); err != nil {
 				return err
+			}
+			report.Findings = report.proofs(i.config.Catalog.Snapshot(), tx.Snapshot(), i.config.Now())
+			if o.DryRun {
+				return nil
 			}
 			return r.tell(ctx, w)
 		})
@@ -173,7 +177,7 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 		}
 		if errs, ok := asErrors(err); ok {
 			i.config.Logger.WarnContext(ctx, "blueprint refused", slog.String("source", o.By.Source), slog.String("problem", errs[0].Error()))
-			report.Changes = nil
+			report.Changes, report.Findings = nil, nil
 			return report, errs
 		}
 		if err != nil {

@@ -3,6 +3,8 @@ package blueprint
 import (
 	"fmt"
 	"strings"
+
+	"github.com/weir-id/weir/flow/prove"
 )
 
 // Action is what applying an entry did.
@@ -56,6 +58,9 @@ type Report struct {
 	Revision int64
 	Changes  []Change
 	Warnings []Warning
+	// Findings are about the flows that the entries touch. They never keep a
+	// file from being applied.
+	Findings []prove.Finding
 }
 
 // Count returns how many entries had that action.

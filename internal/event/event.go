@@ -54,7 +54,8 @@ type Event struct {
 	Context map[string]any
 
 	// User is whom the event is about; nil for nobody in particular, which is
-	// stored as an empty object.
+	// stored as an empty object. Where somebody impersonates them, the event is
+	// the impersonator's, on behalf of this person.
 	User *identity.Person
 	// OnBehalfOf is the impersonated person.
 	OnBehalfOf *identity.Person
@@ -173,6 +174,9 @@ func address(h *policy.HTTPRequest) string {
 func user(e Event) map[string]any {
 	if e.User == nil {
 		return map[string]any{}
+	}
+	if by := e.User.Impersonator; by != nil && e.OnBehalfOf == nil {
+		e.User, e.OnBehalfOf = by, e.User
 	}
 	u := person(&e.User.User)
 	if e.OnBehalfOf != nil {

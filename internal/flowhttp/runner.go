@@ -131,6 +131,9 @@ func (r *Runner) take(w http.ResponseWriter, req *http.Request, f *flow.Flow, c 
 	if err != nil {
 		return nil, err
 	}
+	if v.User.Impersonator != nil && result.Session == nil {
+		result.Impersonated = v.User
+	}
 	if refused != nil && result.Challenge != nil && result.Challenge.Info != nil {
 		envelope := *result.Challenge
 		envelope.Errors = refused

@@ -125,7 +125,7 @@ func New(c Config) *Registry {
 	r.add(webhookMappingKind(c.Catalog))
 	r.add(notificationKind(r.event, c.Now))
 	r.add(&Kind{Objects: r.user, Model: userModel, Label: "User", Plural: "Users", Path: "core/users", Param: "id", Key: "pk", Schema: "User", Tag: "core",
-		Files: true, Verbs: []access.Verb{ResetPassword}, Filters: userFilters(), Includes: []Include{{"include_groups", true}, {"include_roles", true}}})
+		Files: true, Verbs: []access.Verb{ResetPassword, access.Impersonate}, Filters: userFilters(), Includes: []Include{{"include_groups", true}, {"include_roles", true}}})
 	r.add(&Kind{Objects: r.group, Model: groupModel, Label: "Group", Plural: "Groups", Path: "core/groups", Param: "group_uuid", Key: "pk", Schema: "Group",
 		Tag: "core", Files: true, Verbs: []access.Verb{AddUserToGroup, RemoveUserFromGroup}, Filters: groupFilters(),
 		Includes: []Include{{"include_children", false}, {"include_inherited_roles", false}, {"include_parents", false}, {"include_users", true}}})

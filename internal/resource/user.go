@@ -343,6 +343,17 @@ func (r *Registry) SetPassword(ctx context.Context, w *Write, ref *Ref, hash, ke
 		AuthenticatedAs: w.By.Person, HTTP: w.By.HTTP, Brand: w.By.Brand})
 }
 
+// NoteRecovery records that somebody was given a way into a person's account, which
+// they may only be by those who may act on that person (rule 46).
+func (r *Registry) NoteRecovery(ctx context.Context, w *Write, ref *Ref) error {
+	key, _ := ref.Key.(int64)
+	if err := r.user.mayActOn(ctx, w, key); err != nil {
+		return err
+	}
+	return r.user.events.Record(ctx, w.Store(), event.Event{Action: event.SecretView, User: w.By.Person, HTTP: w.By.HTTP, Brand: w.By.Brand,
+		Context: map[string]any{"secret": event.Model{App: "authentik_core", Model: "user", PK: ref.ID(), Name: ref.Name}, "message": "A recovery link was made."}})
+}
+
 // sameSet compares lists in which order means nothing.
 func sameSet[T comparable](a, b []T) bool {
 	return len(a) == len(b) && !slices.ContainsFunc(a, func(v T) bool { return !slices.Contains(b, v) })

@@ -93,19 +93,19 @@ func (s *step) lock(ctx context.Context) error {
 			return err
 		}
 	}
-	var user *int64
+	var user, actsAs *int64
 	var lastUsed time.Time
 	var browserLength bool
 	var network, place string
-	err := s.tx.QueryRow(ctx, `select user_id, last_used, browser_length, network_binding, geoip_binding from sessions
-		where key = $1 and expires > $2`+s.tx.Dialect().ForUpdate(), s.Session.Key, s.now).Scan(&user, &lastUsed, &browserLength, &network, &place)
+	err := s.tx.QueryRow(ctx, `select user_id, acts_as, last_used, browser_length, network_binding, geoip_binding from sessions
+		where key = $1 and expires > $2`+s.tx.Dialect().ForUpdate(), s.Session.Key, s.now).Scan(&user, &actsAs, &lastUsed, &browserLength, &network, &place)
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("the session is over: %w", flow.ErrStale)
 	}
 	if err != nil {
 		return fmt.Errorf("lock session: %w", err)
 	}
-	if (user == nil) != (s.Session.UserID == 0) || user != nil && *user != s.Session.UserID {
+	if value(user) != s.Session.UserID || value(actsAs) != s.Session.ActsAs {
 		return fmt.Errorf("the session is somebody else's: %w", flow.ErrStale)
 	}
 	if s.Login != nil || s.Logout || s.now.Sub(lastUsed) < touchEvery {
@@ -113,6 +113,14 @@ func (s *step) lock(ctx context.Context) error {
 	}
 	t := use{key: s.Session.Key, now: s.now, from: origin(s.HTTP), browserLength: browserLength, bound: bound(network, place)}
 	return t.write(ctx, s.tx)
+}
+
+// value is what a column holds, 0 for null.
+func value(id *int64) int64 {
+	if id == nil {
+		return 0
+	}
+	return *id
 }
 
 // swap moves the execution from the version that was read to the next one.

@@ -50,6 +50,9 @@ func (s *step) about(e flow.Event) (about, as *identity.Person) {
 	if about == nil {
 		return s.User, nil
 	}
+	if s.User != nil && s.User.Impersonator != nil && about.ID == s.User.ID {
+		return s.User, nil // says who acts as them
+	}
 	switch {
 	case s.User == nil, about.Saved() && about.ID == s.User.ID:
 		return about, nil

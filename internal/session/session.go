@@ -47,8 +47,8 @@ const (
 	backgroundLimit = 10 * time.Second
 )
 
-// Config is what a Manager needs. All but Mail, Now, Logger and Locator are
-// required.
+// Config is what a Manager needs. All but Mail, MayImpersonate, Now, Logger and
+// Locator are required.
 type Config struct {
 	DB     store.DB
 	People *directory.Directory
@@ -65,6 +65,9 @@ type Config struct {
 	// place; nil when there are no databases, which ends such a session as
 	// soon as its address changes.
 	Locator Locator
+	// MayImpersonate tells whether one person may act as another; asked when they
+	// begin, and again for every request that they make so. Nil allows nobody.
+	MayImpersonate func(ctx context.Context, by, as *identity.Person) (bool, error)
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 	// Logger is told about background writes that did not work. Nil discards.
@@ -81,6 +84,7 @@ type Manager struct {
 	plans   *seal.Box
 	key     []byte
 	locator Locator
+	may     func(ctx context.Context, by, as *identity.Person) (bool, error)
 	clock   func() time.Time
 	log     *slog.Logger
 
@@ -93,7 +97,10 @@ var _ flow.Counter = (*Manager)(nil)
 // New returns a manager. Close waits for its background writes.
 func New(c Config) *Manager {
 	m := &Manager{db: c.DB, people: c.People, tokens: c.Tokens, events: c.Events, mail: c.Mail, plans: c.Plans, key: c.CookieKey,
-		locator: c.Locator, clock: c.Now, log: c.Logger, touching: make(chan struct{}, 1)}
+		locator: c.Locator, may: c.MayImpersonate, clock: c.Now, log: c.Logger, touching: make(chan struct{}, 1)}
+	if m.may == nil {
+		m.may = func(context.Context, *identity.Person, *identity.Person) (bool, error) { return false, nil }
+	}
 	if m.clock == nil {
 		m.clock = time.Now
 	}
@@ -161,7 +168,8 @@ func (r *Row) dest() []any {
 // Load returns the session that a cookie's value names, its person and, for a
 // flow that is not uuid.Nil, its execution. One query; none when the value is
 // missing or forged. A session that has expired or belongs to an inactive user
-// is over: the result is a fresh one.
+// is over: the result is a fresh one. So is one whose user may no longer
+// impersonate the person they act as.
 func (m *Manager) Load(ctx context.Context, token string, flowID uuid.UUID) (*Current, error) {
 	k, ok := m.open(token)
 	if !ok {
@@ -179,7 +187,7 @@ func (m *Manager) Load(ctx context.Context, token string, flowID uuid.UUID) (*Cu
 	var u identity.User
 	if k == member {
 		sql = `select ` + rowColumns + `, s.user_id, e.id, e.version, e.plan, ` + directory.UserColumns("u") + `
-			from sessions s join users u on u.id = s.user_id
+			from sessions s join users u on u.id = coalesce(s.acts_as, s.user_id)
 			left join executions e on e.session_key = s.key and e.flow_id = $2 and e.expires > $3
 			where s.key = $1 and s.expires > $3 and u.is_active`
 		dest = append(dest, directory.UserDest(&u)...)
@@ -195,7 +203,13 @@ func (m *Manager) Load(ctx context.Context, token string, flowID uuid.UUID) (*Cu
 	}
 	c.Session.Stored, c.Row = true, &row
 	if k == member {
-		c.Session.UserID, c.Person = u.ID, m.people.NewPerson(u)
+		c.Session.UserID, c.Person = value(user), m.people.NewPerson(u)
+		if c.Session.UserID != u.ID {
+			c.Session.ActsAs = u.ID
+			if ok, err := m.impersonated(ctx, c); err != nil || !ok {
+				return m.visit(), err
+			}
+		}
 	}
 	c.Execution = m.execution(ctx, x)
 	return c, nil

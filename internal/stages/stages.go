@@ -6,6 +6,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/expression"
+	"github.com/weir-id/weir/internal/stages/accountlockdown"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/consent"
@@ -33,6 +34,7 @@ type Env struct {
 	Invitations invitation.Invitations
 	Remover     userdelete.Accounts
 	Ends        userwrite.Sessions
+	Tokens      accountlockdown.Tokens
 	Consent     consent.Env
 	Sealer      device.Sealer
 	Captcha     captcha.Env
@@ -45,6 +47,7 @@ type Env struct {
 // All returns the stage types in alphabetical order.
 func All(env Env) []flow.StageType {
 	return []flow.StageType{
+		accountlockdown.Type(env.Writer, env.Ends, env.Tokens),
 		authenticatorvalidate.Type(env.Devices),
 		captcha.Type(env.Captcha),
 		consent.Type(env.Consent),

@@ -22,6 +22,7 @@ import (
 	store "github.com/weir-id/weir/internal/invitation"
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/accountlockdown"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/consent"
@@ -62,6 +63,16 @@ func (house) Unknown(string, netip.Addr) func(context.Context, flow.Tx) error { 
 func (house) RemoveUser(context.Context, flow.Tx, *identity.Person, userdelete.Cause) error {
 	return nil
 }
+
+func (house) WriteUser(_ context.Context, _ flow.Tx, u identity.User, c directory.Change) (identity.User, error) {
+	c.Edit(&u)
+	return u, nil
+}
+
+func (house) HashPassword(_ context.Context, plain string) (string, error) { return plain, nil }
+
+func (house) EndOthers(context.Context, flow.Tx, int64, string) error { return nil }
+func (house) DeleteOf(context.Context, flow.Tx, int64) error          { return nil }
 
 // nobody is invited.
 type nobody struct{}
@@ -146,6 +157,7 @@ var subjects = []subject{
 	{"consent", "consent", func(*flowtest.World) any { return &consent.Config{Mode: consent.AlwaysRequire} }, nil, ""},
 	{"an invitation that nobody has", "invitation", func(*flowtest.World) any { return &invitation.Config{} }, nil, ""},
 	{"deleting the user", "user_delete", func(*flowtest.World) any { return &userdelete.Config{} }, map[string]any{}, "it asks nothing: whom the stages before it named is deleted"},
+	{"locking the account", "account_lockdown", func(*flowtest.World) any { return &accountlockdown.Config{DeactivateUser: true, DeleteSessions: true} }, map[string]any{}, "it asks nothing: whom the stages before it named is locked out"},
 	{"writing a user without anything to write", "user_write", func(*flowtest.World) any { return &userwrite.Config{} }, nil, ""},
 	{"a form with a new password", "prompt", func(w *flowtest.World) any {
 		c := &promptstage.Config{}
@@ -190,7 +202,7 @@ func hostile() []map[string]any {
 // world has a flow of the subject's stage for ann, and a stage behind it.
 func (s subject) world(t *testing.T) (*flowtest.World, *flowtest.Browser) {
 	h := house{identity.NewPerson(identity.User{ID: 7, UUID: uuid.New(), Username: "ann", Active: true}, nil)}
-	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Remover: h, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
+	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Remover: h, Writer: h, Ends: h, Tokens: h, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
 	w.People[7] = h.ann
 	f := w.AddFlow("f", nil)
 	w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {

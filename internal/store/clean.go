@@ -22,6 +22,7 @@ var expired = []struct{ table, key, only string }{
 	{"execution_steps", "execution_id, n", ""},
 	{"invitations", "id", ""},
 	{"consents", "id", ""},
+	{"flow_tokens", "id", ""},
 	{"tokens", "id", " and expiring and intent <> 'api'"},
 	{"events", "id", ""},
 	{"mails", "id", ""},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/flowhttp"
 )
 
@@ -71,7 +72,7 @@ func (s *Site) refuseForm(w http.ResponseWriter, r *http.Request, err error) {
 
 // showResult shows what the engine answered; values are what was submitted.
 func (s *Site) showResult(w http.ResponseWriter, r *http.Request, result *flow.Result, values Values) {
-	p := &Page{Action: pageAddress(r), StartURL: pageAddress(r), Stale: result.Stale}
+	p := &Page{Action: pageAddress(r), StartURL: pageAddress(r), Stale: result.Stale, Impersonated: impersonated(result.Impersonated)}
 	if result.Execution != nil {
 		p.Execution, p.Step = result.Execution.ID, result.Execution.Version
 	}
@@ -105,6 +106,14 @@ func (s *Site) showResult(w http.ResponseWriter, r *http.Request, result *flow.R
 		p.Errors, p.Values = atFields(c.Errors), values
 	}
 	s.show(w, r, status, c.Component, p)
+}
+
+// impersonated is the name of a person as whom somebody else is here.
+func impersonated(p *identity.Person) string {
+	if p == nil || p.Impersonator == nil {
+		return ""
+	}
+	return p.Username
 }
 
 // aboutField names the field that a problem of the whole form speaks of: clients

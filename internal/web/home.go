@@ -49,7 +49,8 @@ type Device struct {
 
 // home greets the person and lists where they are signed in. A POST with the
 // field session ends that one; this browser's own is left through the sign-out
-// flow.
+// flow. Who acts as the person neither sees nor ends their sessions; a POST with
+// the field impersonation ends that.
 func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 	person := s.mustSignIn(w, r)
 	if person == nil {
@@ -60,9 +61,23 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 		h.Name = person.Username
 	}
 	if r.Method == http.MethodPost {
-		id, err := sessionToEnd(w, r)
+		f, err := readForm(w, r)
 		if err != nil {
 			s.refuseForm(w, r, err)
+			return
+		}
+		if f.body["impersonation"] == "end" {
+			s.endImpersonation(w, r)
+			return
+		}
+		sent, _ := f.body["session"].(string)
+		id, err := uuid.Parse(sent)
+		if err != nil {
+			s.refuseForm(w, r, err)
+			return
+		}
+		if person.Impersonator != nil {
+			s.Problem(w, r, http.StatusForbidden, "")
 			return
 		}
 		if err := s.Visits.EndSession(w, r, id); err != nil {
@@ -71,10 +86,13 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 		}
 		h.Ended = true
 	}
-	sessions, err := s.Visits.Sessions(w, r)
-	if err != nil {
-		s.fail(w, r, err)
-		return
+	var sessions []Session
+	if person.Impersonator == nil {
+		var err error
+		if sessions, err = s.Visits.Sessions(w, r); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 	}
 	apps, err := s.Applications.Listed(r.Context(), person, request.Policy(r, r.URL.Query()))
 	if err != nil {
@@ -104,7 +122,7 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 		}
 		h.Sessions = append(h.Sessions, d)
 	}
-	s.show(w, r, http.StatusOK, "home", &Page{Home: h, Wide: true})
+	s.show(w, r, http.StatusOK, "home", &Page{Home: h, Wide: true, Impersonated: impersonated(person)})
 }
 
 // appGroups puts applications, which come by group, under their headings.
@@ -158,12 +176,11 @@ func (h *Home) picturesFrom() []string {
 	return out
 }
 
-// sessionToEnd is the session that the form names.
-func sessionToEnd(w http.ResponseWriter, r *http.Request) (uuid.UUID, error) {
-	f, err := readForm(w, r)
-	if err != nil {
-		return uuid.Nil, err
+// endImpersonation makes the person of the browser act for themselves again.
+func (s *Site) endImpersonation(w http.ResponseWriter, r *http.Request) {
+	if err := s.Visits.EndImpersonation(w, r); err != nil {
+		s.fail(w, r, err)
+		return
 	}
-	sent, _ := f.body["session"].(string)
-	return uuid.Parse(sent)
+	redirect(w, http.StatusSeeOther, "/if/user/")
 }

@@ -116,6 +116,10 @@ type Page struct {
 	Redirect  *Redirect
 	Reference *openapi.Document
 
+	// Impersonated names the person as whom somebody else is here; empty for
+	// people who act for themselves.
+	Impersonated string
+
 	// StartURL is where "Start again" leads.
 	StartURL string
 

@@ -115,6 +115,8 @@ func (v *visits) Cancel(_ http.ResponseWriter, _ *http.Request, id uuid.UUID) er
 	return v.err
 }
 
+func (v *visits) EndImpersonation(http.ResponseWriter, *http.Request) error { return v.err }
+
 func (v *visits) Configure(_ http.ResponseWriter, _ *http.Request, stage uuid.UUID) (*flow.Flow, error) {
 	v.configured = append(v.configured, stage)
 	if stage != v.configurable {
@@ -289,6 +291,13 @@ func samples() map[string]*flow.Result {
 		"session-end":       show(&sessionEnd{UserInfo: max(), ApplicationName: "Wiki", ApplicationLaunchURL: "https://wiki.example.com/", InvalidationFlowURL: "/if/flow/out/", OverviewURL: "/"}),
 		"confirm":           {Confirm: true},
 	}
+}
+
+// impersonatedVisits is the browser of somebody who acts as Max.
+func impersonatedVisits() *visits {
+	v := homeVisits()
+	v.person.Impersonator = identity.NewPerson(identity.User{ID: 1, Username: "akadmin", Active: true}, nil)
+	return v
 }
 
 func homeVisits() *visits {

@@ -50,6 +50,9 @@ type Visits interface {
 	// EndSession ends one session of the person; somebody else's or an
 	// unknown one is no error and changes nothing.
 	EndSession(w http.ResponseWriter, r *http.Request, id uuid.UUID) error
+	// EndImpersonation makes whoever acts as somebody else act for themselves
+	// again; nothing to end is no error.
+	EndImpersonation(w http.ResponseWriter, r *http.Request) error
 }
 
 // Applications decides what people may open; *application.Access does.

@@ -60,6 +60,10 @@ func states(t *testing.T) (base string, names []string) {
 		p(v)
 		all[name] = at("/if/user/", newSite(t, footerBrand(), &engine{}, v))
 	}
+	all["home-impersonated"] = at("/if/user/", newSite(t, footerBrand(), &engine{}, impersonatedVisits()))
+	refused := show(&flow.AccessDenied{UserInfo: max(), Message: "You cannot do this while you act as somebody else."})
+	refused.Impersonated = impersonatedVisits().person
+	all["denied-impersonated"] = page(refused)
 	ended := newSite(t, footerBrand(), &engine{}, homeVisits())
 	all["home-ended"] = func(w http.ResponseWriter, r *http.Request) {
 		sent := post("/if/user/", url.Values{"session": {uuid.NewString()}})

@@ -32,7 +32,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		return answer, schema
 	}
 	for path := range at(d, "paths") {
-		if at(d, "paths", path, "get") == nil || strings.Contains(path, "{") || path == "/schema/" || told[path] != "" {
+		if at(d, "paths", path, "get") == nil || strings.Contains(path, "{") || path == "/schema/" || at(d, "paths", path, "get", "responses", "200") == nil || told[path] != "" {
 			continue
 		}
 		answer, schema := call(path, path)

@@ -30,6 +30,14 @@ func (c *Config) Validate() field.Errors {
 	return nil
 }
 
+// Foresee implements policy.Foreseeable.
+func (c *Config) Foresee() policy.Foresight {
+	if c.Result {
+		return policy.Foresight{Always: policy.Pass}
+	}
+	return policy.Foresight{Always: policy.Fail}
+}
+
 // Type returns the policy type.
 func Type() policy.Type {
 	return policy.NewType(policy.Type{

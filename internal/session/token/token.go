@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/seal"
 	"github.com/weir-id/weir/internal/store"
 )
@@ -181,6 +182,21 @@ func (t *Tokens) Delete(ctx context.Context, tx store.Tx, id uuid.UUID) error {
 	}
 	if err != nil {
 		return fmt.Errorf("delete token %s: %w", id, err)
+	}
+	return nil
+}
+
+// DeleteOf removes all tokens of a user in the transaction of a step, expired
+// ones and links into flows as well.
+func (t *Tokens) DeleteOf(ctx context.Context, tx flow.Tx, user int64) error {
+	w, ok := tx.(store.Tx)
+	if !ok {
+		return fmt.Errorf("delete tokens of user %d: %T is no store transaction", user, tx)
+	}
+	for _, table := range []string{"tokens", "flow_tokens"} {
+		if _, err := w.Exec(ctx, "delete from "+table+" where user_id = $1", user); err != nil {
+			return fmt.Errorf("delete tokens of user %d: %w", user, err)
+		}
 	}
 	return nil
 }

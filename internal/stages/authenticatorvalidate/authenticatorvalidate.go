@@ -48,7 +48,7 @@ func Type(devices Devices) flow.StageType {
 // effects: only a stage that denies people without a device, and asks every
 // time, always gets a second factor.
 func effects(c Config) flow.Effects {
-	e := flow.Effects{Needs: []flow.Fact{flow.FactUser}}
+	e := flow.Effects{Needs: []flow.Fact{flow.FactPerson}}
 	if c.NotConfiguredAction == Deny && c.LastAuthThreshold.Duration() == 0 {
 		e.Always = []flow.Fact{flow.FactSecondFactor}
 	} else {

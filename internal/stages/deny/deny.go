@@ -32,7 +32,7 @@ func Type() flow.StageType {
 }
 
 // effects are empty: the stage is never done.
-func effects(Config) flow.Effects { return flow.Effects{} }
+func effects(Config) flow.Effects { return flow.Effects{Denies: true} }
 
 func build(_ string, c Config) flow.Stage {
 	return flow.Plain(func(_ context.Context, x *flow.Exec) (flow.Outcome, error) {

@@ -72,14 +72,16 @@ func Type(users Users, reputation Reputation) flow.StageType {
 	}, defaults, effects, func(_ string, c Config) flow.Stage { return &stage{c, users, reputation} })
 }
 
+// effects: a pretended user is claimed, which the stages after this one can
+// work with; they refuse whatever such a person answers.
 func effects(c Config) flow.Effects {
 	switch {
 	case c.PasswordStage != nil:
-		return flow.Effects{Always: []flow.Fact{flow.FactUser, flow.FactPassword}}
+		return flow.Effects{Names: true, Always: []flow.Fact{flow.FactUser, flow.FactPassword}}
 	case c.PretendUserExists:
-		return flow.Effects{Sometimes: []flow.Fact{flow.FactUser}}
+		return flow.Effects{Names: true, Sometimes: []flow.Fact{flow.FactUser}, Supplies: []flow.Fact{flow.FactUser}}
 	}
-	return flow.Effects{Always: []flow.Fact{flow.FactUser}}
+	return flow.Effects{Names: true, Always: []flow.Fact{flow.FactUser}}
 }
 
 // Hint is who is expected, null on the wire for nobody.

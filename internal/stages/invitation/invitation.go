@@ -50,7 +50,7 @@ func Type(invitations Invitations) flow.StageType {
 		Label:       "Invitation Stage",
 		Filters:     []string{"continue_flow_without_invitation", "no_flows", "stage_uuid"},
 		Description: "Lets people in who have an invitation.",
-	}, func() Config { return Config{} }, func(Config) flow.Effects { return flow.Effects{} },
+	}, func() Config { return Config{} }, func(Config) flow.Effects { return flow.Effects{Sometimes: []flow.Fact{flow.FactData}} },
 		func(_ string, c Config) flow.Stage { return flow.Plain((&stage{c, invitations}).check) })
 }
 

@@ -46,7 +46,7 @@ func Type(users Users, compiler *expression.Compiler) flow.StageType {
 		Description: "Asks the person to fill in a form.",
 		Pages:       pages,
 	}, func() Config { return Config{Fields: []uuid.UUID{}, ValidationPolicies: []uuid.UUID{}} },
-		func(Config) flow.Effects { return flow.Effects{} },
+		func(Config) flow.Effects { return flow.Effects{Supplies: []flow.Fact{flow.FactData}} },
 		func(_ string, c Config) flow.Stage { return &stage{c, users, compiler} })
 }
 

@@ -71,7 +71,7 @@ func Type() flow.StageType {
 		func(_ string, c Config) flow.Stage { return &stage{c} })
 }
 
-func effects(Config) flow.Effects { return flow.Effects{} }
+func effects(Config) flow.Effects { return flow.Effects{Leaves: true} }
 
 type stage struct{ config Config }
 

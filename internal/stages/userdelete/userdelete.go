@@ -39,7 +39,7 @@ func Type(accounts Accounts) flow.StageType {
 		Label:       "User Delete Stage",
 		Description: "Deletes the account of the person.",
 	}, func() Config { return Config{} }, func(Config) flow.Effects {
-		return flow.Effects{Needs: []flow.Fact{flow.FactUser}, Always: []flow.Fact{flow.FactLogout}}
+		return flow.Effects{Needs: []flow.Fact{flow.FactPerson}, Always: []flow.Fact{flow.FactLogout}, Supplies: []flow.Fact{flow.FactDeleted}}
 	}, func(string, Config) flow.Stage { return flow.Plain((&stage{accounts}).remove) })
 }
 

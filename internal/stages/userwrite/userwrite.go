@@ -58,6 +58,15 @@ type Config struct {
 	UserPathTemplate string `json:"user_path_template" field:"blank,max=1024"`
 }
 
+// effects: a stage that makes no accounts needs one to change.
+func effects(c Config) flow.Effects {
+	e := flow.Effects{Needs: []flow.Fact{flow.FactData}, Always: []flow.Fact{flow.FactUser}, Supplies: []flow.Fact{flow.FactWritten}}
+	if c.UserCreationMode == NeverCreate {
+		e.Needs = append(e.Needs, flow.FactPerson)
+	}
+	return e
+}
+
 // Type returns the stage type.
 func Type(accounts Accounts, sessions Sessions) flow.StageType {
 	return flow.NewStageType(flow.StageType{
@@ -70,7 +79,7 @@ func Type(accounts Accounts, sessions Sessions) flow.StageType {
 		Filters:     []string{"create_users_as_inactive", "create_users_group", "stage_uuid", "user_creation_mode", "user_path_template", "user_type"},
 	}, func() Config {
 		return Config{UserCreationMode: CreateWhenRequired, CreateUsersAsInactive: true, UserType: identity.External}
-	}, func(Config) flow.Effects { return flow.Effects{Always: []flow.Fact{flow.FactUser}} },
+	}, effects,
 		func(_ string, c Config) flow.Stage {
 			s := &stage{c, accounts, sessions}
 			return flow.Plain(s.write)

@@ -1,0 +1,143 @@
+// Package flowtoken stores plans that people come back to by a link: on another
+// device, or from a mail.
+package flowtoken
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/seal"
+	"github.com/weir-id/weir/internal/session/token"
+	"github.com/weir-id/weir/internal/store"
+)
+
+// Purpose is what a token was made for. It is bound to the token: a link made for
+// one purpose does nothing else (rule 15).
+type Purpose string
+
+// Recovery is a link that an administrator makes for somebody. It ends when the
+// password is changed in another way.
+const Recovery Purpose = "recovery"
+
+// keyLength is the number of characters of a key: 384 random bits.
+const keyLength = 64
+
+// Tokens keeps flow tokens. Keys are stored as hashes, plans sealed.
+type Tokens struct {
+	DB  store.DB
+	Box *seal.Box
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// New is a token to be made.
+type New struct {
+	// Identifier is its name. A token of the same name gives way.
+	Identifier string
+	Purpose    Purpose
+	// User is whom it is for, the pending user of the plan.
+	User    int64
+	Plan    *flow.Plan
+	Expires time.Time
+}
+
+// ForRecovery is a link for somebody who cannot sign in, planned as their recovery
+// flow. There is one at a time for each person.
+func ForRecovery(p *identity.Person, plan *flow.Plan, expires time.Time) New {
+	return New{Identifier: "recovery-" + p.UUID.String(), Purpose: Recovery, User: p.ID, Plan: plan, Expires: expires}
+}
+
+// Put stores a token and returns its key, which is in the link and nowhere else.
+func (t *Tokens) Put(ctx context.Context, tx store.Tx, n New) (key string, err error) {
+	plain, err := json.Marshal(n.Plan)
+	if err != nil {
+		return "", fmt.Errorf("make flow token: %w", err)
+	}
+	if _, err := tx.Exec(ctx, "delete from flow_tokens where identifier = $1", n.Identifier); err != nil {
+		return "", fmt.Errorf("make flow token: %w", err)
+	}
+	id, key := uuid.New(), token.NewKey(keyLength)
+	sealed := t.Box.Seal(plain, place(id, n.Purpose, n.User, n.Plan.FlowID))
+	_, err = tx.Exec(ctx, `insert into flow_tokens (id, identifier, key_hash, purpose, user_id, flow_id, plan, created, expires) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		id, n.Identifier, hash(key), string(n.Purpose), n.User, n.Plan.FlowID, sealed, t.Now().UTC(), n.Expires.UTC())
+	if err != nil {
+		return "", fmt.Errorf("make flow token: %w", err)
+	}
+	return key, nil
+}
+
+// place binds a sealed plan to its token, and with it whom and what it is for: a row
+// that was changed in the database does not open.
+func place(id uuid.UUID, p Purpose, user int64, flowID uuid.UUID) string {
+	return fmt.Sprintf("flow token %s for %s of user %d in flow %s", id, p, user, flowID)
+}
+
+// hash is what a key is found by. Keys are random, so a plain hash suffices.
+func hash(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+type row struct {
+	id      uuid.UUID
+	purpose Purpose
+	user    int64
+	flow    uuid.UUID
+	plan    []byte
+}
+
+func scan(r store.Row) (out row, err error) {
+	err = r.Scan(&out.id, &out.purpose, &out.user, &out.flow, &out.plan)
+	return out, err
+}
+
+// holds are the conditions under which a token does: the clock decides, not whether
+// somebody has cleaned up (rule 14), and a password that was set since ends those
+// for recovery.
+const holds = "expires > $2 and not (purpose = 'recovery' and exists (select 1 from users u where u.id = flow_tokens.user_id and u.password_changed_at > flow_tokens.created))"
+
+// Restore implements flow.Config.Restore.
+func (t *Tokens) Restore(ctx context.Context, key string) (*flow.Restored, error) {
+	found, err := store.Select(ctx, t.DB, scan, "select id, purpose, user_id, flow_id, plan from flow_tokens where key_hash = $1 and "+holds, hash(key), t.Now().UTC())
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	f := found[0]
+	plain, err := t.Box.Open(f.plan, place(f.id, f.purpose, f.user, f.flow))
+	if err != nil {
+		return nil, fmt.Errorf("open plan of flow token %s: %w", f.id, err)
+	}
+	plan := &flow.Plan{}
+	if err := json.Unmarshal(plain, plan); err != nil {
+		return nil, fmt.Errorf("read plan of flow token %s: %w", f.id, err)
+	}
+	return &flow.Restored{ID: f.id, User: f.user, Plan: plan}, nil
+}
+
+var errUsed = errors.New("the flow token was used or has ended")
+
+// Consume uses a token up in the transaction of a step. One that somebody else has
+// used since is a *flow.Refusal, so that one link leads to one success (rule 13).
+func (t *Tokens) Consume(ctx context.Context, tx flow.Tx, id uuid.UUID) error {
+	w, ok := tx.(store.Tx)
+	if !ok {
+		return fmt.Errorf("use flow token %s: %T is no store transaction", id, tx)
+	}
+	n, err := w.Exec(ctx, "delete from flow_tokens where id = $1 and "+holds, id, t.Now().UTC())
+	if err != nil {
+		return fmt.Errorf("use flow token %s: %w", id, err)
+	}
+	if n == 0 {
+		return &flow.Refusal{Message: "This link has been used or is no longer valid. Ask for a new one.", Err: fmt.Errorf("flow token %s: %w", id, errUsed)}
+	}
+	return nil
+}

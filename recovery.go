@@ -1,0 +1,82 @@
+package weir
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/flowtoken"
+	"github.com/weir-id/weir/internal/store"
+	"github.com/weir-id/weir/policy"
+)
+
+// flowConfig is what executors of flows need.
+func (in *Installation) flowConfig() flow.Config {
+	return flow.Config{
+		Catalog: in.view, People: in.people, Store: in.sessions.Executions(), Counter: in.sessions, Consume: in.consumers(), Restore: in.flowTokens.Restore,
+		Engine: &policy.Engine{Now: in.now}, Now: in.now, Log: in.log.With("component", "flow"), Avatar: in.avatar,
+		ObserveStage: in.metrics.ObserveStage, ObservePlan: in.metrics.ObservePlan,
+	}
+}
+
+// recovery implements api.Recovery.
+type recovery struct {
+	executor *flow.Executor
+	*flowtoken.Tokens
+}
+
+// Plan implements api.Recovery.
+func (r *recovery) Plan(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, b *flow.Brand) (*flow.Flow, *flow.Plan, error) {
+	if b == nil || b.Recovery == nil {
+		return nil, nil, fmt.Errorf("plan recovery: the brand has no recovery flow: %w", flow.ErrNoFlow)
+	}
+	f, ok := r.executor.Catalog().Flow(*b.Recovery)
+	if !ok {
+		return nil, nil, fmt.Errorf("plan recovery: %w", flow.ErrNoFlow)
+	}
+	plan, err := r.executor.Prepare(ctx, f, flow.RefTo(p), h, b)
+	return f, plan, err
+}
+
+// RecoveryLink makes a link by which somebody who cannot sign in walks the recovery
+// flow of the default brand. It holds once and for so long; a former link of the
+// same person ends. The error is ErrNoUser for an unknown name, wraps
+// flow.ErrNoFlow when the brand has no recovery flow, and is a *flow.RefusedError
+// when that flow does not apply to the person.
+func (in *Installation) RecoveryLink(ctx context.Context, username string, holds time.Duration) (string, error) {
+	found, err := in.people.FindUsers(ctx, in.db, map[string]any{"username": username})
+	if err != nil {
+		return "", fmt.Errorf("look for user %q: %w", username, err)
+	}
+	if len(found) == 0 {
+		return "", ErrNoUser
+	}
+	person, err := in.people.Person(ctx, found[0].ID)
+	if err != nil {
+		return "", err
+	}
+	site := in.config.Site()
+	r := &recovery{flow.NewExecutor(in.flowConfig()), in.flowTokens}
+	f, plan, err := r.Plan(ctx, person, &policy.HTTPRequest{Host: site.Host}, in.view().BrandFor(site.Hostname()))
+	if err != nil {
+		return "", err
+	}
+	var key string
+	err = in.db.Write(ctx, func(ctx context.Context, tx store.Tx) (err error) {
+		if key, err = r.Put(ctx, tx, flowtoken.ForRecovery(person, plan, in.now().Add(holds))); err != nil {
+			return err
+		}
+		return in.events.Record(ctx, tx, event.Event{Action: event.SecretView, App: "authentik.commands",
+			Context: map[string]any{"secret": event.Model{App: "authentik_core", Model: "user", PK: fmt.Sprint(person.ID), Name: person.Username}, "message": "A recovery link was made."}})
+	})
+	if err != nil {
+		return "", fmt.Errorf("make recovery link of %q: %w", username, err)
+	}
+	link := site.JoinPath("if", "flow", f.Slug, "/")
+	link.RawQuery = url.Values{"flow_token": {key}}.Encode()
+	return link.String(), nil
+}
