@@ -190,6 +190,10 @@ func TestAnExportImportsAsItWas(t *testing.T) {
 				}
 				other := empty(t, settings(t))
 				other.acquaint(t)
+				if slug == "default-authentication-flow" {
+					// Its password stage refers to this one, which an export does not hold.
+					other.imports(t, site.exports(t, "default-password-change"))
+				}
 				if report := other.imports(t, text); report.Count(blueprint.Create) != len(report.Changes) {
 					t.Errorf("the import made less than it holds: %v", report.Changes)
 				}

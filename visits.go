@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 
 	"github.com/google/uuid"
 
@@ -73,13 +74,44 @@ func (v *visits) configureFlow(stage uuid.UUID) (*flow.Flow, bool) {
 	if !ok || o.Kind != catalog.KindStage {
 		return nil, false
 	}
-	id, _ := now.Value(o, "configure_flow")
-	text, _ := id.(string)
-	flowID, err := uuid.Parse(text)
-	if err != nil {
-		return nil, false
+	return now.ConfigureFlow(o)
+}
+
+// Settings implements web.Visits.
+func (v *visits) Settings(w http.ResponseWriter, r *http.Request) ([]web.Setting, error) {
+	visit, err := v.runner.Visit(w, r, uuid.Nil, false)
+	if err != nil || !visit.Person.Saved() {
+		return nil, err
 	}
-	return now.Flow(flowID)
+	now := v.catalog.Snapshot()
+	var out []web.Setting
+	seen := map[uuid.UUID]bool{}
+	add := func(f *flow.Flow, address string) error {
+		if seen[f.ID] {
+			return nil
+		}
+		seen[f.ID] = true
+		ok, err := v.runner.Startable(w, r, flowhttp.Call{Slug: f.Slug})
+		if ok {
+			out = append(out, web.Setting{Name: f.Heading(visit.Person), URL: address})
+		}
+		return err
+	}
+	if id := visit.Brand.UserSettings; id != nil {
+		if f, ok := now.Flow(*id); ok {
+			if err := add(f, "/if/flow/"+url.PathEscape(f.Slug)+"/"); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, o := range now.Objects(catalog.KindStage) {
+		if f, ok := now.ConfigureFlow(o); ok {
+			if err := add(f, "/flows/-/configure/"+o.ID.String()+"/"); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
 }
 
 // Sessions implements web.Visits.

@@ -242,6 +242,42 @@ func TestSessionsOnTheHomePage(t *testing.T) {
 	})
 }
 
+func TestPeopleChangeTheirDetailsAndTheirPassword(t *testing.T) {
+	each(t, func(t *testing.T, s *site, js bool) {
+		user := s.user(t, "Before")
+		b := newTab(t, s.URL, js)
+		signIn(b, user.name, user.password)
+		b.at("/if/user/")
+		b.press(`a[href="/if/flow/default-user-settings-flow/"]`)
+		b.sees("Your details")
+		if got := b.try(`document.getElementById("username").value`); got != user.name {
+			t.Errorf("the form shows the user name %q, want %q", got, user.name)
+		}
+		b.fill("name", "After")
+		b.submit()
+		b.at("/if/user/")
+		b.sees("Hello, After")
+
+		b.press(`a[href^="/flows/-/configure/"]`)
+		b.at("/if/flow/default-password-change/")
+		b.fill("password", user.password)
+		b.submit()
+		b.sees("New password again")
+		b.fill("password", "another one")
+		b.fill("password_repeat", "not the same")
+		b.submit()
+		b.sees("The passwords are not the same.")
+		b.fill("password", "another one")
+		b.fill("password_repeat", "another one")
+		b.submit()
+		b.at("/if/user/")
+
+		again := newTab(t, s.URL, js)
+		signIn(again, user.name, "another one")
+		again.at("/if/user/")
+	})
+}
+
 func TestNotYou(t *testing.T) {
 	each(t, func(t *testing.T, s *site, js bool) {
 		user := s.user(t, "Cancel")

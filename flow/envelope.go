@@ -80,6 +80,9 @@ func BackgroundURL(name string) (string, *ThemedURLs) {
 	return address(name), &ThemedURLs{Light: address(strings.ReplaceAll(name, theme, "light")), Dark: address(strings.ReplaceAll(name, theme, "dark"))}
 }
 
+// Heading is the title of a flow as a person reads it before it has begun.
+func (f *Flow) Heading(p *identity.Person) string { return formatTitle(f.Title, "", p.DisplayName()) }
+
 // formatTitle fills the percent placeholders of a title; a title with any
 // other one is shown as it is.
 func formatTitle(title, app, user string) string {

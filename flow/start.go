@@ -35,6 +35,20 @@ func (e *Executor) Start(ctx context.Context, req *Request, with map[string]any)
 	return fmt.Errorf("start flow %q: %w", req.Flow.Slug, ErrStale)
 }
 
+// Startable tells whether Start would begin the flow for the person of a
+// request. It keeps nothing: what policies ask for is left to Start.
+func (e *Executor) Startable(ctx context.Context, req *Request, with map[string]any) (bool, error) {
+	_, err := e.newRun(req).makePlan(ctx, with)
+	var na *notApplicable
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case errors.Is(err, errEmpty), errors.As(err, &na) && !errors.Is(na.cause, ErrOverloaded):
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (r *run) begin(ctx context.Context, with map[string]any) error {
 	plan, err := r.makePlan(ctx, with)
 	var na *notApplicable

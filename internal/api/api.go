@@ -54,11 +54,13 @@ type Role struct {
 type Config struct {
 	Runner Runner
 	// Start begins a flow for the person of a request, as flowhttp.Runner does.
-	Start   func(w http.ResponseWriter, r *http.Request, c flowhttp.Call) error
-	Catalog *catalog.Catalog
-	DB      store.DB
-	Kinds   *resource.Registry
-	Access  *access.Access
+	Start func(w http.ResponseWriter, r *http.Request, c flowhttp.Call) error
+	// Startable tells whether it would.
+	Startable func(w http.ResponseWriter, r *http.Request, c flowhttp.Call) (bool, error)
+	Catalog   *catalog.Catalog
+	DB        store.DB
+	Kinds     *resource.Registry
+	Access    *access.Access
 	// Stages and Policies are the types that objects can be of.
 	Stages   []flow.StageType
 	Policies []policy.Type

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/flowhttp"
 )
 
 // stageRoutes tell of the types of stages and of those that people set up.
@@ -55,13 +56,12 @@ type userSetting struct {
 	ObjectUID string `json:"object_uid" field:"required"`
 	Component string `json:"component" field:"required"`
 	Title     string `json:"title" field:"required"`
-	// ConfigureURL is where that begins; left out for a stage without a flow
-	// for it.
+	// ConfigureURL is where that begins.
 	ConfigureURL string `json:"configure_url,omitempty"`
 }
 
-// stageSettings lists the stages that people set something up for, by type and
-// name. Everybody may know of them: they are part of signing in.
+// stageSettings lists the stages that the caller can set something up for, by
+// type and name: those with a flow that lets the caller in.
 func stageSettings(c *call) error {
 	v, err := c.view()
 	if err != nil {
@@ -77,12 +77,19 @@ func stageSettings(c *call) error {
 		if !ok || stage.Type == nil || stage.Type.SettingsComponent == "" {
 			continue
 		}
+		f, ok := v.Config.ConfigureFlow(o)
+		if !ok {
+			continue
+		}
+		if ok, err := c.api.Startable(c.w, c.r, flowhttp.Call{Slug: f.Slug, Bearer: true}); err != nil {
+			return err
+		} else if !ok {
+			continue
+		}
 		s := userSetting{ObjectUID: o.ID.String(), Component: stage.Type.SettingsComponent, Title: stage.Type.Label}
+		s.ConfigureURL = "/flows/-/configure/" + s.ObjectUID + "/"
 		if name, _ := v.Config.Value(o, "friendly_name"); name != nil && name != "" {
 			s.Title, _ = name.(string)
-		}
-		if id, _ := v.Config.Value(o, "configure_flow"); id != nil {
-			s.ConfigureURL = "/flows/-/configure/" + s.ObjectUID + "/"
 		}
 		out = append(out, s)
 	}

@@ -16,6 +16,18 @@ import (
 // Flow returns a flow by id.
 func (s *Snapshot) Flow(id uuid.UUID) (*flow.Flow, bool) { return doc[*flow.Flow](s, id) }
 
+// ConfigureFlow returns the flow in which people set up what a stage asks for,
+// false where the stage names none.
+func (s *Snapshot) ConfigureFlow(stage *Object) (*flow.Flow, bool) {
+	v, _ := s.Value(stage, "configure_flow")
+	text, _ := v.(string)
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return nil, false
+	}
+	return s.Flow(id)
+}
+
 // FlowBySlug returns a flow by slug.
 func (s *Snapshot) FlowBySlug(slug string) (*flow.Flow, bool) {
 	k := s.catalog.registry.byName[KindFlow]

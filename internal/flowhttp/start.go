@@ -1,6 +1,7 @@
 package flowhttp
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,27 +24,48 @@ const msgTwoPeople = "The session cookie is another person's than the API token.
 // error wraps flow.ErrNoFlow for an unknown slug and ErrBearer for a token that
 // is refused, and is a *flow.RefusedError when the flow cannot be started.
 func (r *Runner) Start(w http.ResponseWriter, req *http.Request, c Call) error {
-	f, ok := r.Executor.Catalog().FlowBySlug(c.Slug)
-	if !ok {
-		return fmt.Errorf("flow %q: %w", c.Slug, flow.ErrNoFlow)
-	}
-	v, err := r.Visit(w, req, uuid.Nil, c.Bearer)
+	v, step, with, err := r.starting(w, req, c)
 	if err != nil {
 		return err
 	}
-	if v.Token && v.Session.UserID != 0 && v.Session.UserID != v.User.ID {
-		return &flow.RefusedError{Messages: []string{msgTwoPeople}}
-	}
-	info := request.From(req.Context())
-	// What cannot be parsed of a query is left out; the rest counts.
-	query, _ := url.ParseQuery(c.RawQuery)
-	step := &flow.Request{Flow: f, Query: query, RawQuery: c.RawQuery, Session: v.Session,
-		User: v.User, Brand: v.Brand, HTTP: request.Policy(req, query), Outpost: info.Outpost}
-	if err := r.Executor.Start(req.Context(), step, map[string]any{string(flow.KeyPendingUser): flow.RefTo(v.User)}); err != nil {
+	if err := r.Executor.Start(req.Context(), step, with); err != nil {
 		return err
 	}
-	if v.Fresh {
+	if info := request.From(req.Context()); v.Fresh {
 		putCookie(w, session.Cookie(v.Current.Token, time.Time{}, info.Secure, info.Outpost))
 	}
 	return nil
+}
+
+// Startable tells whether Start would begin the flow of a call. It starts
+// nothing.
+func (r *Runner) Startable(w http.ResponseWriter, req *http.Request, c Call) (bool, error) {
+	_, step, with, err := r.starting(w, req, c)
+	if errors.As(err, new(*flow.RefusedError)) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return r.Executor.Startable(req.Context(), step, with)
+}
+
+// starting is what the executor needs to start the flow of a call.
+func (r *Runner) starting(w http.ResponseWriter, req *http.Request, c Call) (*Visit, *flow.Request, map[string]any, error) {
+	f, ok := r.Executor.Catalog().FlowBySlug(c.Slug)
+	if !ok {
+		return nil, nil, nil, fmt.Errorf("flow %q: %w", c.Slug, flow.ErrNoFlow)
+	}
+	v, err := r.Visit(w, req, uuid.Nil, c.Bearer)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if v.Token && v.Session.UserID != 0 && v.Session.UserID != v.User.ID {
+		return nil, nil, nil, &flow.RefusedError{Messages: []string{msgTwoPeople}}
+	}
+	// What cannot be parsed of a query is left out; the rest counts.
+	query, _ := url.ParseQuery(c.RawQuery)
+	step := &flow.Request{Flow: f, Query: query, RawQuery: c.RawQuery, Session: v.Session,
+		User: v.User, Brand: v.Brand, HTTP: request.Policy(req, query), Outpost: request.From(req.Context()).Outpost}
+	return v, step, map[string]any{string(flow.KeyPendingUser): flow.RefTo(v.User)}, nil
 }

@@ -104,7 +104,8 @@ func TestHome(t *testing.T) {
 	if this < 0 || other < this {
 		t.Errorf("this device does not come first:\n%s", page)
 	}
-	for _, want := range []string{"Hello, Max Mustermann", "This device", `action="/flows/-/default/invalidation/"`, "2026-11-24 14:35 UTC", "192.0.2.10"} {
+	for _, want := range []string{"Hello, Max Mustermann", "This device", `action="/flows/-/default/invalidation/"`, "2026-11-24 14:35 UTC", "192.0.2.10",
+		`href="/if/flow/default-user-settings-flow/"><bdi>Your details</bdi>`, "<bdi>Change password</bdi>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s in\n%s", want, page)
 		}

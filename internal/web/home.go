@@ -15,7 +15,9 @@ type Home struct {
 	Name string
 	// Groups are the applications under their headings; the first one may have
 	// none.
-	Groups   []AppGroup
+	Groups []AppGroup
+	// Settings are what the person can change about themselves.
+	Settings []Setting
 	Sessions []Device
 	// Ended tells that a session was just ended.
 	Ended bool
@@ -98,6 +100,10 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Groups = appGroups(apps)
+	if h.Settings, err = s.Visits.Settings(w, r); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	texts := s.catalog.texts[s.catalog.pick(r)]
 	slices.SortStableFunc(sessions, func(a, b Session) int {
 		if a.Current != b.Current {

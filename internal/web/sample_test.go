@@ -57,6 +57,7 @@ func (e *engine) Step(w http.ResponseWriter, r *http.Request, c flowhttp.Call) (
 type visits struct {
 	person    *identity.Person
 	flow      *flow.Flow
+	settings  []web.Setting
 	sessions  []web.Session
 	cancelled []uuid.UUID
 	// configured are the stages whose flow was started; configurable is the
@@ -122,6 +123,10 @@ func (v *visits) Configure(_ http.ResponseWriter, _ *http.Request, stage uuid.UU
 		return nil, nil
 	}
 	return v.flow, v.refused
+}
+
+func (v *visits) Settings(http.ResponseWriter, *http.Request) ([]web.Setting, error) {
+	return v.settings, v.err
 }
 
 func (v *visits) Sessions(http.ResponseWriter, *http.Request) ([]web.Session, error) {
@@ -298,7 +303,8 @@ func impersonatedVisits() *visits {
 func homeVisits() *visits {
 	p := identity.NewPerson(identity.User{ID: 7, Username: "max", Name: "Max Mustermann", Active: true}, nil)
 	at := time.Date(2026, 11, 24, 14, 35, 0, 0, time.UTC)
-	return &visits{person: p, flow: &flow.Flow{Slug: "default-invalidation-flow"}, sessions: []web.Session{
+	settings := []web.Setting{{Name: "Your details", URL: "/if/flow/default-user-settings-flow/"}, {Name: "Change password", URL: "/flows/-/configure/" + uuid.NewString() + "/"}}
+	return &visits{person: p, flow: &flow.Flow{Slug: "default-invalidation-flow"}, settings: settings, sessions: []web.Session{
 		{ID: uuid.New(), UserAgent: "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mobile Safari/604.1", IP: netip.MustParseAddr("2001:db8::7"), LastUsed: at.Add(-26 * time.Hour)},
 		{ID: uuid.New(), Current: true, UserAgent: "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0", IP: netip.MustParseAddr("192.0.2.10"), LastUsed: at},
 	}}

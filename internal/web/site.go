@@ -42,6 +42,9 @@ type Visits interface {
 	// for and returns it; nil when the stage has none. A HEAD request starts
 	// nothing. The error is a *flow.RefusedError when the flow does not apply.
 	Configure(w http.ResponseWriter, r *http.Request, stage uuid.UUID) (*flow.Flow, error)
+	// Settings are what the person can change about themselves: the flow that
+	// the brand names, and those that set up what stages ask for.
+	Settings(w http.ResponseWriter, r *http.Request) ([]Setting, error)
 	// Sessions lists where the person is signed in.
 	Sessions(w http.ResponseWriter, r *http.Request) ([]Session, error)
 	// EndSession ends one session of the person; somebody else's or an
@@ -62,6 +65,9 @@ type Applications interface {
 	BySlug(slug string) *flow.Application
 	ByID(id uuid.UUID) *flow.Application
 }
+
+// Setting is a flow that changes something about the person who is signed in.
+type Setting struct{ Name, URL string }
 
 // Session is one device where a person is signed in.
 type Session struct {
