@@ -92,6 +92,7 @@ type Installation struct {
 	access      *access.Access
 	tokens      *token.Tokens
 	flowTokens  *flowtoken.Tokens
+	limits      *guard.Guard
 	events      *event.Recorder
 	reputation  *reputation.Scores
 	geoip       *geoip.Databases
@@ -168,9 +169,9 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	}
 	in.tokens = token.New(in.db, keys.Box("token"), in.now)
 	devices := keys.Box("device cookie")
-	limits := guard.New(guard.Config{DB: in.db, Limits: guard.Limits(in.config.Guesses), Key: directory.UsernameKey, Devices: devices, Now: in.now,
+	in.limits = guard.New(guard.Config{DB: in.db, Limits: guard.Limits(in.config.Guesses), Key: directory.UsernameKey, Devices: devices, Now: in.now,
 		Sends: guard.SendLimits(in.config.Sends), Refused: in.refused})
-	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: limits, AppPasswords: in.tokens, History: in.passwordHistory,
+	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: in.limits, AppPasswords: in.tokens, History: in.passwordHistory,
 		Now: in.now, Logger: in.log})
 	in.flowTokens = &flowtoken.Tokens{DB: in.db, Box: keys.Box("flow token"), Now: in.now}
 	in.access = access.New(in.db, resource.Owners())
@@ -182,7 +183,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		}})
 	in.events = &event.Recorder{Now: in.now, Retention: func() time.Duration { return in.catalog.Snapshot().Settings().EventRetention.Duration() },
 		Observers: []event.Observer{in.reputation.Observe}}
-	if err := in.openMail(keys, limits); err != nil {
+	if err := in.openMail(keys); err != nil {
 		return err
 	}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip}, Mail: in.queuePolicyMail,
@@ -190,7 +191,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Links: links{in}, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
 		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
 	policyEnv, err := in.policyEnv()
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 
 // openMail makes what sends mail. Without a mail server everything that would
 // send one is told so.
-func (in *Installation) openMail(keys *seal.Keys, limits *guard.Guard) error {
+func (in *Installation) openMail(keys *seal.Keys) error {
 	c := in.config.Mail
 	if c.Server != nil && c.From == nil {
 		return errors.New("set WEIR_MAIL_FROM: mails need a sender")
@@ -32,7 +32,7 @@ func (in *Installation) openMail(keys *seal.Keys, limits *guard.Guard) error {
 	if in.mails, err = mail.NewTemplates(mail.TemplatesConfig{Texts: in.texts, Own: in.texts.Mails(), Site: site, Brand: in.brandName}); err != nil {
 		return err
 	}
-	in.mailer = mail.New(mail.Config{DB: in.db, Jobs: in.jobs, Box: keys.Box("mail"), Guard: limits, Events: in.events, Person: in.people.Person,
+	in.mailer = mail.New(mail.Config{DB: in.db, Jobs: in.jobs, Box: keys.Box("mail"), Guard: in.limits, Events: in.events, Person: in.people.Person,
 		Server: c.Server, From: c.From, Timeout: c.Timeout, Site: site, Now: in.now, Log: in.log,
 		Measure: func(p mail.Purpose, s mail.State, took time.Duration) {
 			in.metrics.Mails.WithLabelValues(string(p), string(s)).Observe(took.Seconds())
@@ -126,17 +126,23 @@ func (in *Installation) queuePolicyMail(ctx context.Context, tx store.Tx, p *ide
 // wanted is the language that suits a person: their own one, else that of the
 // request.
 func wanted(p *identity.Person, h *policy.HTTPRequest) string {
-	if p != nil {
-		if settings, ok := p.Attributes["settings"].(map[string]any); ok {
-			if locale, _ := settings["locale"].(string); locale != "" {
-				return locale
-			}
-		}
+	if own := ownLanguage(p); own != "" {
+		return own
 	}
 	if h != nil && len(h.Header["Accept-Language"]) > 0 {
 		return h.Header["Accept-Language"][0]
 	}
 	return ""
+}
+
+// ownLanguage is the one that a person has chosen, empty for none.
+func ownLanguage(p *identity.Person) string {
+	if p == nil {
+		return ""
+	}
+	settings, _ := p.Attributes["settings"].(map[string]any)
+	locale, _ := settings["locale"].(string)
+	return locale
 }
 
 // withUser are the values of a template, with the person where they name none.

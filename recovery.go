@@ -2,6 +2,7 @@ package weir
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -59,15 +60,18 @@ func (in *Installation) RecoveryLink(ctx context.Context, username string, holds
 	if err != nil {
 		return "", err
 	}
+	if !person.Human() {
+		return "", errors.New("a service account is not recovered: give it a token instead")
+	}
 	site := in.config.Site()
 	r := &recovery{flow.NewExecutor(in.flowConfig()), in.flowTokens}
 	f, plan, err := r.Plan(ctx, person, &policy.HTTPRequest{Host: site.Host}, in.view().BrandFor(site.Hostname()))
 	if err != nil {
 		return "", err
 	}
-	var key string
-	err = in.db.Write(ctx, func(ctx context.Context, tx store.Tx) (err error) {
-		if key, err = r.Put(ctx, tx, flowtoken.ForRecovery(person, plan, in.now().Add(holds))); err != nil {
+	key := flowtoken.NewKey()
+	err = in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+		if err := r.Put(ctx, tx, key, flowtoken.ForRecovery(person, plan, in.now().Add(holds))); err != nil {
 			return err
 		}
 		return in.events.Record(ctx, tx, event.Event{Action: event.SecretView, App: "authentik.commands",
@@ -77,6 +81,6 @@ func (in *Installation) RecoveryLink(ctx context.Context, username string, holds
 		return "", fmt.Errorf("make recovery link of %q: %w", username, err)
 	}
 	link := site.JoinPath("if", "flow", f.Slug, "/")
-	link.RawQuery = url.Values{"flow_token": {key}}.Encode()
+	link.RawQuery = url.Values{flow.ParamFlowToken: {key}}.Encode()
 	return link.String(), nil
 }

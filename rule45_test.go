@@ -125,6 +125,7 @@ func plantSecrets(o *office) map[string]string {
 	return map[string]string{
 		"a password":                  "the plain password",
 		"the key of a captcha":        "the private key of a captcha",
+		"the password of a server":    "the password of a mail server",
 		"the secret of a webhook":     "the planted signing secret",
 		"a wrong password":            "the wrong password",
 		"the link in a mail":          "the-link-of-a-mail",
@@ -148,6 +149,7 @@ entries:
   - {model: authentik_stages_deny.denystage, identifiers: {name: planted-deny}}
   - {model: authentik_stages_redirect.redirectstage, identifiers: {name: planted-redirect}, attrs: {mode: static, target_static: "https://example.com/"}}
   - {model: authentik_stages_captcha.captchastage, identifiers: {name: planted-captcha}, attrs: {public_key: site, private_key: the private key of a captcha}}
+  - {model: authentik_stages_email.emailstage, identifiers: {name: planted-mail}, attrs: {password: the password of a mail server}}
   - {model: authentik_stages_account_lockdown.accountlockdownstage, identifiers: {name: planted-lockdown}}
   - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
   - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}

@@ -64,14 +64,16 @@ func (k Key[T]) Delete(c *Context) { c.DeleteValue(string(k)) }
 const (
 	KeyPendingUser           = Key[*PersonRef]("pending_user")
 	KeyPendingUserIdentifier = Key[string]("pending_user_identifier")
-	KeyUserBackend           = Key[string]("user_backend")
-	KeyAuthMethod            = Key[string]("auth_method")
-	KeyAuthMethodArgs        = Key[map[string]any]("auth_method_args")
-	KeyRedirect              = Key[string]("redirect")
-	KeyRedirected            = Key[*Ref]("is_redirected")
-	KeyRestored              = Key[any]("is_restored")
-	KeyPromptData            = Key[map[string]any]("prompt_data")
-	KeyApplication           = Key[*Ref]("application")
+	// keyTyped is shown in place of the account as long as nothing was checked.
+	keyTyped          = Key[string]("weir_typed")
+	KeyUserBackend    = Key[string]("user_backend")
+	KeyAuthMethod     = Key[string]("auth_method")
+	KeyAuthMethodArgs = Key[map[string]any]("auth_method_args")
+	KeyRedirect       = Key[string]("redirect")
+	KeyRedirected     = Key[*Ref]("is_redirected")
+	KeyRestored       = Key[any]("is_restored")
+	KeyPromptData     = Key[map[string]any]("prompt_data")
+	KeyApplication    = Key[*Ref]("application")
 )
 
 // PersonRef refers to a person from a context: a stored user, read fresh on

@@ -120,6 +120,15 @@ func (x *Exec) ClientIP() netip.Addr {
 	return x.req.HTTP.ClientIP
 }
 
+// AcceptLanguage is what the person's browser prefers, as its header says; empty when
+// unknown.
+func (x *Exec) AcceptLanguage() string {
+	if x.req.HTTP == nil || len(x.req.HTTP.Header["Accept-Language"]) == 0 {
+		return ""
+	}
+	return x.req.HTTP.Header["Accept-Language"][0]
+}
+
 // Cookie returns a cookie of the browser by name.
 func (x *Exec) Cookie(name string) string {
 	if x.req.HTTP == nil {
@@ -169,7 +178,23 @@ func (x *Exec) ContextUser(ctx context.Context) (*identity.Person, error) {
 // SetPendingUser makes p the pending user; p may be unsaved.
 func (x *Exec) SetPendingUser(p *identity.Person) {
 	KeyPendingUser.Set(x.Context, RefTo(p))
+	keyTyped.Delete(x.Context)
 	x.pending = p
+}
+
+// HidePendingUser has pages show what was typed until a stage names the pending
+// user anew: a page that shows the account before anything was checked tells who
+// has one, and under which name.
+func (x *Exec) HidePendingUser(typed string) { keyTyped.Set(x.Context, typed) }
+
+// Typed is what was typed for the pending user, where pages show it in place of the
+// account.
+func (x *Exec) Typed() string {
+	if typed, _ := KeyPendingUserIdentifier.Get(x.Context); typed != "" {
+		return typed
+	}
+	typed, _ := keyTyped.Get(x.Context)
+	return typed
 }
 
 // Made tells that the transaction of the step has made or changed the pending
@@ -183,7 +208,7 @@ func (x *Exec) Made(u identity.User) {
 // DisplayUser is the person as challenges show them: what was typed when the
 // flow hides whether the account exists, else the pending user.
 func (x *Exec) DisplayUser(ctx context.Context) (*identity.Person, error) {
-	if typed, ok := KeyPendingUserIdentifier.Get(x.Context); ok && typed != "" {
+	if typed := x.Typed(); typed != "" {
 		return identity.NewPerson(identity.User{Username: typed}, nil), nil
 	}
 	return x.PendingUser(ctx)

@@ -32,6 +32,9 @@ func (r *run) carryOut(ctx context.Context, c *current, out Outcome) (*Result, e
 func (r *run) try(ctx context.Context, c *current, out Outcome) (*Result, error) {
 	switch out.kind {
 	case ask:
+		if r.req.Passive && out.Apply != nil {
+			return r.result(&Result{Confirm: true}), nil
+		}
 		return r.show(ctx, out, nil)
 	case askAgain:
 		return r.refuse(ctx, c, out)

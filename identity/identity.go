@@ -119,6 +119,10 @@ func (p *Person) WithBackend(backend string) *Person {
 	return &Person{User: p.User, Backend: backend, Impersonator: p.Impersonator, load: p.Groups}
 }
 
+// Human tells whether a person can read mails and recover: service accounts cannot
+// (rule 20).
+func (p *Person) Human() bool { return p.Type != ServiceAccount && p.Type != InternalServiceAccount }
+
 // DisplayName is the user name, or AnonymousName for the anonymous visitor.
 func (p *Person) DisplayName() string {
 	if p.Username == "" && !p.Saved() {

@@ -73,7 +73,8 @@ func newAPI(t *testing.T, db store.DB, r Runner, more ...flow.StageType) *API {
 		Exporter:   &blueprint.Exporter{Catalog: in.Catalog, Registry: in.Kinds},
 		Blueprints: blueprint.New(blueprint.Config{Catalog: in.Catalog, Registry: in.Kinds, Access: in.Access, Grants: resource.Grants{Access: in.Access}}),
 		Log:        in.Log, Avatar: func(string) string { return "/avatar/x.svg" },
-		Roles: func(context.Context, int64) ([]Role, error) { return nil, nil }, InstallID: "install"})
+		Roles: func(context.Context, int64) ([]Role, error) { return nil, nil }, InstallID: "install",
+		MailTemplates: func() []string { return []string{"email/password_reset.html"} }})
 }
 
 func dummy() *flow.Result {

@@ -17,7 +17,17 @@ func (a *API) stageRoutes() []Route {
 	return []Route{
 		{http.MethodGet, path + "/types/", signedIn, Doc{Call: "list", Summary: "List the types of stages", Answer: listOf(typeCreate{})}, stageTypes},
 		{http.MethodGet, path + "/user_settings/", signedIn, Doc{Call: "list", Summary: "List the stages that the caller can set up", Answer: listOf(userSetting{})}, stageSettings},
+		{http.MethodGet, "stages/email/templates/", signedIn, Doc{Call: "list", Summary: "List the templates of mails", Answer: listOf(typeCreate{})}, mailTemplates},
 	}
+}
+
+// mailTemplates lists the names that an e-mail stage can be given.
+func mailTemplates(c *call) error {
+	out := []typeCreate{}
+	for _, name := range c.api.MailTemplates() {
+		out = append(out, typeCreate{Name: name, Description: name})
+	}
+	return c.answer(http.StatusOK, out)
 }
 
 // typeCreate is a type of which objects can be created.

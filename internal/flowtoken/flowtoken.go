@@ -24,9 +24,12 @@ import (
 // one purpose does nothing else (rule 15).
 type Purpose string
 
-// Recovery is a link that an administrator makes for somebody. It ends when the
-// password is changed in another way.
+// Recovery is a link that an administrator makes for somebody.
 const Recovery Purpose = "recovery"
+
+// Mail is the purpose of links that a stage sends: they lead back to that stage
+// alone.
+func Mail(stage uuid.UUID) Purpose { return Purpose("mail " + stage.String()) }
 
 // keyLength is the number of characters of a key: 384 random bits.
 const keyLength = 64
@@ -56,23 +59,38 @@ func ForRecovery(p *identity.Person, plan *flow.Plan, expires time.Time) New {
 	return New{Identifier: "recovery-" + p.UUID.String(), Purpose: Recovery, User: p.ID, Plan: plan, Expires: expires}
 }
 
-// Put stores a token and returns its key, which is in the link and nowhere else.
-func (t *Tokens) Put(ctx context.Context, tx store.Tx, n New) (key string, err error) {
+// NewKey makes the key of a token, which is in the link and nowhere else.
+func NewKey() string { return token.NewKey(keyLength) }
+
+// Put stores a token.
+func (t *Tokens) Put(ctx context.Context, tx store.Tx, key string, n New) error {
+	return t.put(ctx, tx, key, n, n.User)
+}
+
+// Pretend does what Put does, and stores nothing: for links that nobody is sent, so
+// that they take as long (rule 18).
+func (t *Tokens) Pretend(ctx context.Context, tx store.Tx, key string, n New) error {
+	return t.put(ctx, tx, key, n, 0)
+}
+
+// put stores a token if there is the user.
+func (t *Tokens) put(ctx context.Context, tx store.Tx, key string, n New, user int64) error {
 	plain, err := json.Marshal(n.Plan)
 	if err != nil {
-		return "", fmt.Errorf("make flow token: %w", err)
+		return fmt.Errorf("make flow token: %w", err)
 	}
 	if _, err := tx.Exec(ctx, "delete from flow_tokens where identifier = $1", n.Identifier); err != nil {
-		return "", fmt.Errorf("make flow token: %w", err)
+		return fmt.Errorf("make flow token: %w", err)
 	}
-	id, key := uuid.New(), token.NewKey(keyLength)
+	id := uuid.New()
 	sealed := t.Box.Seal(plain, place(id, n.Purpose, n.User, n.Plan.FlowID))
-	_, err = tx.Exec(ctx, `insert into flow_tokens (id, identifier, key_hash, purpose, user_id, flow_id, plan, created, expires) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		id, n.Identifier, hash(key), string(n.Purpose), n.User, n.Plan.FlowID, sealed, t.Now().UTC(), n.Expires.UTC())
+	_, err = tx.Exec(ctx, `insert into flow_tokens (id, identifier, key_hash, purpose, user_id, flow_id, plan, created, expires)
+		select $1, $2, $3, $4, id, $6, $7, $8, $9 from users where id = $5`,
+		id, n.Identifier, hash(key), string(n.Purpose), user, n.Plan.FlowID, sealed, t.Now().UTC(), n.Expires.UTC())
 	if err != nil {
-		return "", fmt.Errorf("make flow token: %w", err)
+		return fmt.Errorf("make flow token: %w", err)
 	}
-	return key, nil
+	return nil
 }
 
 // place binds a sealed plan to its token, and with it whom and what it is for: a row
@@ -101,9 +119,8 @@ func scan(r store.Row) (out row, err error) {
 }
 
 // holds are the conditions under which a token does: the clock decides, not whether
-// somebody has cleaned up (rule 14), and a password that was set since ends those
-// for recovery.
-const holds = "expires > $2 and not (purpose = 'recovery' and exists (select 1 from users u where u.id = flow_tokens.user_id and u.password_changed_at > flow_tokens.created))"
+// somebody has cleaned up (rule 14), and a password that was set since ends it.
+const holds = "expires > $2 and not exists (select 1 from users u where u.id = flow_tokens.user_id and u.password_changed_at > flow_tokens.created)"
 
 // Restore implements flow.Config.Restore.
 func (t *Tokens) Restore(ctx context.Context, key string) (*flow.Restored, error) {
@@ -120,7 +137,7 @@ func (t *Tokens) Restore(ctx context.Context, key string) (*flow.Restored, error
 	if err := json.Unmarshal(plain, plan); err != nil {
 		return nil, fmt.Errorf("read plan of flow token %s: %w", f.id, err)
 	}
-	return &flow.Restored{ID: f.id, User: f.user, Plan: plan}, nil
+	return &flow.Restored{ID: f.id, User: f.user, Purpose: string(f.purpose), Plan: plan}, nil
 }
 
 var errUsed = errors.New("the flow token was used or has ended")

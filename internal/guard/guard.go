@@ -75,7 +75,7 @@ const (
 
 // Choices lists the kinds.
 func (Kind) Choices() []string {
-	return []string{string(Account), string(Address), string(Device), string(MailAccount), string(MailAddress), string(MailClient), string(MailNotice)}
+	return []string{string(Account), string(Address), string(Device), string(MailAccount), string(MailAddress), string(MailClient), string(MailAgain), string(MailNotice)}
 }
 
 // Guess is one try of somebody's secret.
@@ -239,7 +239,7 @@ func (g *Guard) Begin(ctx context.Context, guess Guess, user *identity.Person) (
 		err := g.c.DB.Write(ctx, func(ctx context.Context, tx store.Tx) error {
 			now := g.now()
 			for _, c := range t.counts {
-				if err := g.add(ctx, tx, c, now); err != nil {
+				if err := g.add(ctx, tx, c, g.rule(c.kind), now); err != nil {
 					return err
 				}
 			}
@@ -269,8 +269,7 @@ func (g *Guard) Begin(ctx context.Context, guess Guess, user *identity.Person) (
 // add counts one more, unless the count has to wait: blocked_until is then later
 // than last_failure. It is not compared with now alone, since a guess that had to
 // stand in line comes with an earlier time than the one before it.
-func (g *Guard) add(ctx context.Context, tx store.Tx, c count, now time.Time) error {
-	r := g.rule(c.kind)
+func (g *Guard) add(ctx context.Context, tx store.Tx, c count, r rule, now time.Time) error {
 	expires, keep := now.Add(r.lasts), "excluded.expires"
 	if r.fixed {
 		keep = "guesses.expires"

@@ -23,6 +23,8 @@ const (
 	MailAddress Kind = mailPrefix + "address"
 	// MailClient is who causes them.
 	MailClient Kind = mailPrefix + "client"
+	// MailAgain is for whom a stage was asked to send a mail once more.
+	MailAgain Kind = mailPrefix + "again"
 	// MailNotice is where those go to that the installation sends by itself.
 	MailNotice Kind = mailPrefix + "notice"
 )
@@ -66,8 +68,10 @@ func (l *SendLimits) delay(n int) time.Duration { return doubled(n-2, l.Delay, l
 type Send struct {
 	// Account is the id of the user whom it is about, 0 for nobody.
 	Account int64
-	// Recipients are the addresses it goes to; empty for a mail that is only
-	// pretended.
+	// Nobody is the name that was typed when the mail is only pretended, since
+	// nobody has it: it is counted as an account and an address are.
+	Nobody string
+	// Recipients are the addresses it goes to.
 	Recipients []string
 	// Client is the address of the machine that causes it.
 	Client netip.Addr
@@ -84,7 +88,7 @@ func (g *Guard) Send(ctx context.Context, tx store.Tx, s Send) error {
 	now := g.now()
 	var counted []count
 	for _, c := range g.sendCounts(s) {
-		err := g.add(ctx, tx, c, now)
+		err := g.add(ctx, tx, c, g.rule(c.kind), now)
 		var limited *LimitedError
 		if errors.As(err, &limited) {
 			g.c.Refused(limited.Kind)
@@ -115,6 +119,10 @@ func (g *Guard) sendCounts(s Send) []count {
 	} else if s.Account != 0 {
 		counts = append(counts, newCount(MailAccount, strconv.FormatInt(s.Account, 10)))
 	}
+	if s.Nobody != "" {
+		name := "nobody " + g.account(s.Nobody)
+		counts = append(counts, newCount(MailAccount, name), newCount(MailAddress, name))
+	}
 	for _, address := range s.Recipients {
 		counts = append(counts, newCount(kind, g.mailbox(address)))
 	}
@@ -139,7 +147,30 @@ func (g *Guard) mailbox(address string) string {
 	return local + "@" + strings.TrimSuffix(domain, ".")
 }
 
+// Again counts that a mail was asked for once more, with a limit that a stage has
+// besides those of all mails: so many within a time. name is what was typed, or who
+// is known to be meant, so that the limit holds for names that nobody has as well,
+// and however often a flow is begun anew (rule 23). The error is a *LimitedError
+// when it is reached.
+func (g *Guard) Again(ctx context.Context, tx store.Tx, stage, name string, most int, within time.Duration) error {
+	if most <= 0 {
+		return &LimitedError{MailAgain, within, ""}
+	}
+	c := newCount(MailAgain, stage+" "+g.account(name))
+	err := g.add(ctx, tx, c, rule{lasts: within, fixed: true, most: most}, g.now())
+	var limited *LimitedError
+	if errors.As(err, &limited) {
+		g.c.Refused(limited.Kind)
+		return limited
+	}
+	if err != nil {
+		return fmt.Errorf("count mail: %w", err)
+	}
+	return nil
+}
+
 // Tell says whether strangers may be told of the refusal: it depends on nothing
-// but where they ask from. Another one shows that the account exists (rule 18), so
-// whoever has proved nothing yet is answered as if the mail had been sent.
-func (e *LimitedError) Tell() bool { return e.Kind == MailClient }
+// but where they ask from, or what they have typed. Another one shows that the
+// account exists (rule 18), so whoever has proved nothing yet is answered as if the
+// mail had been sent.
+func (e *LimitedError) Tell() bool { return e.Kind == MailClient || e.Kind == MailAgain }

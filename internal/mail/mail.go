@@ -61,9 +61,28 @@ type Message struct {
 	Client netip.Addr
 	// Language is that of the text, such as "de"; empty for unknown.
 	Language string
+	// Via is another server than that of the installation; nil for that one.
+	Via *Via
 	// Until is when the mail is of no use any more, because its link or code has
 	// expired: it is not sent later. A day from now when zero.
 	Until time.Time
+}
+
+// Via is a mail server that a stage has for itself.
+type Via struct {
+	Host     string `json:"host"`
+	Port     int    `json:"port"`
+	User     string `json:"user,omitempty"`
+	Password string `json:"password,omitempty"`
+	// Implicit is TLS from the first byte, Plain none at all; with neither the
+	// server has to offer STARTTLS.
+	Implicit bool `json:"implicit,omitempty"`
+	Plain    bool `json:"plain,omitempty"`
+	// From is the sender's address.
+	From string `json:"from"`
+	// Timeout bounds the conversation with the server; that of the installation
+	// when 0.
+	Timeout time.Duration `json:"timeout,omitempty"`
 }
 
 // Limits of one message.
@@ -98,13 +117,19 @@ type letter struct {
 	// Language, ID and Date are headers.
 	Language string    `json:"language,omitempty"`
 	ID       string    `json:"id"`
+	Via      *Via      `json:"via,omitempty"`
 	Date     time.Time `json:"date"`
 }
 
 // check parses the addresses and refuses what would end a header early (rule 48):
 // the library encodes such characters, but nobody has a good reason for them.
 func (m *Message) check() (*letter, error) {
-	l := &letter{Subject: m.Subject, Text: m.Text, HTML: m.HTML, Language: m.Language}
+	l := &letter{Subject: m.Subject, Text: m.Text, HTML: m.HTML, Language: m.Language, Via: m.Via}
+	if m.Via != nil {
+		if _, err := parseAddress(m.Via.From); err != nil {
+			return nil, faulty("from: %w", err)
+		}
+	}
 	for _, field := range []struct {
 		name string
 		from []string

@@ -36,6 +36,8 @@ const (
 	Refused State = "refused"
 	// Failed ones could not be handed over while they were of use.
 	Failed State = "failed"
+	// Pretended ones are for nobody, and are seen by nobody.
+	Pretended State = "pretended"
 )
 
 // Choices lists the states.
@@ -133,7 +135,19 @@ func (m *Mailer) Link(path string, query url.Values) string {
 // told. Either way the transaction is committed, so that the client's attempt
 // counts.
 func (m *Mailer) Queue(ctx context.Context, tx store.Tx, message Message) error {
-	if !m.Configured() {
+	return m.queue(ctx, tx, message, "")
+}
+
+// Pretend does what Queue does, for a name that nobody has, and nothing is sent: it
+// takes as long, and ends the same way when it was asked for too often (rule 18).
+func (m *Mailer) Pretend(ctx context.Context, tx store.Tx, message Message, name string) error {
+	message.To, message.Account = []string{"nobody@localhost"}, 0
+	return m.queue(ctx, tx, message, name)
+}
+
+// queue stores a message; nobody is the name that it is pretended for.
+func (m *Mailer) queue(ctx context.Context, tx store.Tx, message Message, nobody string) error {
+	if message.Via == nil && !m.Configured() {
 		return ErrNotConfigured
 	}
 	l, err := message.check()
@@ -148,24 +162,17 @@ func (m *Mailer) Queue(ctx context.Context, tx store.Tx, message Message) error 
 	if waiting >= maxQueued {
 		return ErrFull
 	}
-	to := l.addresses()
-	if err := m.c.Guard.Send(ctx, tx, guard.Send{Account: message.Account, Recipients: to, Client: message.Client,
-		Notice: message.Purpose == Notice || message.Purpose == Test}); err != nil {
+	state, count := Queued, guard.Send{Account: message.Account, Recipients: l.addresses(), Client: message.Client, Notice: message.Purpose == Notice || message.Purpose == Test}
+	if nobody != "" {
+		state, count.Nobody, count.Recipients = Pretended, nobody, nil
+	}
+	if err := m.c.Guard.Send(ctx, tx, count); err != nil {
 		return err
 	}
-	return m.insert(ctx, tx, &message, l, to)
+	return m.insert(ctx, tx, &message, l, state)
 }
 
-// Pretend counts what Queue counts for the client, and sends nothing: for accounts
-// that do not exist. See Queue.
-func (m *Mailer) Pretend(ctx context.Context, tx store.Tx, message Message) error {
-	if !m.Configured() {
-		return ErrNotConfigured
-	}
-	return m.c.Guard.Send(ctx, tx, guard.Send{Client: message.Client})
-}
-
-func (m *Mailer) insert(ctx context.Context, tx store.Tx, message *Message, l *letter, to []string) error {
+func (m *Mailer) insert(ctx context.Context, tx store.Tx, message *Message, l *letter, state State) error {
 	id, now := uuid.New(), m.now()
 	m.date(l, id)
 	plain, err := json.Marshal(l)
@@ -185,7 +192,7 @@ func (m *Mailer) insert(ctx context.Context, tx store.Tx, message *Message, l *l
 	}
 	_, err = tx.Exec(ctx, `insert into mails (id, state, purpose, recipient, user_id, attempts, last_error, content, created, next_try, locked_until, valid_until, expires)
 		values ($1, $2, $3, $4, (select id from users where id = $5), 0, '', $6, $7, $7, $7, $8, $9)`,
-		id, string(Queued), string(message.Purpose), strings.Join(to, ", "), account, m.c.Box.Seal(plain, place(id)), now, until, now.Add(retention))
+		id, string(state), string(message.Purpose), strings.Join(l.addresses(), ", "), account, m.c.Box.Seal(plain, place(id)), now, until, now.Add(retention))
 	if err != nil {
 		return fmt.Errorf("queue mail: %w", err)
 	}
@@ -194,7 +201,7 @@ func (m *Mailer) insert(ctx context.Context, tx store.Tx, message *Message, l *l
 
 // date gives a message what it keeps over all tries.
 func (m *Mailer) date(l *letter, id uuid.UUID) {
-	_, domain, _ := strings.Cut(m.c.From.Address, "@")
+	_, domain, _ := strings.Cut(m.dialer(l).from.Address, "@")
 	l.ID, l.Date = id.String()+"@"+domain, m.now()
 }
 
@@ -219,8 +226,8 @@ func (m *Mailer) Retry(ctx context.Context, tx store.Tx, id uuid.UUID) (bool, er
 		return false, ErrNotConfigured
 	}
 	now := m.now()
-	n, err := tx.Exec(ctx, `update mails set state = $2, next_try = $3 where id = $1 and state <> $4 and content is not null and valid_until > $3`,
-		id, string(Queued), now, string(Sent))
+	n, err := tx.Exec(ctx, `update mails set state = $2, next_try = $3 where id = $1 and state not in ($4, $5) and content is not null and valid_until > $3`,
+		id, string(Queued), now, string(Sent), string(Pretended))
 	if err != nil {
 		return false, fmt.Errorf("retry mail: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/mail"
 	"strings"
 	"time"
 	"unicode"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/config"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/store"
@@ -33,17 +35,16 @@ const (
 	// after its time one counts as lost that nobody has begun with.
 	maxLost = 500
 	overdue = 5 * time.Minute
+	// elsewhere is how long a node without a mail server leaves a mail to others.
+	elsewhere = 10 * time.Second
 	// tooLate is the last error of a message whose time is over.
 	tooLate = "The time in which the mail was of use is over."
 )
 
-// Handle has the queue send mails; a node without a mail server leaves them to
-// others. Call it before the queue starts.
+// Handle has the queue send mails. Call it before the queue starts.
 func (m *Mailer) Handle(q *jobs.Queue) {
-	if m.Configured() {
-		q.Lane(lane, laneWorkers)
-		jobs.Handle(q, &sender{m: m})
-	}
+	q.Lane(lane, laneWorkers)
+	jobs.Handle(q, &sender{m: m})
 	jobs.Handle(q, &tender{m: m})
 	q.Periodic(river.NewPeriodicJob(river.PeriodicInterval(tendEvery), func() (river.JobArgs, *river.InsertOpts) {
 		return tendArgs{}, &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByPeriod: tendEvery}}
@@ -71,7 +72,7 @@ func (m *Mailer) Tend(ctx context.Context) error {
 		now := m.now()
 		_, err := tx.Exec(ctx, `update mails set content = null, last_error = case when state = $2 then $3 else last_error end,
 			state = case when state = $2 then $4 else state end where content is not null and valid_until <= $1`, now, string(Queued), tooLate, string(Failed))
-		if err != nil || !m.Configured() {
+		if err != nil {
 			return err
 		}
 		// A try that has ended sets both times anew, see mark. One job too many
@@ -116,7 +117,7 @@ func (s *sender) Work(ctx context.Context, job *river.Job[sendArgs]) error {
 		return nil
 	}
 	begin := time.Now()
-	err = s.m.dialer().send(ctx, &p.letter)
+	err = s.m.dialer(&p.letter).send(ctx, &p.letter)
 	took := time.Since(begin)
 	if errors.Is(ctx.Err(), context.Canceled) && err != nil {
 		p.pause = 0 // the program stops; the next one goes on
@@ -158,6 +159,10 @@ func (m *Mailer) claim(ctx context.Context, id uuid.UUID) (p *parcel, wait time.
 		found := &parcel{id: id}
 		err := tx.QueryRow(ctx, "select state, purpose, recipient, user_id, attempts, content, next_try, locked_until, valid_until from mails where id = $1"+
 			tx.Dialect().ForUpdate(), id).Scan((*string)(&state), (*string)(&found.purpose), &found.recipient, &found.account, &attempts, &sealed, &next, &locked, &found.validTo)
+		if err == nil && state == Pretended {
+			_, err := tx.Exec(ctx, "delete from mails where id = $1", id)
+			return err
+		}
 		if errors.Is(err, store.ErrNotFound) || err == nil && (state != Queued || sealed == nil) {
 			return nil
 		}
@@ -181,6 +186,10 @@ func (m *Mailer) claim(ctx context.Context, id uuid.UUID) (p *parcel, wait time.
 		if err != nil {
 			return m.mark(ctx, tx, id, Failed, "The message cannot be opened: it was stored with another secret key.", now, true)
 		}
+		if found.letter.Via == nil && !m.Configured() {
+			wait = elsewhere
+			return nil
+		}
 		found.pause = m.c.Pauses[min(attempts, len(m.c.Pauses)-1)]
 		p = found
 		_, err = tx.Exec(ctx, "update mails set attempts = attempts + 1, locked_until = $2 where id = $1", id, now.Add(m.lease()))
@@ -192,8 +201,18 @@ func (m *Mailer) claim(ctx context.Context, id uuid.UUID) (p *parcel, wait time.
 	return p, wait, nil
 }
 
-func (m *Mailer) dialer() *dialer {
-	return &dialer{server: m.c.Server, roots: m.c.Roots, timeout: m.c.Timeout, from: m.c.From}
+// dialer speaks to the server of a message, that of the installation unless the
+// message names another one.
+func (m *Mailer) dialer(l *letter) *dialer {
+	d := &dialer{server: m.c.Server, roots: m.c.Roots, timeout: m.c.Timeout, from: m.c.From}
+	if v := l.Via; v != nil {
+		d.server = &config.MailServer{Host: v.Host, Port: v.Port, User: v.User, Password: config.Secret(v.Password), Implicit: v.Implicit, Plain: v.Plain}
+		d.from = &mail.Address{Address: v.From}
+		if v.Timeout > 0 {
+			d.timeout = min(d.timeout, v.Timeout)
+		}
+	}
+	return d
 }
 
 // Try sends a message at once and keeps nothing of it: an administrator waits to see
@@ -207,7 +226,7 @@ func (m *Mailer) Try(ctx context.Context, message Message) error {
 		return err
 	}
 	m.date(l, uuid.New())
-	return m.dialer().send(ctx, l)
+	return m.dialer(l).send(ctx, l)
 }
 
 // Check connects to the mail server as sending does, and sends nothing.
@@ -215,7 +234,7 @@ func (m *Mailer) Check(ctx context.Context) error {
 	if !m.Configured() {
 		return ErrNotConfigured
 	}
-	return m.dialer().check(ctx)
+	return m.dialer(&letter{}).check(ctx)
 }
 
 // settle stores how a try ended, also while the program is being stopped: what a

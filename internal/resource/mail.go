@@ -65,7 +65,7 @@ func messagesTable(now func() time.Time) *table[messageRow] {
 			}
 			return r, err
 		},
-		always: func(s *statement) { s.where("m.expires > ?", now()) },
+		always: func(s *statement) { s.where("m.expires > ? and m.state <> 'pretended'", now()) },
 		order: map[string]string{"pk": "m.id", "state": "m.state", "purpose": "m.purpose", "recipient": "m.recipient", "user": "m.user_id", "attempts": "m.attempts",
 			"created": "m.created", "next_try": "m.next_try", "sent": "m.sent", "expires": "m.expires"},
 		fallback: "m.created desc, m.id",

@@ -12,6 +12,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
+	"github.com/weir-id/weir/internal/stages/email"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/invitation"
 	"github.com/weir-id/weir/internal/stages/password"
@@ -35,6 +36,7 @@ type Env struct {
 	Remover     userdelete.Accounts
 	Ends        userwrite.Sessions
 	Tokens      accountlockdown.Tokens
+	Links       email.Links
 	Consent     consent.Env
 	Sealer      device.Sealer
 	Captcha     captcha.Env
@@ -53,6 +55,7 @@ func All(env Env) []flow.StageType {
 		consent.Type(env.Consent),
 		deny.Type(),
 		dummy.Type(),
+		email.Type(env.Links, env.Writer),
 		identification.Type(env.Users, env.Reputation),
 		invitation.Type(env.Invitations),
 		password.Type(env.Users),

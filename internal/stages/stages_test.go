@@ -28,6 +28,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/stages/deny"
 	"github.com/weir-id/weir/internal/stages/dummy"
+	"github.com/weir-id/weir/internal/stages/email"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/invitation"
 	"github.com/weir-id/weir/internal/stages/password"
@@ -73,6 +74,10 @@ func (house) HashPassword(_ context.Context, plain string) (string, error) { ret
 
 func (house) EndOthers(context.Context, flow.Tx, int64, string) error { return nil }
 func (house) DeleteOf(context.Context, flow.Tx, int64) error          { return nil }
+
+// Write sends no mail.
+func (h house) Write(context.Context, *email.Letter) (email.Sendable, error) { return h, nil }
+func (house) Send(context.Context, flow.Tx) error                            { return nil }
 
 // nobody is invited.
 type nobody struct{}
@@ -155,6 +160,9 @@ var subjects = []subject{
 		"it proves nothing and is there to be passed"},
 	{"dummy that fails", "dummy", func(*flowtest.World) any { return &dummy.Config{ThrowError: true} }, nil, ""},
 	{"consent", "consent", func(*flowtest.World) any { return &consent.Config{Mode: consent.AlwaysRequire} }, nil, ""},
+	{"a link by mail", "email", func(*flowtest.World) any {
+		return &email.Config{UseGlobalSettings: true, TokenExpiry: "minutes=5", RecoveryMaxAttempts: 5, RecoveryCacheTimeout: "minutes=5"}
+	}, nil, ""},
 	{"an invitation that nobody has", "invitation", func(*flowtest.World) any { return &invitation.Config{} }, nil, ""},
 	{"deleting the user", "user_delete", func(*flowtest.World) any { return &userdelete.Config{} }, map[string]any{}, "it asks nothing: whom the stages before it named is deleted"},
 	{"locking the account", "account_lockdown", func(*flowtest.World) any { return &accountlockdown.Config{DeactivateUser: true, DeleteSessions: true} }, map[string]any{}, "it asks nothing: whom the stages before it named is locked out"},
@@ -202,7 +210,7 @@ func hostile() []map[string]any {
 // world has a flow of the subject's stage for ann, and a stage behind it.
 func (s subject) world(t *testing.T) (*flowtest.World, *flowtest.Browser) {
 	h := house{identity.NewPerson(identity.User{ID: 7, UUID: uuid.New(), Username: "ann", Active: true}, nil)}
-	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Remover: h, Writer: h, Ends: h, Tokens: h, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
+	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Remover: h, Writer: h, Ends: h, Tokens: h, Links: h, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
 	w.People[7] = h.ann
 	f := w.AddFlow("f", nil)
 	w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {

@@ -30,7 +30,7 @@ type Metrics struct {
 	// account, address or device.
 	GuessesRefused *prometheus.CounterVec
 	// MailsRefused counts mails that were not queued, by what had too many:
-	// mail_account, mail_address, mail_client or mail_notice.
+	// mail_account, mail_address, mail_client, mail_again or mail_notice.
 	MailsRefused *prometheus.CounterVec
 	// Mails times the tries to hand a mail to the server, by purpose and by the
 	// state that the mail has afterwards: queued means that it is tried again.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
@@ -102,8 +103,10 @@ func (s *Site) showResult(w http.ResponseWriter, r *http.Request, result *flow.R
 	}
 	status := http.StatusOK
 	if result.Rejected {
-		status = http.StatusUnprocessableEntity
 		p.Errors, p.Values = atFields(c.Errors), values
+		if p.Notice = notice(p.Errors); p.Notice == "" {
+			status = http.StatusUnprocessableEntity
+		}
 	}
 	s.show(w, r, status, c.Component, p)
 }
@@ -114,6 +117,20 @@ func impersonated(p *identity.Person) string {
 		return ""
 	}
 	return p.Username
+}
+
+// notices are texts that clients of the API get as errors, although nothing is
+// wrong.
+var notices = []string{"email.again"}
+
+// notice takes the errors away where they are but a notice.
+func notice(errs field.Errors) string {
+	list := errs[field.NonField]
+	if len(errs) != 1 || len(list) != 1 || !slices.Contains(notices, list[0].Message) {
+		return ""
+	}
+	clear(errs)
+	return list[0].Message
 }
 
 // aboutField names the field that a problem of the whole form speaks of: clients

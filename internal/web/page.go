@@ -116,6 +116,8 @@ type Page struct {
 	Redirect  *Redirect
 	Reference *openapi.Document
 
+	// Notice is the id of a text that says how something went.
+	Notice string
 	// Impersonated names the person as whom somebody else is here; empty for
 	// people who act for themselves.
 	Impersonated string

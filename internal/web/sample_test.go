@@ -25,6 +25,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/stages/dummy"
+	"github.com/weir-id/weir/internal/stages/email"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/password"
 	"github.com/weir-id/weir/internal/stages/prompt"
@@ -281,6 +282,11 @@ func samples() map[string]*flow.Result {
 		"consent":    show(&consent.Challenge{UserInfo: max(), HeaderText: "Continue as max?", Token: "t"}),
 		"consent-list": show(&consent.Challenge{UserInfo: max(), HeaderText: "Let the wiki know who you are?", Token: "t", Permissions: []consent.Permission{{Name: "See your name and user name", ID: "profile"}},
 			Additional: []consent.Permission{{Name: "See your e-mail address", ID: "email"}}}),
+		"email":             show(&email.Challenge{UserInfo: max()}),
+		"email-again":       refused(&email.Challenge{UserInfo: max(), Recovery: true}, field.Errors{field.NonField: {{String: "email-sent", Code: "email-sent", Message: email.TextSent}}}),
+		"email-limited":     refused(&email.Challenge{UserInfo: max()}, field.Errors{field.NonField: {{String: "Wait.", Code: "email-limited", Message: "email.limited", Count: 5}}}),
+		"email-off":         show(&email.Challenge{UserInfo: max(), Recovery: true, State: email.State{Problem: "off"}}),
+		"email-gate":        show(&consent.Challenge{UserInfo: max(), HeaderText: "Continue.", Mailed: true, Token: "t"}),
 		"dummy":             show(&dummy.Challenge{Name: "Read this"}),
 		"stale":             stale,
 		"denied":            show(&flow.AccessDenied{UserInfo: max(), Message: "Only people of the sales team\nmay go on."}),

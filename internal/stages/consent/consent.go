@@ -26,7 +26,9 @@ var pages embed.FS
 
 // What earlier stages and providers leave for this one.
 const (
-	keyHeader      = flow.Key[string]("consent_header")
+	keyHeader = flow.Key[string]("consent_header")
+	// keyMailed tells that the question stands behind a link of a mail.
+	keyMailed      = flow.Key[bool]("weir_mail_link")
 	keyPermissions = flow.Key[[]any]("consent_permissions")
 )
 
@@ -95,7 +97,10 @@ func Type(env Env) flow.StageType {
 // Challenge asks for consent.
 type Challenge struct {
 	flow.UserInfo
-	HeaderText  string       `json:"header_text,omitempty"`
+	HeaderText string `json:"header_text,omitempty"`
+	// Mailed tells that a link in a mail led here, which pages say in place of
+	// HeaderText.
+	Mailed      bool         `json:"-"`
 	Permissions []Permission `json:"permissions" field:"required"`
 	// Additional are those that the person has not agreed to before.
 	Additional []Permission `json:"additional_permissions" field:"required"`
@@ -149,6 +154,7 @@ func (s *stage) Challenge(ctx context.Context, x *flow.Exec) (flow.Outcome, erro
 	}
 	c := &Challenge{Permissions: q.known, Additional: q.added, Token: s.token(x, q, x.Now)}
 	c.HeaderText, _ = keyHeader.Get(x.Context)
+	c.Mailed, _ = keyMailed.Get(x.Context)
 	if q.application != nil {
 		c.application = q.application.Name
 	}

@@ -32,7 +32,8 @@ type Config struct {
 	CaptchaStage *uuid.UUID `json:"captcha_stage" field:"null,ref=stage:captcha,delete=cascade"`
 	// CaseInsensitiveMatching ignores case in all fields.
 	CaseInsensitiveMatching bool `json:"case_insensitive_matching"`
-	// ShowMatchedUser shows later stages the account; false what was typed.
+	// ShowMatchedUser shows later stages the account; false what was typed. Where
+	// people who do not exist are pretended, it waits for a right password.
 	ShowMatchedUser bool `json:"show_matched_user"`
 	// The flows that the page links to.
 	EnrollmentFlow   *uuid.UUID  `json:"enrollment_flow" field:"null,ref=flow"`

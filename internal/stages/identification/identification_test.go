@@ -175,7 +175,7 @@ func TestIdentification(t *testing.T) {
 }
 
 func TestIdentificationContext(t *testing.T) {
-	hide := func(c *identification.Config) { c.ShowMatchedUser = false }
+	hide := func(c *identification.Config) { c.ShowMatchedUser, c.PretendUserExists = false, false }
 	for _, row := range []struct {
 		name   string
 		change func(*identification.Config)
@@ -184,12 +184,14 @@ func TestIdentificationContext(t *testing.T) {
 		want   map[string]any
 		proofs []flow.Fact
 	}{
-		{"a known person becomes the pending user", nil, false, map[string]any{"uid_field": "ann@example.com"},
+		{"a known person becomes the pending user", func(c *identification.Config) { c.PretendUserExists = false }, false, map[string]any{"uid_field": "ann@example.com"},
 			map[string]any{"pending_user": &flow.PersonRef{ID: 7}}, []flow.Fact{flow.FactUser}},
+		{"Rule18: where others are pretended, what was typed is shown of everybody", nil, false, map[string]any{"uid_field": "ann@example.com"},
+			map[string]any{"pending_user": &flow.PersonRef{ID: 7}, "weir_typed": "ann@example.com"}, []flow.Fact{flow.FactUser}},
 		{"what was typed is kept where the account is not shown", hide, false, map[string]any{"uid_field": "ann@example.com"},
 			map[string]any{"pending_user": &flow.PersonRef{ID: 7}, "pending_user_identifier": "ann@example.com"}, []flow.Fact{flow.FactUser}},
 		{"a pretended person is claimed, not known", nil, false, map[string]any{"uid_field": "bob"},
-			map[string]any{"pending_user": &flow.PersonRef{Username: "bob", Email: "bob"}}, nil},
+			map[string]any{"pending_user": &flow.PersonRef{Username: "bob", Email: "bob"}, "weir_typed": "bob"}, nil},
 		{"a checked password marks the person and sets the method, but no back end of the plan", nil, true, map[string]any{"uid_field": "ann", "password": "right"},
 			map[string]any{"pending_user": &flow.PersonRef{ID: 7, Backend: string(password.Inbuilt)}, "auth_method": "password",
 				"auth_method_args": map[string]any{"by": "test"}}, []flow.Fact{flow.FactPassword, flow.FactUser}},

@@ -140,17 +140,22 @@ func (s *stage) find(ctx context.Context, x *flow.Exec, typed, password string) 
 // and no later stage accepts anything from it.
 func (s *stage) accept(x *flow.Exec, f finding) flow.Outcome {
 	s.display(x, f)
-	out := flow.Done()
-	if f.person == nil {
-		x.SetPendingUser(pretended(f.typed))
-		return out
+	out, p := flow.Done(), f.person
+	if p == nil {
+		p = pretended(f.typed)
 	}
-	p := f.person
 	if f.checked {
 		p = p.WithBackend(f.verdict.Backend)
 		out = f.verdict.Accept(x, out, p)
 	}
 	x.SetPendingUser(p)
+	if s.config.PretendUserExists && !f.checked {
+		// The account would tell who has one, and under which name (rule 18).
+		x.HidePendingUser(f.typed)
+	}
+	if f.person == nil {
+		return out
+	}
 	return out.Prove(flow.Proof{Fact: flow.FactUser, User: p.ID, At: x.Now})
 }
 

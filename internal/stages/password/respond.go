@@ -53,8 +53,7 @@ func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flo
 	if errs := r.Decode(&a); errs != nil {
 		return s.refuse(ctx, x, inWords(errs))
 	}
-	typed, _ := flow.KeyPendingUserIdentifier.Get(x.Context)
-	v, err := s.verifier.Authenticate(ctx, guard.Of(x, cmp.Or(typed, p.Username)), s.config.PasswordBackends(), p, a.Password)
+	v, err := s.verifier.Authenticate(ctx, guard.Of(x, cmp.Or(x.Typed(), p.Username)), s.config.PasswordBackends(), p, a.Password)
 	if errs := guard.Refusal(err); errs != nil {
 		return flow.AskAgain(errs), nil
 	}
