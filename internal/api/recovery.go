@@ -23,8 +23,8 @@ type Recovery interface {
 	// flow.ErrNoFlow when the brand has none, and is a *flow.RefusedError when
 	// the flow does not apply to them.
 	Plan(ctx context.Context, p *identity.Person, h *policy.HTTPRequest, b *flow.Brand) (*flow.Flow, *flow.Plan, error)
-	// Put keeps a plan and returns the key of its link.
-	Put(ctx context.Context, tx store.Tx, n flowtoken.New) (key string, err error)
+	// Put keeps a plan under the key of its link.
+	Put(ctx context.Context, tx store.Tx, key string, n flowtoken.New) error
 }
 
 type userRecoveryLinkRequest struct {
@@ -65,13 +65,12 @@ func recoveryLink(c *call) error {
 	case err != nil:
 		return err
 	}
-	var key string
+	key := flowtoken.NewKey()
 	err = c.write(func(ctx context.Context, w *resource.Write) error {
 		if err := c.api.Kinds.NoteRecovery(ctx, w, c.ref); err != nil {
 			return err
 		}
-		key, err = c.api.Recovery.Put(ctx, w.Store(), flowtoken.ForRecovery(person, plan, c.api.Now().Add(d.Duration())))
-		return err
+		return c.api.Recovery.Put(ctx, w.Store(), key, flowtoken.ForRecovery(person, plan, c.api.Now().Add(d.Duration())))
 	})
 	if err != nil {
 		return err

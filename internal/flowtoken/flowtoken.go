@@ -24,9 +24,14 @@ import (
 // one purpose does nothing else (rule 15).
 type Purpose string
 
-// Recovery is a link that an administrator makes for somebody. It ends when the
-// password is changed in another way.
-const Recovery Purpose = "recovery"
+const (
+	// Recovery is a link that an administrator makes for somebody. It ends when
+	// the password is changed in another way.
+	Recovery Purpose = "recovery"
+	// Setup is a link by which the first administrator chooses a password. All
+	// of them end when one is used (rule 17).
+	Setup Purpose = "setup"
+)
 
 // keyLength is the number of characters of a key: 384 random bits.
 const keyLength = 64
@@ -37,6 +42,10 @@ type Tokens struct {
 	Box *seal.Box
 	// Now is the clock.
 	Now func() time.Time
+	// SetupOpen tells whether the initial set-up is still to be done, and
+	// CloseSetup that it has been; false if it was before.
+	SetupOpen  func(ctx context.Context) (bool, error)
+	CloseSetup func(ctx context.Context, tx store.Tx) (bool, error)
 }
 
 // New is a token to be made.
@@ -56,23 +65,32 @@ func ForRecovery(p *identity.Person, plan *flow.Plan, expires time.Time) New {
 	return New{Identifier: "recovery-" + p.UUID.String(), Purpose: Recovery, User: p.ID, Plan: plan, Expires: expires}
 }
 
-// Put stores a token and returns its key, which is in the link and nowhere else.
-func (t *Tokens) Put(ctx context.Context, tx store.Tx, n New) (key string, err error) {
+// ForSetup is a link for the first administrator. Each holds beside the others,
+// so that nodes that start together each show one that works.
+func ForSetup(p *identity.Person, plan *flow.Plan, expires time.Time) New {
+	return New{Identifier: "setup-" + uuid.NewString(), Purpose: Setup, User: p.ID, Plan: plan, Expires: expires}
+}
+
+// NewKey makes the key of a token, which is in the link and nowhere else.
+func NewKey() string { return token.NewKey(keyLength) }
+
+// Put stores a token.
+func (t *Tokens) Put(ctx context.Context, tx store.Tx, key string, n New) error {
 	plain, err := json.Marshal(n.Plan)
 	if err != nil {
-		return "", fmt.Errorf("make flow token: %w", err)
+		return fmt.Errorf("make flow token: %w", err)
 	}
 	if _, err := tx.Exec(ctx, "delete from flow_tokens where identifier = $1", n.Identifier); err != nil {
-		return "", fmt.Errorf("make flow token: %w", err)
+		return fmt.Errorf("make flow token: %w", err)
 	}
-	id, key := uuid.New(), token.NewKey(keyLength)
+	id := uuid.New()
 	sealed := t.Box.Seal(plain, place(id, n.Purpose, n.User, n.Plan.FlowID))
 	_, err = tx.Exec(ctx, `insert into flow_tokens (id, identifier, key_hash, purpose, user_id, flow_id, plan, created, expires) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		id, n.Identifier, hash(key), string(n.Purpose), n.User, n.Plan.FlowID, sealed, t.Now().UTC(), n.Expires.UTC())
 	if err != nil {
-		return "", fmt.Errorf("make flow token: %w", err)
+		return fmt.Errorf("make flow token: %w", err)
 	}
-	return key, nil
+	return nil
 }
 
 // place binds a sealed plan to its token, and with it whom and what it is for: a row
@@ -112,6 +130,11 @@ func (t *Tokens) Restore(ctx context.Context, key string) (*flow.Restored, error
 		return nil, err
 	}
 	f := found[0]
+	if f.purpose == Setup {
+		if open, err := t.SetupOpen(ctx); err != nil || !open {
+			return nil, err
+		}
+	}
 	plain, err := t.Box.Open(f.plan, place(f.id, f.purpose, f.user, f.flow))
 	if err != nil {
 		return nil, fmt.Errorf("open plan of flow token %s: %w", f.id, err)
@@ -132,11 +155,15 @@ func (t *Tokens) Consume(ctx context.Context, tx flow.Tx, id uuid.UUID) error {
 	if !ok {
 		return fmt.Errorf("use flow token %s: %T is no store transaction", id, tx)
 	}
-	n, err := w.Exec(ctx, "delete from flow_tokens where id = $1 and "+holds, id, t.Now().UTC())
+	used, err := store.Select(ctx, w, store.Column[Purpose], "delete from flow_tokens where id = $1 and "+holds+" returning purpose", id, t.Now().UTC())
+	valid := err == nil && len(used) > 0
+	if valid && used[0] == Setup {
+		valid, err = t.CloseSetup(ctx, w)
+	}
 	if err != nil {
 		return fmt.Errorf("use flow token %s: %w", id, err)
 	}
-	if n == 0 {
+	if !valid {
 		return &flow.Refusal{Message: "This link has been used or is no longer valid. Ask for a new one.", Err: fmt.Errorf("flow token %s: %w", id, errUsed)}
 	}
 	return nil
