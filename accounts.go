@@ -46,7 +46,7 @@ func (in *Installation) CreateUser(ctx context.Context, n NewUser) (int64, error
 	if err != nil {
 		return 0, fmt.Errorf("create user %q: %w", n.Username, err)
 	}
-	return created.ID, nil
+	return created.ID, in.settleSetup(ctx)
 }
 
 // SetPassword gives an account a password and ends its sessions. The error
@@ -76,7 +76,7 @@ func (in *Installation) SetPassword(ctx context.Context, username, plain string)
 	}
 	// Whoever is signed in may be why the password is changed.
 	_, err = in.sessions.RevokeOthers(ctx, id, "")
-	return err
+	return errors.Join(err, in.settleSetup(ctx))
 }
 
 // rolesOf returns the roles of a user, those of all their groups included.

@@ -100,7 +100,11 @@ func (in *Installation) Apply(ctx context.Context, paths []string, dryRun bool) 
 	if err != nil {
 		return nil, err
 	}
-	return importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, By: catalog.Meta{Actor: "weir apply", Source: "command"}})
+	report, err := importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, By: catalog.Meta{Actor: "weir apply", Source: "command"}})
+	if err == nil && !dryRun {
+		err = in.settleSetup(ctx)
+	}
+	return report, err
 }
 
 // Export returns a flow as a blueprint, with all that belongs to it. The error

@@ -62,12 +62,10 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
-	// Announce shows the password that the first start generated for akadmin,
-	// and is not called on any other start. The administrator is stored after it
-	// returns nil, so that a program killed on the way announces another
-	// password at its next start instead of losing the only one. An error ends
-	// the start. Nil leaves it to Server.InitialPassword.
-	Announce func(password string) error
+	// Announce shows a link by which the first administrator chooses a password.
+	// Every start makes one as long as nobody has; see
+	// Installation.SetupLink. An error ends the start. Nil makes no link.
+	Announce func(link string) error
 
 	// watch puts something between the program and its database; nil for
 	// nothing. Tests count queries with it.
@@ -80,7 +78,7 @@ type Installation struct {
 	config      Settings
 	log         *slog.Logger
 	now         func() time.Time
-	announce    func(password string) error
+	announce    func(link string) error
 	registry    *prometheus.Registry
 	metrics     *telemetry.Metrics
 	db          store.DB
@@ -173,7 +171,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		Sends: guard.SendLimits(in.config.Sends), Refused: in.refused})
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: in.limits, AppPasswords: in.tokens, History: in.passwordHistory,
 		Now: in.now, Logger: in.log})
-	in.flowTokens = &flowtoken.Tokens{DB: in.db, Box: keys.Box("flow token"), Now: in.now}
+	in.flowTokens = &flowtoken.Tokens{DB: in.db, Box: keys.Box("flow token"), Now: in.now, SetupOpen: in.setupOpen, CloseSetup: in.closeSetup}
 	in.access = access.New(in.db, resource.Owners())
 	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
 	in.reputation = reputation.New(reputation.Config{DB: in.db, Expiry: in.config.ReputationExpiry, Now: in.now, Places: in.places,

@@ -69,18 +69,33 @@ func (in *Installation) RecoveryLink(ctx context.Context, username string, holds
 	if err != nil {
 		return "", err
 	}
-	key := flowtoken.NewKey()
-	err = in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error {
-		if err := r.Put(ctx, tx, key, flowtoken.ForRecovery(person, plan, in.now().Add(holds))); err != nil {
-			return err
-		}
-		return in.events.Record(ctx, tx, event.Event{Action: event.SecretView, App: "authentik.commands",
-			Context: map[string]any{"secret": event.Model{App: "authentik_core", Model: "user", PK: fmt.Sprint(person.ID), Name: person.Username}, "message": "A recovery link was made."}})
-	})
+	link, err := in.putLink(ctx, f, flowtoken.ForRecovery(person, plan, in.now().Add(holds)), person, "A recovery link was made.", nil)
 	if err != nil {
 		return "", fmt.Errorf("make recovery link of %q: %w", username, err)
 	}
-	link := site.JoinPath("if", "flow", f.Slug, "/")
+	return link, nil
+}
+
+// putLink stores what a link into a flow stands for, records whom it is for, and
+// returns it. In the same transaction may, if there is one, can refuse.
+func (in *Installation) putLink(ctx context.Context, f *flow.Flow, t flowtoken.New, p *identity.Person, message string, may func(ctx context.Context, tx store.Tx) error) (string, error) {
+	key := flowtoken.NewKey()
+	err := in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error {
+		if may != nil {
+			if err := may(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if err := in.flowTokens.Put(ctx, tx, key, t); err != nil {
+			return err
+		}
+		return in.events.Record(ctx, tx, event.Event{Action: event.SecretView, App: "authentik.commands",
+			Context: map[string]any{"secret": event.Model{App: "authentik_core", Model: "user", PK: fmt.Sprint(p.ID), Name: p.Username}, "message": message}})
+	})
+	if err != nil {
+		return "", err
+	}
+	link := in.config.Site().JoinPath("if", "flow", f.Slug, "/")
 	link.RawQuery = url.Values{flow.ParamFlowToken: {key}}.Encode()
 	return link.String(), nil
 }

@@ -2,7 +2,6 @@ package weir
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,34 +28,46 @@ type latch string
 const (
 	latchDefaults latch = "defaults"
 	latchAdmin    latch = "admin"
+	// latchSetup is noted as open when akadmin is made without a password. An
+	// installation that says nothing about it has no set-up to do.
+	latchSetup latch = "setup"
 )
+
+// latches reads which events have happened.
+func (in *Installation) latches(ctx context.Context, q store.Querier, lock string) (map[latch]bool, error) {
+	out := map[latch]bool{}
+	if err := q.QueryRow(ctx, "select latches from install where id = 1"+lock).Scan(store.JSON(&out)); err != nil {
+		return nil, fmt.Errorf("read latches: %w", err)
+	}
+	return out, nil
+}
 
 // closed tells whether the latch's event has happened.
 func (in *Installation) closed(ctx context.Context, q store.Querier, l latch, lock string) (bool, error) {
-	latches := map[latch]bool{}
-	if err := q.QueryRow(ctx, "select latches from install where id = 1"+lock).Scan(store.JSON(&latches)); err != nil {
-		return false, fmt.Errorf("read latches: %w", err)
-	}
-	return latches[l], nil
+	latches, err := in.latches(ctx, q, lock)
+	return latches[l], err
 }
 
 // shut notes that it has.
 func (in *Installation) shut(ctx context.Context, tx store.Tx, l latch) error {
-	latches := map[latch]bool{}
-	if err := tx.QueryRow(ctx, "select latches from install where id = 1"+tx.Dialect().ForUpdate()).Scan(store.JSON(&latches)); err != nil {
-		return fmt.Errorf("read latches: %w", err)
+	return in.note(ctx, tx, l, true)
+}
+
+func (in *Installation) note(ctx context.Context, tx store.Tx, l latch, happened bool) error {
+	latches, err := in.latches(ctx, tx, tx.Dialect().ForUpdate())
+	if err != nil {
+		return err
 	}
-	latches[l] = true
+	latches[l] = happened
 	if _, err := tx.Exec(ctx, "update install set latches = $1 where id = 1", store.JSON(latches)); err != nil {
-		return fmt.Errorf("shut latch %s: %w", l, err)
+		return fmt.Errorf("set latch %s: %w", l, err)
 	}
 	return nil
 }
 
-// setUp gives a new installation its flows and its first administrator. A
-// generated password is announced inside the transaction that stores it: a
-// start that is killed before that has made no administrator, so that the next
-// one announces another password, and none is stored that nobody saw.
+// setUp gives a new installation its flows and its first administrator: with
+// the password and the token of the settings, or else without a way in, which
+// opens the initial set-up.
 func (s *Server) setUp(ctx context.Context) error {
 	if err := s.installDefaults(ctx); err != nil {
 		return err
@@ -65,41 +76,31 @@ func (s *Server) setUp(ctx context.Context) error {
 	if err != nil || done {
 		return err
 	}
-	b := s.config.Bootstrap
-	plain, generated := b.Password.Reveal(), ""
-	if plain == "" {
-		generated = rand.Text()
-		plain = generated
+	b, hash := s.config.Bootstrap, ""
+	if b.Password != "" {
+		// Before the transaction: hashing takes long.
+		if hash, err = s.people.HashPassword(ctx, b.Password.Reveal()); err != nil {
+			return fmt.Errorf("hash password of %s: %w", adminName, err)
+		}
 	}
-	// Before the transaction: hashing takes long.
-	hash, err := s.people.HashPassword(ctx, plain)
-	if err != nil {
-		return fmt.Errorf("hash password of %s: %w", adminName, err)
-	}
-	made, announced := false, false
 	err = s.db.Write(ctx, func(ctx context.Context, tx store.Tx) error {
-		made = false
 		// Nodes that start together: the lock lets one of them through.
 		if done, err := s.closed(ctx, tx, latchAdmin, tx.Dialect().ForUpdate()); err != nil || done {
 			return err
 		}
-		if made, err = s.createAdmin(ctx, tx, hash); err != nil {
+		made, err := s.createAdmin(ctx, tx, hash)
+		if err != nil {
 			return err
 		}
-		if err := s.shut(ctx, tx, latchAdmin); err != nil {
-			return err
+		if made && b.Password == "" && b.Token == "" {
+			if err := s.note(ctx, tx, latchSetup, false); err != nil {
+				return err
+			}
 		}
-		if !made || generated == "" || announced || s.announce == nil {
-			return nil
-		}
-		announced = true // once, even if the transaction has to be run again
-		return s.announce(generated)
+		return s.shut(ctx, tx, latchAdmin)
 	})
 	if err != nil {
 		return fmt.Errorf("create %s: %w", adminName, err)
-	}
-	if made {
-		s.initial = generated
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/weir-id/weir/field"
@@ -26,110 +25,6 @@ func apply(t *testing.T, site *Server, text string) {
 	if _, err := site.Apply(t.Context(), []string{path}, false); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestTheFirstStart(t *testing.T) {
-	each(t, func(t *testing.T, s Settings) {
-		s.Bootstrap.Token, s.Bootstrap.Email = "a-bootstrap-token-of-some-length", "admin@example.org"
-		first := start(t, s)
-		password := first.InitialPassword()
-		if len(password) < 20 {
-			t.Fatalf("initial password %q is too short", password)
-		}
-		c := visit(t, first)
-		if r := c.signIn("akadmin", password); r.component() != "xak-flow-redirect" {
-			t.Fatalf("the initial password leads to %v", r.body)
-		}
-		me := visit(t, first).do("GET", "/api/v3/core/users/me/", "", "Authorization", "Bearer a-bootstrap-token-of-some-length")
-		user, _ := me.body["user"].(map[string]any)
-		if user["username"] != "akadmin" || user["is_superuser"] != true || user["email"] != "admin@example.org" {
-			t.Errorf("the token's owner is %v", me.body)
-		}
-		if got := start(t, s).InitialPassword(); got != "" {
-			t.Errorf("the second start has an initial password")
-		}
-	})
-}
-
-func TestRule17DeletingTheFirstAdministratorDoesNotReopenTheSetUp(t *testing.T) {
-	each(t, func(t *testing.T, s Settings) {
-		first := start(t, s)
-		if _, err := first.db.Exec(t.Context(), "delete from users"); err != nil {
-			t.Fatal(err)
-		}
-		s.Bootstrap.Password = "attacker's choice"
-		again := start(t, s)
-		var n int
-		if err := again.db.QueryRow(t.Context(), "select count(*) from users").Scan(&n); err != nil || n != 0 {
-			t.Errorf("%d users after the second start (%v), want none", n, err)
-		}
-		if again.InitialPassword() != "" {
-			t.Error("the second start made an administrator")
-		}
-	})
-}
-
-func TestAFirstStartThatEndsBeforeThePasswordIsShownMakesNoAdministrator(t *testing.T) {
-	each(t, func(t *testing.T, s Settings) {
-		var shown []string
-		open := func(fail error) (*Server, error) {
-			return Open(t.Context(), Config{Settings: s, Log: slog.New(slog.DiscardHandler),
-				Announce: func(password string) error { shown = append(shown, password); return fail }})
-		}
-		errGone := errors.New("the terminal is gone")
-		if _, err := open(errGone); !errors.Is(err, errGone) {
-			t.Fatalf("a start that cannot show the password: %v", err)
-		}
-		for range 2 { // the second start has nothing to show
-			site, err := open(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(shown) != 2 || shown[0] == shown[1] {
-				t.Fatalf("%d passwords were shown, want one for each try", len(shown))
-			}
-			if r := visit(t, site).signIn("akadmin", shown[1]); r.component() != "xak-flow-redirect" {
-				t.Errorf("the password that was shown last leads to %v", r.body)
-			}
-			if r := visit(t, site).signIn("akadmin", shown[0]); r.component() != "ak-stage-password" {
-				t.Errorf("the password of the start that failed leads to %v", r.body)
-			}
-			if err := site.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-}
-
-func TestNodesThatStartTogetherMakeOneAdministrator(t *testing.T) {
-	each(t, func(t *testing.T, s Settings) {
-		var wg sync.WaitGroup
-		sites := make([]*Server, 3)
-		for i := range sites {
-			wg.Go(func() {
-				var err error
-				if sites[i], err = Open(t.Context(), Config{Settings: s, Log: slog.New(slog.DiscardHandler)}); err != nil {
-					t.Errorf("a node did not start: %v", err)
-				}
-			})
-		}
-		wg.Wait()
-		made := 0
-		for _, site := range sites {
-			if site == nil {
-				continue
-			}
-			if site.InitialPassword() != "" {
-				made++
-			}
-			if err := site.Close(t.Context()); err != nil {
-				t.Error(err)
-			}
-		}
-		if made != 1 {
-			t.Errorf("%d nodes made the administrator, want 1", made)
-		}
-	})
 }
 
 func TestChangesToTheDefaultFlowsStay(t *testing.T) {

@@ -79,6 +79,9 @@ func (f *folder) apply(ctx context.Context) {
 				continue
 			}
 			f.note(ctx, file, nil)
+			if err := f.in.settleSetup(ctx); err != nil {
+				f.in.log.ErrorContext(ctx, "state of the initial set-up not stored", slog.Any("error", err))
+			}
 		}
 		pending = refused
 	}

@@ -42,7 +42,6 @@ type Server struct {
 	*Installation
 	handler *server.Handler
 	api     *api.API
-	initial string
 
 	stop       context.CancelFunc
 	background sync.WaitGroup
@@ -72,6 +71,9 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	// Another node may have set it up since the configuration was loaded.
 	if err := s.catalog.Refresh(ctx); err != nil {
+		return err
+	}
+	if err := s.announceSetup(ctx); err != nil {
 		return err
 	}
 	if err := s.assemble(); err != nil {
@@ -162,11 +164,6 @@ func (s *Server) assemble() error {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
-
-// InitialPassword is the password of akadmin that the first start generated, ""
-// on every other start. It is nowhere else: show it once, not in a log. A program
-// that can be killed before it has done so is better served by Config.Announce.
-func (s *Server) InitialPassword() string { return s.initial }
 
 // Metrics gathers the measurements of this server.
 func (s *Server) Metrics() prometheus.Gatherer { return s.registry }

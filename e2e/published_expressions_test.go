@@ -18,6 +18,9 @@ import (
 type publishedFlow struct {
 	slug, ends string
 	admin      bool
+	// link is set where the flow of ours lets nobody in without a link, which the
+	// file leaves as it is; the walk does away with that.
+	link bool
 	// runs are the policies that such a walk comes to; nil for all of the file.
 	runs []string
 }
@@ -31,8 +34,8 @@ var publishedFlows = map[string]publishedFlow{
 	"default/flow-default-user-settings-flow.yaml":       {slug: "default-user-settings-flow", ends: "xak-flow-redirect", admin: true},
 	"default/later/flow-default-user-settings-flow.yaml": {slug: "default-user-settings-flow", ends: "xak-flow-redirect", admin: true},
 	// The set-up was done when the installation began.
-	"default/flow-oobe.yaml":       {slug: "initial-setup", ends: "ak-stage-access-denied", runs: []string{"default-oobe-password-usable"}},
-	"default/later/flow-oobe.yaml": {slug: "initial-setup", ends: "ak-stage-access-denied", runs: []string{"default-oobe-password-usable"}},
+	"default/flow-oobe.yaml":       {slug: "initial-setup", link: true, ends: "ak-stage-access-denied", runs: []string{"default-oobe-password-usable"}},
+	"default/later/flow-oobe.yaml": {slug: "initial-setup", link: true, ends: "ak-stage-access-denied", runs: []string{"default-oobe-password-usable"}},
 	"example/flows-login-2fa.yaml": {slug: "default-authentication-flow", ends: "xak-flow-redirect"},
 }
 
@@ -158,6 +161,11 @@ func walkPublished(t *testing.T, s *site, flow publishedFlow, policies []string)
 			t.Fatalf("policy %s: %s", name, r.text)
 		}
 		keys[name] = strings.ReplaceAll(pk, "-", "")
+	}
+	if flow.link {
+		if r := call(admin, http.MethodPatch, "/flows/instances/"+flow.slug+"/", object{"authentication": "none"}); r.status != http.StatusOK {
+			t.Fatal(r.text)
+		}
 	}
 	path := "/flows/executor/" + flow.slug + "/"
 	v := newVisitor(t, "")

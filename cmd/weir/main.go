@@ -1,6 +1,6 @@
 // Command weir runs an identity flow engine and looks after its installation:
 // it serves the pages and the API, applies and exports blueprints, proves flows, sends
-// test mails, and creates users.
+// test mails, makes set-up links, and creates users.
 //
 // It exits with 0 when all went well, 1 when the work could not be done, and 2
 // when it was called or set up wrongly.
@@ -53,7 +53,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	s := addSettings(root)
-	root.AddCommand(serveCommand(s), applyCommand(s), exportCommand(s), mailCommand(s), proveCommand(s), userCommand(s), versionCommand())
+	root.AddCommand(serveCommand(s), applyCommand(s), exportCommand(s), mailCommand(s), proveCommand(s), setupLinkCommand(s), userCommand(s), versionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errUsage{err} })
 	return root
 }

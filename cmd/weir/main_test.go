@@ -87,6 +87,7 @@ entries:
 		{"no password on standard input", "", []string{"user", "password", "ada", "--password-stdin"}, 2, "", "no password"},
 		{"a recovery link without a recovery flow", "", []string{"user", "recovery-link", "ada"}, 1, "", "no recovery flow"},
 		{"a recovery link for ever", "", []string{"user", "recovery-link", "ada", "--for", "10000h"}, 2, "", "--for"},
+		{"a set-up link before the first start", "", []string{"setup-link"}, 1, "", "no initial set-up to be done: the first `weir serve` begins it"},
 		{"no name", "", []string{"user", "create"}, 2, "", "accepts 1 arg"},
 		{"a test mail without a server", "", []string{"mail", "test", "ada@example.com"}, 1, "", "no mail server is configured (smtp_url)"},
 		{"the version", "", []string{"version"}, 0, "weir dev", ""},
@@ -153,15 +154,29 @@ func TestServeUntilToldToStop(t *testing.T) {
 		return out, e.String()
 	}
 	out, errs := serveOnce()
-	password := regexp.MustCompile(`password +(\S+)`).FindStringSubmatch(out)
-	if !strings.Contains(out, "http://"+address+"/") || password == nil {
+	link := regexp.MustCompile(`(?m)^ +http://` + regexp.QuoteMeta(address) + `/if/flow/initial-setup/\?flow_token=(\S{64,})$`)
+	shown := link.FindStringSubmatch(out)
+	if !strings.Contains(out, "Weir is at http://"+address+"/\n") || shown == nil {
 		t.Fatalf("the first start prints %q", out)
 	}
-	if strings.Contains(errs, password[1]) {
-		t.Error("the password is in the log")
+	if strings.Contains(errs, shown[1]) {
+		t.Error("the key of the link is in the log")
 	}
-	if out, _ := serveOnce(); strings.Contains(out, "password") {
-		t.Errorf("the second start prints %q", out)
+	command := []string{"setup-link", "--data", dir, "--listen", address, "--hash-memory", "7168"}
+	if code, out, errs := call(t, "", command...); code != 0 || !link.MatchString("    "+out) || strings.Contains(out, shown[1]) {
+		t.Errorf("the command: code %d, %q, %s", code, out, errs)
+	}
+	if out, _ := serveOnce(); !link.MatchString(out) {
+		t.Errorf("a second start before the set-up prints %q", out)
+	}
+	if code, _, errs := call(t, "correct horse\n", "user", "password", "akadmin", "--password-stdin", "--data", dir, "--hash-memory", "7168"); code != 0 {
+		t.Fatal(errs)
+	}
+	if out, _ := serveOnce(); strings.Contains(out, "flow_token") {
+		t.Errorf("a start after a password was set prints %q", out)
+	}
+	if code, out, errs := call(t, "", command...); code != 1 || strings.Contains(out, "flow_token") || !strings.Contains(errs, "no initial set-up") {
+		t.Errorf("the command afterwards: code %d, %q, %s", code, out, errs)
 	}
 }
 

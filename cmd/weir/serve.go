@@ -15,7 +15,7 @@ import (
 func serveCommand(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the pages and the API",
+		Short: "Serve the pages and the API; print a link for the initial set-up until that is done",
 		Args:  usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.load(cmd)
@@ -35,7 +35,10 @@ func serve(cmd *cobra.Command, c weir.Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	c.Announce = func(password string) error { return announce(cmd, password) }
+	if c.BaseURL == nil {
+		c.Listen = l.Addr().String() // where the port was left to the system
+	}
+	c.Announce = func(link string) error { return announce(cmd, link) }
 	site, err := weir.Open(ctx, c)
 	if err != nil {
 		_ = l.Close()
@@ -46,25 +49,42 @@ func serve(cmd *cobra.Command, c weir.Config) (err error) {
 		defer cancel()
 		err = errors.Join(err, site.Close(bounded))
 	}()
-	welcome(cmd, c, l)
+	fmt.Fprintf(cmd.OutOrStdout(), "Weir is at %s/\n", c.Site())
 	return server.Serve(ctx, l, site, c.Limits, c.Log, site.Stop)
 }
 
-// announce shows a generated password this once, on the terminal and not in the
-// log.
-func announce(cmd *cobra.Command, password string) error {
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "This is the first start. Sign in as\n\n    user name  akadmin\n    password   %s\n\n"+
-		"The password is not shown again; `weir user password akadmin` sets another one.\n\n", password)
+// announce shows a link for the initial set-up this once, on the terminal and
+// not in the log.
+func announce(cmd *cobra.Command, link string) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "Weir has no administrator who can sign in yet. Open this link and choose a user name and a password:\n\n    %s\n\n"+
+		"It works once, within 24 hours. Keep it to yourself: whoever opens it first is the administrator.\n"+
+		"`weir setup-link` prints another one.\n\n", link)
 	if err != nil {
-		return fmt.Errorf("show the password: %w", err)
+		return fmt.Errorf("show the set-up link: %w", err)
 	}
 	return nil
 }
 
-// welcome says where to go.
-func welcome(cmd *cobra.Command, c weir.Config, l net.Listener) {
-	if c.BaseURL == nil {
-		c.Listen = l.Addr().String()
+func setupLinkCommand(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:   "setup-link",
+		Short: "Print another link for the initial set-up, as long as that is to be done",
+		Args:  usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			in, err := s.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, in.Close()) }()
+			link, err := in.SetupLink(cmd.Context())
+			if errors.Is(err, weir.ErrNoSetup) {
+				return fmt.Errorf("%w: the first `weir serve` begins it, and `weir user password akadmin` sets a password afterwards", err)
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), link)
+			return nil
+		},
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Weir is at %s/\n", c.Site())
 }

@@ -19,6 +19,14 @@ type groupRow struct {
 	parent *string
 }
 
+// SuperGroups selects the ids of the groups that make superusers, those below them
+// included.
+const SuperGroups = `with recursive supers (id) as (
+		select id from groups where is_superuser
+		union
+		select gp.group_id from group_parents gp join supers on gp.parent_id = supers.id)
+	select id from supers`
+
 const groupColumns = "g.id, g.name, g.is_superuser, g.attributes, gp.parent_id"
 
 func scanGroup(row store.Row) (groupRow, error) {

@@ -24,8 +24,14 @@ import (
 // one purpose does nothing else (rule 15).
 type Purpose string
 
-// Recovery is a link that an administrator makes for somebody.
-const Recovery Purpose = "recovery"
+const (
+	// Recovery is a link that an administrator makes for somebody. It ends when
+	// the password is changed in another way.
+	Recovery Purpose = "recovery"
+	// Setup is a link by which the first administrator chooses a password. All
+	// of them end when one is used (rule 17).
+	Setup Purpose = "setup"
+)
 
 // Mail is the purpose of links that a stage sends: they lead back to that stage
 // alone.
@@ -40,6 +46,10 @@ type Tokens struct {
 	Box *seal.Box
 	// Now is the clock.
 	Now func() time.Time
+	// SetupOpen tells whether the initial set-up is still to be done, and
+	// CloseSetup that it has been; false if it was before.
+	SetupOpen  func(ctx context.Context) (bool, error)
+	CloseSetup func(ctx context.Context, tx store.Tx) (bool, error)
 }
 
 // New is a token to be made.
@@ -57,6 +67,12 @@ type New struct {
 // flow. There is one at a time for each person.
 func ForRecovery(p *identity.Person, plan *flow.Plan, expires time.Time) New {
 	return New{Identifier: "recovery-" + p.UUID.String(), Purpose: Recovery, User: p.ID, Plan: plan, Expires: expires}
+}
+
+// ForSetup is a link for the first administrator. Each holds beside the others,
+// so that nodes that start together each show one that works.
+func ForSetup(p *identity.Person, plan *flow.Plan, expires time.Time) New {
+	return New{Identifier: "setup-" + uuid.NewString(), Purpose: Setup, User: p.ID, Plan: plan, Expires: expires}
 }
 
 // NewKey makes the key of a token, which is in the link and nowhere else.
@@ -129,6 +145,11 @@ func (t *Tokens) Restore(ctx context.Context, key string) (*flow.Restored, error
 		return nil, err
 	}
 	f := found[0]
+	if f.purpose == Setup {
+		if open, err := t.SetupOpen(ctx); err != nil || !open {
+			return nil, err
+		}
+	}
 	plain, err := t.Box.Open(f.plan, place(f.id, f.purpose, f.user, f.flow))
 	if err != nil {
 		return nil, fmt.Errorf("open plan of flow token %s: %w", f.id, err)
@@ -149,11 +170,15 @@ func (t *Tokens) Consume(ctx context.Context, tx flow.Tx, id uuid.UUID) error {
 	if !ok {
 		return fmt.Errorf("use flow token %s: %T is no store transaction", id, tx)
 	}
-	n, err := w.Exec(ctx, "delete from flow_tokens where id = $1 and "+holds, id, t.Now().UTC())
+	used, err := store.Select(ctx, w, store.Column[Purpose], "delete from flow_tokens where id = $1 and "+holds+" returning purpose", id, t.Now().UTC())
+	valid := err == nil && len(used) > 0
+	if valid && used[0] == Setup {
+		valid, err = t.CloseSetup(ctx, w)
+	}
 	if err != nil {
 		return fmt.Errorf("use flow token %s: %w", id, err)
 	}
-	if n == 0 {
+	if !valid {
 		return &flow.Refusal{Message: "This link has been used or is no longer valid. Ask for a new one.", Err: fmt.Errorf("flow token %s: %w", id, errUsed)}
 	}
 	return nil

@@ -48,7 +48,7 @@ func usersTable() *table[identity.User] {
 				if want != true {
 					in = "not in"
 				}
-				s.where("u.id " + in + " (select gm.user_id from group_members gm where gm.group_id in (" + superGroups + "))")
+				s.where("u.id " + in + " (select gm.user_id from group_members gm where gm.group_id in (" + directory.SuperGroups + "))")
 			},
 			"groups_by_name": func(s *statement, want any) {
 				s.terms = append(s.terms, "u.id in (select gm.user_id from group_members gm join groups g on g.id = gm.group_id where g.name in "+s.in(want.([]any))+")")
@@ -69,13 +69,6 @@ func usersTable() *table[identity.User] {
 		},
 	}
 }
-
-// superGroups are the groups that make superusers, those below them included.
-const superGroups = `with recursive supers (id) as (
-		select id from groups where is_superuser
-		union
-		select gp.group_id from group_parents gp join supers on gp.parent_id = supers.id)
-	select id from supers`
 
 func userFilters() []Filter {
 	types := filterOf(field.Describe(new(userData)), "type")
@@ -166,7 +159,7 @@ func (k *user) Read(ctx context.Context, v View, refs ...*Ref) ([]map[string]any
 func (k *user) supers(ctx context.Context, q store.Querier, ids []int64) (map[int64]bool, error) {
 	var args store.Args
 	found, err := store.Select(ctx, q, store.Column[int64], `select distinct gm.user_id from group_members gm
-		where gm.group_id in (`+superGroups+`) and gm.user_id in `+store.In(&args, ids), args...)
+		where gm.group_id in (`+directory.SuperGroups+`) and gm.user_id in `+store.In(&args, ids), args...)
 	if err != nil {
 		return nil, fmt.Errorf("look for superusers: %w", err)
 	}
