@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -45,7 +46,7 @@ func (r *runner) Step(_ http.ResponseWriter, _ *http.Request, c flowhttp.Call) (
 func (r *runner) Visit(http.ResponseWriter, *http.Request, uuid.UUID, bool) (*flowhttp.Visit, error) {
 	brand := flow.NewBrand()
 	brand.Attributes = map[string]any{"settings": map[string]any{"theme": map[string]any{"base": "light", "dense": true}}}
-	return &flowhttp.Visit{Current: &session.Current{Session: flow.Session{UserID: r.user.ID}}, User: r.user, Brand: &brand}, r.refuse
+	return &flowhttp.Visit{Current: &session.Current{Session: flow.Session{UserID: r.user.ID}, Row: &session.Row{Created: time.Now()}}, User: r.user, Brand: &brand}, r.refuse
 }
 
 func serve(t *testing.T, r *runner, change func(*API)) http.Handler {

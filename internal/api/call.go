@@ -81,7 +81,8 @@ func (c *call) by() catalog.Meta {
 	if person.Impersonator != nil {
 		actor = person.Impersonator
 	}
-	return catalog.Meta{ActorID: &actor.ID, Actor: actor.Username, Person: person, HTTP: request.Policy(c.r, c.r.URL.Query()), Brand: c.visit.Brand, Source: "api"}
+	return catalog.Meta{ActorID: &actor.ID, Actor: actor.Username, Person: person, HTTP: request.Policy(c.r, c.r.URL.Query()), Brand: c.visit.Brand,
+		Stale: !c.visit.Token && !c.visit.Recent(c.api.Now()), Source: "api"}
 }
 
 // answer writes v as JSON.

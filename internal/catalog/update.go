@@ -25,6 +25,9 @@ type Meta struct {
 	Person *identity.Person
 	HTTP   *policy.HTTPRequest
 	Brand  *flow.Brand
+	// Stale tells that Person is known by a session in which they must sign in
+	// again before they get a way in to their own account (rule 39).
+	Stale bool
 	// Source is where the change comes from: "api", "file login.yaml".
 	Source string
 	// DryRun runs everything and keeps nothing.

@@ -20,11 +20,17 @@ const (
 	TokenBackend   = "authentik.core.auth.TokenBackend"
 )
 
+// The methods on the wire by which people sign in with what is checked here.
+const (
+	MethodPassword = "password"
+	MethodToken    = "token"
+)
+
 // Verdict is the result of a credential check. The zero value refuses.
 type Verdict struct {
 	OK bool
-	// Backend is the one that accepted, Method what it stands for ("password",
-	// "token"), Args are details for the audit trail.
+	// Backend is the one that accepted, Method what it stands for, Args are
+	// details for the audit trail.
 	Backend, Method string
 	Args            map[string]any
 	// Settle takes the counted guess back. It belongs into the transaction
@@ -102,7 +108,7 @@ func (d *Directory) ask(ctx context.Context, backends []string, p *identity.Pers
 			case err != nil:
 				return Verdict{}, err
 			case ok:
-				return Verdict{OK: true, Backend: name, Method: "password"}, nil
+				return Verdict{OK: true, Backend: name, Method: MethodPassword}, nil
 			}
 		case TokenBackend:
 			if p == nil || !p.Active || d.tokens == nil {
@@ -120,7 +126,7 @@ func (d *Directory) ask(ctx context.Context, backends []string, p *identity.Pers
 					return Verdict{}, err
 				}
 			}
-			return Verdict{OK: true, Backend: name, Method: "token", Args: map[string]any{"token": identifier}}, nil
+			return Verdict{OK: true, Backend: name, Method: MethodToken, Args: map[string]any{"token": identifier}}, nil
 		default:
 			d.log.DebugContext(ctx, "password back end is not available here", slog.String("backend", name))
 		}

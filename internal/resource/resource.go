@@ -110,6 +110,19 @@ func (w *Write) may(ask func(a *access.Access, p *identity.Person) (bool, error)
 	return true, nil
 }
 
+// ErrSignInAgain refuses somebody a way in to their own account who has not
+// signed in of late.
+var ErrSignInAgain error = &ForbiddenError{"Sign in again first, without an app password: this needs a sign-in of the last 15 minutes. Open /if/flow/default-reauthentication-flow/ in the browser, or sign out and in."}
+
+// proven refuses to give or show the author of a stale write a way in to the
+// account of user, when that is their own (rule 39).
+func (w *Write) proven(user int64) error {
+	if w.By.Stale && w.By.Person != nil && w.By.Person.ID == user {
+		return ErrSignInAgain
+	}
+	return nil
+}
+
 // ForbiddenError refuses a write that would hand out what its author does not
 // hold.
 type ForbiddenError struct{ Message string }

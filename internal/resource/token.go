@@ -151,6 +151,9 @@ func (k *apiToken) Create(ctx context.Context, w *Write, pk string, data map[str
 	if errs != nil {
 		return nil, unknown, errs
 	}
+	if err := w.proven(d.User); err != nil {
+		return nil, unknown, err
+	}
 	if err := k.owner(ctx, w, d.User); err != nil {
 		return nil, unknown, err
 	}
@@ -267,6 +270,11 @@ func (k *apiToken) Update(ctx context.Context, w *Write, ref *Ref, data map[stri
 		return nil, unknown, err
 	}
 	changed = slices.DeleteFunc(differing(encodeSets(&before), encodeSets(&after)), func(name string) bool { return name == "key" })
+	if slices.Contains(changed, "expires") || slices.Contains(changed, "expiring") {
+		if err := w.proven(t.UserID); err != nil {
+			return nil, unknown, err
+		}
+	}
 	if len(changed) > 0 {
 		t.Identifier, t.Description, t.Expires, t.Expiring = after.Identifier, after.Description, after.Expires, after.Expiring
 		if err := k.tokens.Update(ctx, w.Store(), t); err != nil {
@@ -342,13 +350,21 @@ func (k *apiToken) Read(ctx context.Context, v View, refs ...*Ref) ([]map[string
 // UsedBy implements Objects.
 func (k *apiToken) UsedBy(context.Context, View, *Ref) ([]Use, error) { return []Use{}, nil }
 
+// mayUseKey refuses to show or to set the key of a token of user.
+func (k *apiToken) mayUseKey(ctx context.Context, w *Write, user int64) error {
+	if err := w.proven(user); err != nil {
+		return err
+	}
+	return k.mayActOn(ctx, w, user)
+}
+
 // TokenKey returns the key of a token and records that somebody has seen it.
 func (r *Registry) TokenKey(ctx context.Context, w *Write, ref *Ref) (string, error) {
 	t, _, err := r.token.load(ctx, w.View(), ref)
 	if err != nil {
 		return "", err
 	}
-	if err := r.token.mayActOn(ctx, w, t.UserID); err != nil {
+	if err := r.token.mayUseKey(ctx, w, t.UserID); err != nil {
 		return "", err
 	}
 	key, err := r.token.tokens.Key(ctx, w.Store(), t.ID)
@@ -364,7 +380,7 @@ func (r *Registry) SetTokenKey(ctx context.Context, w *Write, ref *Ref, key stri
 	if err != nil {
 		return err
 	}
-	if err := r.token.mayActOn(ctx, w, t.UserID); err != nil {
+	if err := r.token.mayUseKey(ctx, w, t.UserID); err != nil {
 		return err
 	}
 	if key == "" {

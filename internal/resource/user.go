@@ -263,6 +263,11 @@ func (k *user) Update(ctx context.Context, w *Write, ref *Ref, data map[string]a
 		changed = append(changed, set)
 		slices.Sort(changed)
 	}
+	if set != "" || before.Username != after.Username || before.Email != after.Email {
+		if err := w.proven(u.ID); err != nil {
+			return nil, unknown, err
+		}
+	}
 	*ref = *userRef(&u)
 	return changed, k.strange(unknown), k.changedNote(ctx, w, ref, changed)
 }
@@ -326,6 +331,9 @@ func (k *user) Delete(ctx context.Context, w *Write, ref *Ref) error {
 func (r *Registry) SetPassword(ctx context.Context, w *Write, ref *Ref, hash, keep string) error {
 	k := r.user
 	key, _ := ref.Key.(int64)
+	if err := w.proven(key); err != nil {
+		return err
+	}
 	if err := k.mayActOn(ctx, w, key); err != nil {
 		return err
 	}
@@ -347,6 +355,9 @@ func (r *Registry) SetPassword(ctx context.Context, w *Write, ref *Ref, hash, ke
 // they may only be by those who may act on that person (rule 46).
 func (r *Registry) NoteRecovery(ctx context.Context, w *Write, ref *Ref) error {
 	key, _ := ref.Key.(int64)
+	if err := w.proven(key); err != nil {
+		return err
+	}
 	if err := r.user.mayActOn(ctx, w, key); err != nil {
 		return err
 	}

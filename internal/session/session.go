@@ -41,6 +41,9 @@ const (
 	maxExecutions = 8
 	// touchEvery is how often last_used is written at most.
 	touchEvery = time.Minute
+	// recently is how long after signing in people may get a further way in to
+	// their account.
+	recently = 15 * time.Minute
 	// traceRetention keeps the trace of an execution for the inspector.
 	traceRetention = 7 * 24 * time.Hour
 	// backgroundLimit bounds a write that nobody waits for.
@@ -149,6 +152,15 @@ type Current struct {
 	// Broken says why this request's session was ended and replaced by this
 	// fresh one; nil for all others.
 	Broken *Broken
+}
+
+// Recent tells whether whoever this session belongs to has signed in to it so
+// lately that they may get a further way in to their account (rule 39). A login
+// always makes a session, so its row is as old as the sign-in. An app password
+// does not count: one that was found must not make another. Nobody has signed in
+// while they act as somebody else.
+func (c *Current) Recent(now time.Time) bool {
+	return c.Session.UserID != 0 && c.Session.ActsAs == 0 && c.Row != nil && c.Row.AuthMethod != directory.MethodToken && now.Sub(c.Row.Created) < recently
 }
 
 // visit is the session of a browser that has none.

@@ -105,6 +105,14 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	texts := s.catalog.texts[s.catalog.pick(r)]
+	if person.Impersonator == nil {
+		own, err := ownSettings(texts)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		h.Settings = append(h.Settings, own...)
+	}
 	slices.SortStableFunc(sessions, func(a, b Session) int {
 		if a.Current != b.Current {
 			if a.Current {

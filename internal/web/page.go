@@ -110,8 +110,9 @@ type Page struct {
 	Stale bool
 
 	// Home, Problem, Redirect and Reference are the contents of the pages of
-	// those names.
+	// those names; Settings those of the pages below /if/user/settings/.
 	Home      *Home
+	Settings  *Settings
 	Problem   *Problem
 	Redirect  *Redirect
 	Reference *openapi.Document

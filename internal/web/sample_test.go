@@ -68,6 +68,7 @@ type visits struct {
 	refused      error
 	ended        []uuid.UUID
 	err          error
+	own          account
 	apps         []*flow.Application
 	verdict      policy.Result
 	asked        []*policy.HTTPRequest
@@ -148,7 +149,7 @@ func newSite(t testing.TB, brand *flow.Brand, e *engine, v *visits) *web.Site {
 	if v == nil {
 		v = &visits{}
 	}
-	s, err := web.New(web.Config{Runner: e, Visits: v, Applications: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
+	s, err := web.New(web.Config{Runner: e, Visits: v, Account: &v.own, Applications: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)

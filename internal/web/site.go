@@ -87,6 +87,8 @@ type Config struct {
 	Origin string
 	Runner Runner
 	Visits Visits
+	// Account is what people look after themselves.
+	Account Account
 	// Applications are what people open from here.
 	Applications Applications
 	// Brand returns the brand of the request's host; nil for the built-in one.
@@ -186,6 +188,10 @@ func (s *Site) routes() *http.ServeMux {
 	route("/if/flow/{slug}", addSlash, get)
 	route("/if/user/{$}", s.home, get, post)
 	route("/if/user", addSlash, get)
+	route(consentsPath+"{$}", s.consents, get, post)
+	route(tokensPath+"{$}", s.tokens, get, post)
+	route(newTokenPath+"{$}", s.newToken, get, post)
+	route(tokensPath+"{token}/{$}", s.token, get)
 	route("/application/launch/{slug}/{$}", s.launch, get, post)
 	route("/application/launch/{slug}", addSlash, get)
 	route("/flows/-/default/{designation}/{$}", s.defaultFlow, get, post)

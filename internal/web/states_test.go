@@ -64,12 +64,8 @@ func states(t *testing.T) (base string, names []string) {
 	refused := show(&flow.AccessDenied{UserInfo: max(), Message: "You cannot do this while you act as somebody else."})
 	refused.Impersonated = impersonatedVisits().person
 	all["denied-impersonated"] = page(refused)
-	ended := newSite(t, footerBrand(), &engine{}, homeVisits())
-	all["home-ended"] = func(w http.ResponseWriter, r *http.Request) {
-		sent := post("/if/user/", url.Values{"session": {uuid.NewString()}})
-		sent.Header.Set("Accept-Language", r.Header.Get("Accept-Language"))
-		ended.ServeHTTP(w, sent)
-	}
+	all["home-ended"] = sends("/if/user/", url.Values{"session": {uuid.NewString()}}, newSite(t, footerBrand(), &engine{}, homeVisits()))
+	maps.Copy(all, settingsStates(t))
 	plain := newSite(t, footerBrand(), &engine{results: []*flow.Result{show(askWho())}}, nil)
 	all["footer"] = at("/if/flow/x/", plain)
 	all["cancel"] = func(w http.ResponseWriter, r *http.Request) {
@@ -138,6 +134,15 @@ func at(target string, s http.Handler) http.HandlerFunc {
 	}
 }
 
+// sends answers with what a site says to a form.
+func sends(target string, form url.Values, s http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		sent := post(target, form)
+		sent.Header.Set("Accept-Language", r.Header.Get("Accept-Language"))
+		s.ServeHTTP(w, sent)
+	}
+}
+
 // footerBrand is a brand with links below its pages.
 func footerBrand() *flow.Brand {
 	b := flow.NewBrand()
@@ -176,7 +181,8 @@ func smallAPI() *openapi.Document {
 }
 
 func TestEveryPageHasAState(t *testing.T) {
-	shown := map[string]bool{"cancel": true, "confirm": true, "home": true, "problem": true, "reference": true}
+	shown := map[string]bool{"cancel": true, "confirm": true, "home": true, "problem": true, "reference": true,
+		"consents": true, "tokens": true, "token-new": true, "token-made": true, "token-delete": true, "sign-in-again": true}
 	for _, result := range samples() {
 		if result.Challenge != nil {
 			shown[result.Challenge.Component] = true
