@@ -163,10 +163,14 @@ func (p expressionPeople) FindGroups(ctx context.Context, q expression.Query) ([
 	return out, nil
 }
 
-// Authenticators implements expression.Users. No authenticator can be set up
-// in this version, so nobody has one.
-func (p expressionPeople) Authenticators(context.Context, int64) ([]identity.Authenticator, error) {
-	return nil, nil
+// Authenticators implements expression.Users.
+func (p expressionPeople) Authenticators(ctx context.Context, user int64) ([]identity.Authenticator, error) {
+	devices, err := p.in.authenticators.Confirmed(ctx, user)
+	out := make([]identity.Authenticator, len(devices))
+	for i := range devices {
+		out[i] = devices[i].Identity()
+	}
+	return out, err
 }
 
 // split separates what the directory matches from what is compared here.

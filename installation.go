@@ -14,6 +14,7 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/config"
@@ -104,8 +105,11 @@ type Installation struct {
 	// complained is when it was last recorded why mails of policies cannot be
 	// sent.
 	complained complaints
-	stageTypes []flow.StageType
-	policyList []policy.Type
+	// authenticators are the devices of people, of these kinds.
+	authenticators     *authenticator.Devices
+	authenticatorKinds []authenticator.Kind
+	stageTypes         []flow.StageType
+	policyList         []policy.Type
 	// mediaRoot is open while a server runs.
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
@@ -186,10 +190,13 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip}, Mail: in.queuePolicyMail,
 		MayImpersonate: in.mayImpersonate, Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
+	in.authenticators = &authenticator.Devices{DB: in.db, Box: keys.Box("authenticator"), Now: in.now}
+	in.authenticatorKinds = stages.Kinds()
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Links: links{in}, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
+		Devices: in.authenticators, Kinds: in.authenticatorKinds,
 		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
 	policyEnv, err := in.policyEnv()
 	if err != nil {

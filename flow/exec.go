@@ -225,6 +225,12 @@ func (x *Exec) Consume(kind string, id uuid.UUID) {
 	}
 }
 
+// Through tells whether something has been proved about the user through the
+// channel in this execution.
+func (x *Exec) Through(channel string, user int64) bool {
+	return slices.ContainsFunc(x.plan.Proofs, func(p Proof) bool { return p.Channel == channel && p.User == user })
+}
+
 // SessionKey is what the session is stored under.
 func (x *Exec) SessionKey() string { return x.req.Session.Key }
 

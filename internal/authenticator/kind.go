@@ -23,6 +23,7 @@ package authenticator
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -174,3 +175,9 @@ func Each(devices []Device) []Offer {
 	}
 	return offers
 }
+
+// spelling is taken out of codes: people type them in groups.
+var spelling = strings.NewReplacer(" ", "", "-", "", "\u00a0", "", "\t", "")
+
+// Spelled is a typed code as it is compared.
+func Spelled(code string) string { return spelling.Replace(code) }

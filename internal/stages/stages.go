@@ -4,9 +4,12 @@ package stages
 
 import (
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/accountlockdown"
+	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
+	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/consent"
@@ -25,7 +28,7 @@ import (
 )
 
 // Env is what stage types need of the rest of the program. All fields are
-// required but Devices.
+// required.
 type Env struct {
 	Users       identification.Users
 	Reputation  identification.Reputation
@@ -42,15 +45,24 @@ type Env struct {
 	Captcha     captcha.Env
 	// Compiler compiles the expressions of prompts.
 	Compiler *expression.Compiler
-	// Devices may be nil: nobody has a device then.
-	Devices authenticatorvalidate.Devices
+	Devices  Devices
+	// Kinds are those of the devices; see Kinds.
+	Kinds []authenticator.Kind
+}
+
+// Devices reads and writes devices; it is authenticator.Devices.
+type Devices interface {
+	authenticatorvalidate.Devices
+	authenticatortotp.Devices
 }
 
 // All returns the stage types in alphabetical order.
 func All(env Env) []flow.StageType {
 	return []flow.StageType{
 		accountlockdown.Type(env.Writer, env.Ends, env.Tokens),
-		authenticatorvalidate.Type(env.Devices),
+		authenticatorstatic.Type(env.Devices),
+		authenticatortotp.Type(env.Devices),
+		authenticatorvalidate.Type(authenticatorvalidate.Env{Devices: env.Devices, Kinds: env.Kinds, Sealer: env.Sealer}),
 		captcha.Type(env.Captcha),
 		consent.Type(env.Consent),
 		deny.Type(),

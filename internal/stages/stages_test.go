@@ -11,18 +11,22 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/flow/flowtest"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/guard"
 	store "github.com/weir-id/weir/internal/invitation"
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/accountlockdown"
+	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
+	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/consent"
@@ -89,8 +93,39 @@ func (house) SeenFrom(context.Context, int64, netip.Addr) (bool, error) { return
 func (house) Active(context.Context, flow.Tx, int64) (bool, error)      { return true, nil }
 func (house) Seal(plain []byte, _ string) []byte                        { return plain }
 func (house) Open(sealed []byte, _ string) ([]byte, error)              { return sealed, nil }
-func (house) Confirmed(context.Context, int64) ([]identity.Authenticator, error) {
-	return nil, nil
+
+// Confirmed has one device of a kind that few of the subjects allow.
+func (house) Confirmed(context.Context, int64) ([]authenticator.Device, error) {
+	return []authenticator.Device{{ID: 1, User: 7, Class: "sms", Name: "right"}}, nil
+}
+
+func (h house) Judge(ctx context.Context, ids []int64, _ func(string) float64, check func(*authenticator.Device, time.Time) (bool, error)) (authenticator.Judgement, error) {
+	all, err := h.Confirmed(ctx, 7)
+	if err != nil || !slices.Equal(ids, []int64{1}) {
+		return authenticator.Judgement{}, err
+	}
+	ok, err := check(&all[0], time.Time{})
+	if !ok || err != nil {
+		return authenticator.Judgement{}, err
+	}
+	return authenticator.Judgement{Device: &all[0]}, nil
+}
+
+func (house) Enrol(out flow.Outcome, _ authenticator.Type, _ *authenticator.Device) flow.Outcome {
+	return out
+}
+
+// phones take the code that is their name.
+type phones struct{}
+
+func (phones) Type() authenticator.Type {
+	return authenticator.Type{Class: "sms", Model: "tests.phone"}
+}
+func (phones) Offer(_ context.Context, v *authenticator.Validation) ([]authenticator.Offer, error) {
+	return authenticator.First(v.Devices), nil
+}
+func (phones) Check(d *authenticator.Device, code string, _ time.Time) (bool, error) {
+	return code == d.Name, nil
 }
 
 // provider verifies the captcha token "good".
@@ -178,6 +213,13 @@ var subjects = []subject{
 		}
 		return c
 	}, map[string]any{"password": "new", "password_repeat": "new"}, ""},
+	{"second factor", "authenticator_validate", func(*flowtest.World) any {
+		return &authenticatorvalidate.Config{NotConfiguredAction: authenticatorvalidate.Deny, DeviceClasses: []authenticatorvalidate.Class{"sms"}}
+	}, map[string]any{"code": "right"}, ""},
+	{"setting up an app", "authenticator_totp", func(*flowtest.World) any { return &authenticatortotp.Config{Digits: "6"} }, nil, ""},
+	{"giving out recovery codes", "authenticator_static", func(*flowtest.World) any {
+		return &authenticatorstatic.Config{TokenCount: 6, TokenLength: 12}
+	}, nil, "it asks nothing: whoever has seen the codes goes on"},
 	{"second factor for a person without one, denying", "authenticator_validate", func(*flowtest.World) any {
 		return &authenticatorvalidate.Config{NotConfiguredAction: authenticatorvalidate.Deny}
 	}, nil, ""},
@@ -210,7 +252,7 @@ func hostile() []map[string]any {
 // world has a flow of the subject's stage for ann, and a stage behind it.
 func (s subject) world(t *testing.T) (*flowtest.World, *flowtest.Browser) {
 	h := house{identity.NewPerson(identity.User{ID: 7, UUID: uuid.New(), Username: "ann", Active: true}, nil)}
-	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Remover: h, Writer: h, Ends: h, Tokens: h, Links: h, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
+	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Kinds: []authenticator.Kind{phones{}}, Remover: h, Writer: h, Ends: h, Tokens: h, Links: h, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
 	w.People[7] = h.ann
 	f := w.AddFlow("f", nil)
 	w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {

@@ -1,36 +1,45 @@
 // Package authenticatorvalidate holds the stage that asks the pending user for
 // a second factor, and sends those who have none on to set one up.
 //
-// It offers the devices that it is told of and refuses every answer for which
-// there is nothing to check it with: a second factor is never taken on trust.
+// What a device is asked and how it answers is up to its kind; see package
+// authenticator. Answers of devices that are not offered do not count.
 package authenticatorvalidate
 
 import (
-	"cmp"
 	"context"
 	"embed"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
-	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/authenticator"
+	"github.com/weir-id/weir/internal/device"
 )
 
 //go:embed *.html
 var pages embed.FS
 
-// Devices knows the devices of people.
+// Devices knows the devices of people; it is authenticator.Devices.
 type Devices interface {
 	// Confirmed returns the devices of the user that have been set up to the
-	// end, of all classes.
-	Confirmed(ctx context.Context, user int64) ([]identity.Authenticator, error)
+	// end, of all kinds, the last used first.
+	Confirmed(ctx context.Context, user int64) ([]authenticator.Device, error)
+	// Judge has check look at devices, within the limits.
+	Judge(ctx context.Context, ids []int64, factor func(class string) float64, check func(d *authenticator.Device, now time.Time) (bool, error)) (authenticator.Judgement, error)
 }
 
-// Type returns the stage type. A nil devices means that nobody has a device.
-func Type(devices Devices) flow.StageType {
+// Env is what the type needs of the rest of the program.
+type Env struct {
+	Devices Devices
+	Kinds   []authenticator.Kind
+	// Sealer makes the cookie by which a browser need not ask again.
+	Sealer device.Sealer
+}
+
+// Type returns the stage type.
+func Type(env Env) flow.StageType {
 	return flow.NewStageType(flow.StageType{
 		Name:        "authenticator_validate",
 		Path:        "authenticator/validate",
@@ -42,7 +51,7 @@ func Type(devices Devices) flow.StageType {
 		Filters:     []string{"configuration_stages", "not_configured_action"},
 		Exchanges:   []flow.Exchange{{Name: "AuthenticatorValidation", Challenge: &Challenge{}, Answer: answer{}}},
 		Pages:       pages,
-	}, defaults, effects, func(_ string, c Config) flow.Stage { return &stage{c, devices} })
+	}, defaults, effects, func(_ string, c Config) flow.Stage { return &stage{c, env} })
 }
 
 // effects: only a stage that denies people without a device, and asks every
@@ -62,16 +71,20 @@ type Challenge struct {
 	flow.UserInfo
 	DeviceChallenges    []DeviceChallenge `json:"device_challenges" field:"required"`
 	ConfigurationStages []SelectableStage `json:"configuration_stages" field:"required"`
+	// Chosen is the device that pages ask for; nil for a list to choose from.
+	Chosen *DeviceChallenge `json:"-"`
+
+	offers []offered
 }
 
 // Component implements flow.Challenge.
 func (*Challenge) Component() string { return "ak-stage-authenticator-validate" }
 
-// TakesCode tells whether one of the devices answers with a typed code.
-func (c *Challenge) TakesCode() bool { return offers(c.DeviceChallenges, TOTP, Static, SMS, Email) }
-
-func offers(devices []DeviceChallenge, classes ...Class) bool {
-	return slices.ContainsFunc(devices, func(d DeviceChallenge) bool { return slices.Contains(classes, d.Class) })
+// Others are the devices that pages offer beside the chosen one.
+func (c *Challenge) Others() []DeviceChallenge {
+	return slices.DeleteFunc(slices.Clone(c.DeviceChallenges), func(d DeviceChallenge) bool {
+		return c.Chosen != nil && d.Class == c.Chosen.Class && d.UID == c.Chosen.UID
+	})
 }
 
 // DeviceChallenge is one device to answer with.
@@ -81,6 +94,10 @@ type DeviceChallenge struct {
 	// Challenge is what the class needs; an empty object for codes.
 	Challenge map[string]any `json:"challenge" field:"required"`
 	LastUsed  *time.Time     `json:"last_used" field:"required,null"`
+	// Name is that of the device, for pages.
+	Name string `json:"-"`
+	// Sends tells that choosing the device sends something.
+	Sends bool `json:"-"`
 }
 
 // SelectableStage is one stage that sets a device up.
@@ -89,34 +106,4 @@ type SelectableStage struct {
 	Name        string    `json:"name" field:"required"`
 	VerboseName string    `json:"verbose_name" field:"required"`
 	Model       string    `json:"meta_model_name" field:"required"`
-}
-
-// offer turns the devices that the configuration allows into challenges: the
-// last used first, recovery codes last.
-func (c *Config) offer(devices []identity.Authenticator) []DeviceChallenge {
-	offered := []DeviceChallenge{}
-	for _, d := range devices {
-		if !slices.Contains(c.DeviceClasses, Class(d.Class)) {
-			continue
-		}
-		offered = append(offered, DeviceChallenge{Class: Class(d.Class), UID: strconv.FormatInt(d.ID, 10),
-			Challenge: map[string]any{}, LastUsed: d.LastUsed})
-	}
-	slices.SortStableFunc(offered, func(a, b DeviceChallenge) int {
-		if (a.Class == Static) != (b.Class == Static) {
-			if a.Class == Static {
-				return 1
-			}
-			return -1
-		}
-		return -cmp.Compare(unix(a.LastUsed), unix(b.LastUsed))
-	})
-	return offered
-}
-
-func unix(t *time.Time) int64 {
-	if t == nil {
-		return 0
-	}
-	return t.UnixNano()
 }

@@ -9,15 +9,15 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
-	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/authenticator"
 )
 
 // msgNone is shown to people who have no device that the stage allows.
 const msgNone = "You have no authenticator that can be used here."
 
 type stage struct {
-	config  Config
-	devices Devices
+	config Config
+	env    Env
 }
 
 var _ flow.Stage = (*stage)(nil)
@@ -47,8 +47,7 @@ func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flo
 	if len(c.ConfigurationStages) > 0 && a.SelectedStage != "" {
 		return s.configure(x, a.SelectedStage)
 	}
-	return flow.AskAgain(field.Errors{field.NonField: {{
-		Code: field.CodeInvalid, String: "Empty response", Message: "validate.error.empty"}}}), nil
+	return s.take(ctx, x, r, &a, c)
 }
 
 // resolve returns what to ask, or else the outcome of a stage that asks
@@ -62,28 +61,41 @@ func (s *stage) resolve(ctx context.Context, x *flow.Exec) (*Challenge, flow.Out
 		return nil, flow.Outcome{}, err
 	}
 	if !p.Saved() && p.Username == "" {
-		return nil, s.anonymous(x), nil
+		return s.anonymous(ctx, x)
 	}
-	var devices []identity.Authenticator
-	if s.devices != nil && p.Saved() {
-		if devices, err = s.devices.Confirmed(ctx, p.ID); err != nil {
+	var devices []authenticator.Device
+	if p.Saved() {
+		if devices, err = s.env.Devices.Confirmed(ctx, p.ID); err != nil {
 			return nil, flow.Outcome{}, fmt.Errorf("read devices of user %d: %w", p.ID, err)
 		}
 	}
-	if offered := s.config.offer(devices); len(offered) > 0 {
-		return &Challenge{DeviceChallenges: offered, ConfigurationStages: []SelectableStage{}}, flow.Outcome{}, nil
+	offers, err := s.offer(ctx, x, p, devices)
+	switch {
+	case err != nil:
+		return nil, flow.Outcome{}, err
+	case len(offers) == 0:
+		return s.notConfigured(x)
+	case s.recent(x, offers):
+		return nil, flow.Skip(), nil
 	}
-	return s.notConfigured(x)
+	return challenge(x, offers), flow.Outcome{}, nil
 }
 
-// anonymous decides for a visitor whom no stage has named. Signing in with
-// nothing but a passkey is what such a stage asks for in a login flow; as no
-// passkey can be checked, it denies rather than let everybody by.
-func (s *stage) anonymous(x *flow.Exec) flow.Outcome {
-	if x.Flow.Designation == flow.Authentication && slices.Contains(s.config.DeviceClasses, WebAuthn) {
-		return flow.Deny(msgNone)
+// anonymous decides for a visitor whom no stage has named. In a login flow, such
+// a stage asks for a passkey that tells who it is; where none can be asked for, it
+// denies rather than let everybody by.
+func (s *stage) anonymous(ctx context.Context, x *flow.Exec) (*Challenge, flow.Outcome, error) {
+	if x.Flow.Designation != flow.Authentication || !slices.Contains(s.config.DeviceClasses, WebAuthn) {
+		return nil, flow.Skip(), nil
 	}
-	return flow.Skip()
+	offers, err := s.offer(ctx, x, nil, nil)
+	switch {
+	case err != nil:
+		return nil, flow.Outcome{}, err
+	case len(offers) == 0:
+		return nil, flow.Deny(msgNone), nil
+	}
+	return challenge(x, offers), flow.Outcome{}, nil
 }
 
 // notConfigured does what the configuration says for people without a device.
