@@ -104,8 +104,9 @@ func (s *Site) showResult(w http.ResponseWriter, r *http.Request, result *flow.R
 	status := http.StatusOK
 	if result.Rejected {
 		p.Errors, p.Values = atFields(c.Errors), values
-		if p.Notice = notice(p.Errors); p.Notice == "" {
-			status = http.StatusUnprocessableEntity
+		status = http.StatusUnprocessableEntity
+		if text, ok := notice(p.Errors); ok {
+			p.Notice, status = text, http.StatusOK
 		}
 	}
 	s.show(w, r, status, c.Component, p)
@@ -120,17 +121,27 @@ func impersonated(p *identity.Person) string {
 }
 
 // notices are texts that clients of the API get as errors, although nothing is
-// wrong.
-var notices = []string{"email.again"}
+// wrong. A silent one says what the page shows anyway.
+var (
+	notices = []string{"email.again", "validate.sent"}
+	silent  = []string{"validate.chosen"}
+)
 
 // notice takes the errors away where they are but a notice.
-func notice(errs field.Errors) string {
+func notice(errs field.Errors) (text string, ok bool) {
 	list := errs[field.NonField]
-	if len(errs) != 1 || len(list) != 1 || !slices.Contains(notices, list[0].Message) {
-		return ""
+	if len(errs) != 1 || len(list) != 1 {
+		return "", false
+	}
+	text = list[0].Message
+	switch {
+	case slices.Contains(silent, text):
+		text = ""
+	case !slices.Contains(notices, text):
+		return "", false
 	}
 	clear(errs)
-	return list[0].Message
+	return text, true
 }
 
 // aboutField names the field that a problem of the whole form speaks of: clients

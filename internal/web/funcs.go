@@ -42,6 +42,9 @@ func (t *texts) funcs(icons string) template.FuncMap {
 		},
 		"post":    newPost,
 		"captcha": newCaptcha,
+		"qr":      newQR,
+		"otpauth": otpauth,
+		"groups":  groups,
 		"safe":    func(s string) template.HTML { return template.HTML(prose.Sanitize(s)) },
 		"languages": func() ([]Option, error) {
 			first, err := t.text("prompt.locale.browser")

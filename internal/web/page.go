@@ -43,6 +43,9 @@
 //	                         icon, hint, class ("secondary" by default, "primary", "link")
 //	alert KIND TITLE TEXT    for the partial "alert"; KIND is info, success, warning or error; TITLE may be ""
 //	link URL TEXT            for the partial "way"
+//	qr TEXT                  a QR code: .Size and the .Path of an svg
+//	otpauth ADDRESS          the address of an authenticator app, for href; empty for any other address
+//	groups KEY               a key in groups of four
 //
 // Partials:
 //

@@ -21,6 +21,8 @@ import (
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
+	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/consent"
@@ -245,7 +247,14 @@ func samples() map[string]*flow.Result {
 	whoAll := askWho()
 	whoAll.PasswordFields, whoAll.AllowShowPassword, whoAll.EnableRememberMe = true, true, true
 	whoAll.PasswordlessURL, whoAll.ApplicationPre = "/if/flow/passwordless/", "Wiki"
-	code := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: []authenticatorvalidate.DeviceChallenge{{Class: "totp", UID: "1"}}}
+	ways := []authenticatorvalidate.DeviceChallenge{{Class: "totp", UID: "1"}, {Class: "static", UID: "2"}}
+	code := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways[:1], Chosen: &ways[0]}
+	beside := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways, Chosen: &ways[0]}
+	recovery := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways, Chosen: &ways[1]}
+	list := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways}
+	app := &authenticatortotp.Challenge{UserInfo: max(), Key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", Digits: 6,
+		ConfigURL: "otpauth://totp/Acme%20Works:max.mustermann%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&algorithm=SHA1&digits=6&period=30&issuer=Acme%20Works"}
+	wrongCode := field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}
 	choice := &authenticatorvalidate.Challenge{UserInfo: max(), ConfigurationStages: []authenticatorvalidate.SelectableStage{
 		{PK: uuid.New(), Name: "Authenticator app"}, {PK: uuid.New(), Name: "Passkey"}}}
 	wrong := field.Errors{field.NonField: {{String: "Failed to authenticate.", Code: "invalid", Message: "identification.error.invalid"}}}
@@ -274,7 +283,13 @@ func samples() map[string]*flow.Result {
 		"captcha-embedded": show(withPiece),
 		"user-login":       show(&userlogin.Challenge{UserInfo: max()}),
 		"validate-code":    show(code),
-		"validate-refused": refused(code, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}),
+		"validate-refused": refused(code, wrongCode),
+		"validate-ways":    show(beside),
+		"validate-list":    show(list),
+		"validate-static":  refused(recovery, field.Errors{"code": {{String: "Wait", Code: "invalid", Message: "guard.seconds", Count: 8}}}),
+		"totp":             show(app),
+		"totp-refused":     refused(app, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "totp.error.code"}}}),
+		"static":           show(&authenticatorstatic.Challenge{UserInfo: max(), Codes: []string{"k3f9a20a77b2", "m4n5p6q7r8s9", "tuvwxyz23456", "abcdefghijkm", "q2w3e4r5t6y7", "zzxxccvvbbnn"}}),
 		"validate-choice":  show(choice),
 		"prompt":           show(enrolment()),
 		"prompt-refused": refused(enrolment(), field.Errors{"username": {{String: "This user name is taken.", Code: "invalid", Message: "prompt.error.username_taken"}},
