@@ -5,7 +5,6 @@ package email
 import (
 	"context"
 	"embed"
-	"strings"
 	"time"
 
 	"github.com/weir-id/weir/field"
@@ -41,25 +40,7 @@ type Accounts interface {
 
 // Config is the configuration of an e-mail stage.
 type Config struct {
-	// UseGlobalSettings sends through the mail server of the installation; else
-	// through the one of the next fields.
-	UseGlobalSettings bool   `json:"use_global_settings"`
-	Host              string `json:"host" field:"max=255"`
-	Port              int32  `json:"port" field:"min=1,max=65535"`
-	Username          string `json:"username" field:"blank,max=1024"`
-	Password          string `json:"password" field:"secret,blank,notrim,max=1024"`
-	// UseTLS asks for STARTTLS, UseSSL is TLS from the first byte.
-	UseTLS bool `json:"use_tls"`
-	UseSSL bool `json:"use_ssl"`
-	// Timeout bounds the conversation with the server, in seconds.
-	Timeout     int32  `json:"timeout" field:"min=1,max=60"`
-	FromAddress string `json:"from_address" field:"format=email,max=254"`
-
-	// TokenExpiry is how long the link holds.
-	TokenExpiry field.Duration `json:"token_expiry"`
-	Subject     string         `json:"subject" field:"max=900"`
-	// Template is the name of a template, such as email/password_reset.html.
-	Template string `json:"template" field:"max=1024"`
+	mail.StageConfig
 	// ActivateUserOnSuccess lets the account of whoever comes back sign in.
 	ActivateUserOnSuccess bool `json:"activate_user_on_success"`
 	// RecoveryMaxAttempts is how often the mail may be asked for again within
@@ -73,40 +54,18 @@ type Config struct {
 const defaultSubject = "authentik"
 
 func defaults() Config {
-	return Config{Host: "localhost", Port: 25, Timeout: 10, FromAddress: "system@authentik.local", TokenExpiry: "minutes=30", Subject: defaultSubject,
-		Template: "email/password_reset.html", RecoveryMaxAttempts: 5, RecoveryCacheTimeout: "minutes=5"}
+	return Config{StageConfig: mail.NewStageConfig(defaultSubject, "email/password_reset.html"), RecoveryMaxAttempts: 5, RecoveryCacheTimeout: "minutes=5"}
 }
 
-// The bounds of durations: a link in a mail is as good as a password.
-const (
-	maxExpiry = 30 * 24 * time.Hour
-	maxWindow = 7 * 24 * time.Hour
-)
+// maxWindow bounds the time that mails are counted in.
+const maxWindow = 7 * 24 * time.Hour
 
 // Validate refuses what no mail can be sent with.
 func (c *Config) Validate() field.Errors {
-	switch {
-	case c.UseTLS && c.UseSSL:
-		return field.Errorf("use_ssl", field.CodeInvalid, "Choose one of use_tls (STARTTLS) and use_ssl (TLS from the first byte).")
-	case c.TokenExpiry.Duration() <= 0 || c.TokenExpiry.Duration() > maxExpiry:
-		return field.Errorf("token_expiry", field.CodeInvalid, "Enter a duration of at most 30 days, like minutes=30.")
-	case c.RecoveryCacheTimeout.Duration() <= 0 || c.RecoveryCacheTimeout.Duration() > maxWindow:
+	if c.RecoveryCacheTimeout.Duration() <= 0 || c.RecoveryCacheTimeout.Duration() > maxWindow {
 		return field.Errorf("recovery_cache_timeout", field.CodeInvalid, "Enter a duration of at most 7 days, like minutes=5.")
-	case !directory.ValidEmail(c.FromAddress):
-		return field.Errorf("from_address", field.CodeInvalid, "Enter an e-mail address, like name@example.com.")
-	case strings.ContainsAny(c.Subject, "\r\n"):
-		return field.Errorf("subject", field.CodeInvalid, "Enter a subject of one line.")
 	}
-	return nil
-}
-
-// via is the stage's own mail server, nil for that of the installation.
-func (c *Config) via() *mail.Via {
-	if c.UseGlobalSettings {
-		return nil
-	}
-	return &mail.Via{Host: c.Host, Port: int(c.Port), User: c.Username, Password: c.Password, Implicit: c.UseSSL, Plain: !c.UseSSL && !c.UseTLS,
-		From: c.FromAddress, Timeout: time.Duration(c.Timeout) * time.Second}
+	return c.StageConfig.Validate()
 }
 
 // Type returns the stage type.
