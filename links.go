@@ -10,8 +10,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/flowtoken"
 	outbox "github.com/weir-id/weir/internal/mail"
+	"github.com/weir-id/weir/internal/stages/authenticatoremail"
 	"github.com/weir-id/weir/internal/stages/email"
 	"github.com/weir-id/weir/internal/store"
 )
@@ -26,20 +28,48 @@ func (l links) Write(_ context.Context, letter *email.Letter) (email.Sendable, e
 	query := letter.Query
 	query.Set(flow.ParamFlowToken, key)
 	address := in.mailer.Link("/if/flow/"+url.PathEscape(letter.Flow.Slug)+"/", query)
-	message := outbox.Message{Subject: letter.Subject, Purpose: letter.Purpose, Account: letter.Person.ID, Client: letter.Client,
-		Language: in.mails.Language(cmp.Or(ownLanguage(letter.Person), letter.Language)), Until: letter.Expires, Via: letter.Via}
-	var subject string
-	var err error
-	subject, message.Text, message.HTML, err = in.mails.Render(letter.Template, message.Language, map[string]any{"url": address, "user": letter.Person, "expires": letter.Expires,
-		"token": key, "subject": letter.Subject})
+	message, err := in.compose(outbox.Message{Subject: letter.Subject, Purpose: letter.Purpose, Client: letter.Client, Until: letter.Expires, Via: letter.Via,
+		Language: letter.Language}, letter.Template, letter.Person, letter.To, map[string]any{"url": address, "token": key})
 	if err != nil {
 		return nil, err
 	}
-	message.Subject = cmp.Or(message.Subject, subject)
-	if letter.To != "" {
-		message.To = []string{(&mail.Address{Name: letter.Person.Name, Address: letter.To}).String()}
-	}
 	return &ready{in, letter, message, key}, nil
+}
+
+// compose fills a mail of a stage with what its template makes of data, in the
+// person's own language, or else in what m says that their browser asks for.
+func (in *Installation) compose(m outbox.Message, template string, p *identity.Person, to string, data map[string]any) (outbox.Message, error) {
+	m.Account, m.Language = p.ID, in.mails.Language(cmp.Or(ownLanguage(p), m.Language))
+	data["user"], data["expires"], data["subject"] = p, m.Until, m.Subject
+	subject, text, page, err := in.mails.Render(template, m.Language, data)
+	if err != nil {
+		return m, err
+	}
+	m.Subject, m.Text, m.HTML = cmp.Or(m.Subject, subject), text, page
+	if to != "" {
+		m.To = []string{(&mail.Address{Name: p.Name, Address: to}).String()}
+	}
+	return m, nil
+}
+
+// letters sends the codes of package authenticatoremail.
+type letters struct{ in *Installation }
+
+// Write implements authenticatoremail.Letters.
+func (l letters) Write(_ context.Context, letter *authenticatoremail.Letter) (func(ctx context.Context, tx flow.Tx) error, error) {
+	in := l.in
+	message, err := in.compose(outbox.Message{Subject: letter.Subject, Purpose: outbox.Code, Client: letter.Client, Until: letter.Expires, Via: letter.Via,
+		Language: letter.Language}, letter.Template, letter.Person, letter.To, map[string]any{"token": letter.Code})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, tx flow.Tx) error {
+		w, ok := tx.(store.Tx)
+		if !ok {
+			return fmt.Errorf("send code: %T is no store transaction", tx)
+		}
+		return in.mailer.Queue(ctx, w, message)
+	}, nil
 }
 
 // ready is a link that is written.

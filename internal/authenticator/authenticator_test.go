@@ -260,13 +260,18 @@ func TestChangingADevice(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
 		b := newBench(t, db)
 		id := b.add(nil)
-		if err := b.Change(t.Context(), id, func(d *authenticator.Device) error { return d.Write(secret{"sesame"}) }); err != nil {
+		change := func(id int64, word string) error {
+			return db.Write(t.Context(), func(ctx context.Context, tx store.Tx) error {
+				return b.Change(ctx, tx, id, func(d *authenticator.Device) error { return d.Write(secret{word}) })
+			})
+		}
+		if err := change(id, "sesame"); err != nil {
 			t.Fatal(err)
 		}
 		if j := b.say(1, "sesame", id); j.Device == nil {
 			t.Error("the new word is refused")
 		}
-		if err := b.Change(t.Context(), id+1, func(*authenticator.Device) error { return nil }); !errors.Is(err, authenticator.ErrGone) {
+		if err := change(id+1, "sesame"); !errors.Is(err, authenticator.ErrGone) {
 			t.Errorf("no device: %v", err)
 		}
 	})

@@ -10,8 +10,9 @@
 //
 //   - with a typed code: implement Coder. The validation stage asks all offered
 //     devices within the limits, and uses the code up. Nothing else is to be done.
-//   - with a code that is sent first: implement Sender too. Send makes the code and
-//     keeps it with Devices.Change; Check compares it.
+//   - with a code that is sent first: implement Sender too. Send makes the Code and
+//     keeps it with Devices.Change; Check compares it. The stage that sets such a
+//     device up has a Pending in its plan.
 //   - with something of their own (an assertion, a push): implement Answerer, and a
 //     key of the answer in authenticatorvalidate/answer.go. What is judged by
 //     calculating goes through Devices.Judge, so that it counts once.
@@ -79,8 +80,9 @@ type Sent struct {
 	// Problem says why nothing was sent; nil when it was.
 	Problem *field.Error
 	Events  []flow.Event
-	// Apply is done with the step, such as queueing a mail; nil for nothing.
-	Apply func(ctx context.Context, tx flow.Tx) error
+	// Apply is done with the step, such as queueing a mail and keeping its code; nil
+	// for nothing. It returns why nothing was sent, if only the transaction knows.
+	Apply func(ctx context.Context, tx flow.Tx) (*field.Error, error)
 }
 
 // Answerer is a Kind whose devices answer with something of their own.
@@ -154,6 +156,9 @@ type Offer struct {
 	UID string
 	// Challenge is what the device needs; nil for an empty object.
 	Challenge map[string]any
+	// Target is where something is sent to, as far as it may be shown; empty for
+	// nowhere.
+	Target string
 	// Devices are those that can answer. The first one is chosen with the offer.
 	Devices []Device
 }

@@ -112,24 +112,26 @@ func (s *Devices) Add(ctx context.Context, tx flow.Tx, d *Device) error {
 	return nil
 }
 
-// Change lets change edit what a kind keeps with a device, and its counter, in a
-// transaction of its own with nobody else at the device. change may be repeated. The
-// error wraps ErrGone when there is no such device.
-func (s *Devices) Change(ctx context.Context, id int64, change func(d *Device) error) error {
-	return s.DB.Write(ctx, func(ctx context.Context, tx store.Tx) error {
-		found, err := s.lock(ctx, tx, []int64{id})
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 {
-			return fmt.Errorf("change device %d: %w", id, ErrGone)
-		}
-		d := &found[0]
-		if err := change(d); err != nil {
-			return err
-		}
-		return s.save(ctx, tx, d)
-	})
+// Change lets change edit what a kind keeps with a device, and its counter, with
+// nobody else at the device, in the transaction of a step. The error wraps ErrGone
+// when there is no such device.
+func (s *Devices) Change(ctx context.Context, tx flow.Tx, id int64, change func(d *Device) error) error {
+	w, ok := tx.(store.Tx)
+	if !ok {
+		return fmt.Errorf("change device %d: %T is no store transaction", id, tx)
+	}
+	found, err := s.lock(ctx, w, []int64{id})
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return fmt.Errorf("change device %d: %w", id, ErrGone)
+	}
+	d := &found[0]
+	if err := change(d); err != nil {
+		return err
+	}
+	return s.save(ctx, w, d)
 }
 
 // lock reads devices for the rest of the transaction, always in the same order.

@@ -2,14 +2,22 @@ package stages
 
 import (
 	"github.com/weir-id/weir/internal/authenticator"
+	"github.com/weir-id/weir/internal/stages/authenticatoremail"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 )
 
+// KindEnv is what the kinds need of the rest of the program.
+type KindEnv struct {
+	Devices Devices
+	Letters authenticatoremail.Letters
+}
+
 // Kinds lists the kinds of devices that people confirm with. A new one is one line
 // here; see package authenticator.
-func Kinds() []authenticator.Kind {
+func Kinds(env KindEnv) []authenticator.Kind {
 	return []authenticator.Kind{
+		authenticatoremail.Kind{Devices: env.Devices, Letters: env.Letters},
 		authenticatorstatic.Kind{},
 		authenticatortotp.Kind{},
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/accountlockdown"
+	"github.com/weir-id/weir/internal/stages/authenticatoremail"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
@@ -40,6 +41,7 @@ type Env struct {
 	Ends        userwrite.Sessions
 	Tokens      accountlockdown.Tokens
 	Links       email.Links
+	Letters     authenticatoremail.Letters
 	Consent     consent.Env
 	Sealer      device.Sealer
 	Captcha     captcha.Env
@@ -54,12 +56,14 @@ type Env struct {
 type Devices interface {
 	authenticatorvalidate.Devices
 	authenticatortotp.Devices
+	authenticatoremail.Devices
 }
 
 // All returns the stage types in alphabetical order.
 func All(env Env) []flow.StageType {
 	return []flow.StageType{
 		accountlockdown.Type(env.Writer, env.Ends, env.Tokens),
+		authenticatoremail.Type(env.Devices, env.Letters),
 		authenticatorstatic.Type(env.Devices),
 		authenticatortotp.Type(env.Devices),
 		authenticatorvalidate.Type(authenticatorvalidate.Env{Devices: env.Devices, Kinds: env.Kinds, Sealer: env.Sealer}),

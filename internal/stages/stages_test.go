@@ -22,9 +22,11 @@ import (
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/guard"
 	store "github.com/weir-id/weir/internal/invitation"
+	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/accountlockdown"
+	"github.com/weir-id/weir/internal/stages/authenticatoremail"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
@@ -115,6 +117,20 @@ func (house) Enrol(out flow.Outcome, _ authenticator.Type, _ *authenticator.Devi
 	return out
 }
 
+func (house) Change(context.Context, flow.Tx, int64, func(*authenticator.Device) error) error {
+	return nil
+}
+
+// codes writes mails that nobody gets.
+type codes struct{}
+
+func (codes) Write(context.Context, *authenticatoremail.Letter) (func(context.Context, flow.Tx) error, error) {
+	return func(context.Context, flow.Tx) error { return nil }, nil
+}
+
+// byMail sends through the server of the installation.
+var byMail = mail.StageConfig{UseGlobalSettings: true, TokenExpiry: "minutes=5"}
+
 // phones take the code that is their name.
 type phones struct{}
 
@@ -196,8 +212,10 @@ var subjects = []subject{
 	{"dummy that fails", "dummy", func(*flowtest.World) any { return &dummy.Config{ThrowError: true} }, nil, ""},
 	{"consent", "consent", func(*flowtest.World) any { return &consent.Config{Mode: consent.AlwaysRequire} }, nil, ""},
 	{"a link by mail", "email", func(*flowtest.World) any {
-		return &email.Config{UseGlobalSettings: true, TokenExpiry: "minutes=5", RecoveryMaxAttempts: 5, RecoveryCacheTimeout: "minutes=5"}
+		return &email.Config{StageConfig: byMail, RecoveryMaxAttempts: 5, RecoveryCacheTimeout: "minutes=5"}
 	}, nil, ""},
+	{"setting codes by mail up", "authenticator_email", func(*flowtest.World) any { return &authenticatoremail.Config{StageConfig: byMail} },
+		nil, ""},
 	{"an invitation that nobody has", "invitation", func(*flowtest.World) any { return &invitation.Config{} }, nil, ""},
 	{"deleting the user", "user_delete", func(*flowtest.World) any { return &userdelete.Config{} }, map[string]any{}, "it asks nothing: whom the stages before it named is deleted"},
 	{"locking the account", "account_lockdown", func(*flowtest.World) any { return &accountlockdown.Config{DeactivateUser: true, DeleteSessions: true} }, map[string]any{}, "it asks nothing: whom the stages before it named is locked out"},
@@ -252,7 +270,7 @@ func hostile() []map[string]any {
 // world has a flow of the subject's stage for ann, and a stage behind it.
 func (s subject) world(t *testing.T) (*flowtest.World, *flowtest.Browser) {
 	h := house{identity.NewPerson(identity.User{ID: 7, UUID: uuid.New(), Username: "ann", Active: true}, nil)}
-	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Kinds: []authenticator.Kind{phones{}}, Remover: h, Writer: h, Ends: h, Tokens: h, Links: h, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
+	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Kinds: []authenticator.Kind{phones{}}, Remover: h, Writer: h, Ends: h, Tokens: h, Links: h, Letters: codes{}, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
 	w.People[7] = h.ann
 	f := w.AddFlow("f", nil)
 	w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {

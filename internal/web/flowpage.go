@@ -123,8 +123,8 @@ func impersonated(p *identity.Person) string {
 // notices are texts that clients of the API get as errors, although nothing is
 // wrong. A silent one says what the page shows anyway.
 var (
-	notices = []string{"email.again", "validate.sent"}
-	silent  = []string{"validate.chosen"}
+	notices = []string{"email.again", "validate.sent", "code.again"}
+	silent  = []string{"validate.chosen", "email_device.other"}
 )
 
 // notice takes the errors away where they are but a notice.

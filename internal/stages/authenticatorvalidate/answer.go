@@ -122,8 +122,18 @@ func choose(ctx context.Context, x *flow.Exec, o *offered) (flow.Outcome, error)
 	if sent.Problem != nil {
 		problem = *sent.Problem
 	}
-	out := flow.AskAgain(field.Errors{field.NonField: {problem}}).Record(sent.Events...)
-	out.Apply = sent.Apply
+	errs := field.Errors{field.NonField: {problem}}
+	out := flow.AskAgain(errs).Record(sent.Events...)
+	if sent.Apply != nil {
+		// The errors are part of the answer, which is written after the transaction.
+		out.Apply = func(ctx context.Context, tx flow.Tx) error {
+			problem, err := sent.Apply(ctx, tx)
+			if problem != nil {
+				errs[field.NonField][0] = *problem
+			}
+			return err
+		}
+	}
 	return out, nil
 }
 

@@ -96,6 +96,8 @@ type DeviceChallenge struct {
 	LastUsed  *time.Time     `json:"last_used" field:"required,null"`
 	// Name is that of the device, for pages.
 	Name string `json:"-"`
+	// Target is where it is sent to, masked; for pages.
+	Target string `json:"-"`
 	// Sends tells that choosing the device sends something.
 	Sends bool `json:"-"`
 }

@@ -45,7 +45,7 @@ func (s *stage) offer(ctx context.Context, x *flow.Exec, p *identity.Person, dev
 			return nil, fmt.Errorf("offer %s: %w", class, err)
 		}
 		for _, o := range offers {
-			c := DeviceChallenge{Class: class, UID: o.UID, Challenge: o.Challenge}
+			c := DeviceChallenge{Class: class, UID: o.UID, Challenge: o.Challenge, Target: o.Target}
 			if c.Challenge == nil {
 				c.Challenge = map[string]any{}
 			}
