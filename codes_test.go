@@ -17,8 +17,8 @@ import (
 	"github.com/weir-id/weir/internal/mail/mailtest"
 )
 
-// codeFlows: whoever is signed in sets codes by mail up.
-const codeFlows = `
+// mailboxFlows: whoever is signed in sets codes by mail up.
+const mailboxFlows = `
 version: 1
 entries:
   - {model: authentik_flows.flow, id: codes, identifiers: {slug: codes}, attrs: {name: codes, title: Codes, designation: stage_configuration, authentication: require_authenticated}}
@@ -26,7 +26,7 @@ entries:
   - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf codes, stage: !KeyOf mailbox, order: 1}}
 `
 
-const codesFlow = "/api/v3/flows/executor/codes/"
+const mailboxFlow = "/api/v3/flows/executor/codes/"
 
 var codeInMail = regexp.MustCompile(`(?m)^[0-9]{6}\r?$`)
 
@@ -62,7 +62,7 @@ func (r reply) problem(name string) string {
 // setter is ada, who is signed in and may set codes up.
 func (o *office) setter() *client {
 	o.t.Helper()
-	apply(o.t, o.site, codeFlows)
+	apply(o.t, o.site, mailboxFlows)
 	id := o.user("ada", m{"email": "ada@example.com"})
 	o.must("POST", fmt.Sprintf("core/users/%d/set_password/", id), m{"password": "some words"})
 	c := visit(o.t, o.site)
@@ -82,11 +82,11 @@ func (o *office) mailbox(server *mailtest.Server) *client {
 	t := o.t
 	t.Helper()
 	c := o.setter()
-	if r := c.do("GET", codesFlow, ""); r.component() != "ak-stage-authenticator-email" || r.body["email"] != "a***@e***.com" || r.body["email_required"] != false {
+	if r := c.do("GET", mailboxFlow, ""); r.component() != "ak-stage-authenticator-email" || r.body["email"] != "a***@e***.com" || r.body["email_required"] != false {
 		t.Fatalf("setting up shows %s", r.raw)
 	}
 	code := codeOf(t, server.Wait(t, 1)[0])
-	if r := c.follow(c.do("POST", codesFlow, fmt.Sprintf(`{"code":%q}`, code))); r.component() != "xak-flow-redirect" {
+	if r := c.follow(c.do("POST", mailboxFlow, fmt.Sprintf(`{"code":%q}`, code))); r.component() != "xak-flow-redirect" {
 		t.Fatalf("the code leads to %s", r.raw)
 	}
 	return c
@@ -98,7 +98,7 @@ func TestCodesByMail(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		o, server := codePost(t, s)
 		owner := o.mailbox(server)
-		if r := owner.do("GET", codesFlow, ""); r.component() != "ak-stage-access-denied" {
+		if r := owner.do("GET", mailboxFlow, ""); r.component() != "ak-stage-access-denied" {
 			t.Errorf("setting up once more shows %s", r.raw)
 		}
 		c := visit(t, o.site)
@@ -160,7 +160,7 @@ func TestRule28ACodeIsInNoAnswerEventOrLog(t *testing.T) {
 	o := &office{t, site, srv.URL}
 	owner, c := o.mailbox(server), visit(t, site)
 	c.signIn("ada", "some words")
-	answers := []reply{c.do("POST", loginFlow, chooseMailbox), c.do("GET", loginFlow, ""), owner.do("GET", codesFlow, "")}
+	answers := []reply{c.do("POST", loginFlow, chooseMailbox), c.do("GET", loginFlow, ""), owner.do("GET", mailboxFlow, "")}
 	mails := server.Wait(t, 2)
 	var told []string
 	for _, path := range []string{"events/events/?page_size=100", "core/users/?search=ada"} {
@@ -210,23 +210,23 @@ func TestRule32GuessesAtASetUpAreCounted(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		o, server := codePost(t, s)
 		c := o.setter()
-		c.do("GET", codesFlow, "")
+		c.do("GET", mailboxFlow, "")
 		code := codeOf(t, server.Wait(t, 1)[0])
 		all := make([]*client, 50)
 		for i := range all {
 			all[i] = c
 		}
 		if in := atOnce(all, func(c *client) bool {
-			return c.do("POST", codesFlow, `{"code":"wrong"}`).component() != "ak-stage-authenticator-email"
+			return c.do("POST", mailboxFlow, `{"code":"wrong"}`).component() != "ak-stage-authenticator-email"
 		}); in != 0 {
 			t.Errorf("%d wrong codes were right", in)
 		}
-		if r := c.do("POST", codesFlow, fmt.Sprintf(`{"code":%q}`, code)); r.problem("non_field_errors") != "That code is no use any more. Have another one sent." {
+		if r := c.do("POST", mailboxFlow, fmt.Sprintf(`{"code":%q}`, code)); r.problem("non_field_errors") != "That code is no use any more. Have another one sent." {
 			t.Errorf("the right one after that: %s", r.raw)
 		}
-		c.do("POST", codesFlow, `{}`)
+		c.do("POST", mailboxFlow, `{}`)
 		code = codeOf(t, server.Wait(t, 2)[1])
-		atOnce(all[:10], func(c *client) bool { return c.do("POST", codesFlow, fmt.Sprintf(`{"code":%q}`, code)).status == 302 })
+		atOnce(all[:10], func(c *client) bool { return c.do("POST", mailboxFlow, fmt.Sprintf(`{"code":%q}`, code)).status == 302 })
 		var n int
 		if err := o.site.db.QueryRow(t.Context(), "select count(*) from authenticators").Scan(&n); err != nil || n != 1 {
 			t.Errorf("%d devices, %v", n, err)

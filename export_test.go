@@ -276,7 +276,7 @@ func TestRule45AnExportHoldsWhatStagesConsistOfWithoutSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.kinds = resource.New(resource.Config{Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Tokens: in.tokens, Access: in.access})
+	in.kinds = resource.New(resource.Config{Devices: in.authenticators, DeviceKinds: in.authenticatorKinds, Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Tokens: in.tokens, Access: in.access})
 	in.imports(t, []byte(`version: 1
 entries:
 - {model: authentik_flows.flow, id: mentioned, identifiers: {slug: mentioned}, attrs: {name: x, title: x, designation: authentication}}

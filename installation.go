@@ -176,7 +176,9 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: in.limits, AppPasswords: in.tokens, History: in.passwordHistory,
 		Now: in.now, Logger: in.log})
 	in.flowTokens = &flowtoken.Tokens{DB: in.db, Box: keys.Box("flow token"), Now: in.now, SetupOpen: in.setupOpen, CloseSetup: in.closeSetup}
-	in.access = access.New(in.db, resource.Owners())
+	in.authenticators = &authenticator.Devices{DB: in.db, Box: keys.Box("authenticator"), Now: in.now}
+	in.authenticatorKinds = stages.Kinds(stages.KindEnv{Devices: in.authenticators, Letters: letters{in}})
+	in.access = access.New(in.db, resource.Owners(in.authenticatorKinds))
 	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
 	in.reputation = reputation.New(reputation.Config{DB: in.db, Expiry: in.config.ReputationExpiry, Now: in.now, Places: in.places,
 		Limits: func() (lower, upper int64) {
@@ -190,8 +192,6 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip}, Mail: in.queuePolicyMail,
 		MayImpersonate: in.mayImpersonate, Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.authenticators = &authenticator.Devices{DB: in.db, Box: keys.Box("authenticator"), Now: in.now}
-	in.authenticatorKinds = stages.Kinds(stages.KindEnv{Devices: in.authenticators, Letters: letters{in}})
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
@@ -211,6 +211,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.notifications = in.newNotifications()
 	in.blueprints = blueprint.Folder(blueprint.Defaults())
 	in.kinds = resource.New(resource.Config{Blueprint: func(path, content string) error { return blueprint.CheckSource(in.blueprints, path, content) },
+		Devices: in.authenticators, DeviceKinds: in.authenticatorKinds,
 		Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
 		Tokens: in.tokens, Access: in.access, Events: in.events, Mailer: in.mailer, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Locate: in.geoip.Context, Now: in.now})
 	return nil

@@ -63,6 +63,12 @@ func (s *Devices) Confirmed(ctx context.Context, user int64) ([]Device, error) {
 	return s.list(ctx, s.DB, "a.user_id = $1 and a.confirmed order by a.last_used desc nulls last, a.id", user)
 }
 
+// Of returns the devices of the user, also those that were not set up to the end, by
+// their age.
+func (s *Devices) Of(ctx context.Context, user int64) ([]Device, error) {
+	return s.list(ctx, s.DB, "a.user_id = $1 order by a.id", user)
+}
+
 // ByHandle returns the device of a kind with the handle, nil for none.
 func (s *Devices) ByHandle(ctx context.Context, class, handle string) (*Device, error) {
 	found, err := s.list(ctx, s.DB, "a.class = $1 and a.handle = $2", class, handle)

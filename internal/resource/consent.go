@@ -14,7 +14,6 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/consent"
-	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/store"
 )
 
@@ -41,7 +40,7 @@ type consents struct {
 
 func newConsents(p people, users *user, applications *Kind) *consents {
 	return &consents{&made[consent.Consent]{people: p, model: consentModel, what: "consent", rows: consentsTable(p.now), keys: []string{"pk", "id"},
-		members: new(consentMembers),
+		remove: "delete from consents where id = $1", members: new(consentMembers),
 		ref: func(c *consent.Consent) *Ref {
 			return &Ref{Key: c.ID, Name: fmt.Sprintf("user %d, application %s", c.User, c.Application)}
 		}}, users, applications}
@@ -52,31 +51,6 @@ func (k *consents) Fields() []field.Spec {
 	return append(field.Describe(k.members),
 		field.Spec{Name: "user", Type: "object", Required: true, Go: userSchema, Fields: k.users.Fields()},
 		field.Spec{Name: "application", Type: "object", Required: true, Go: applicationSchema, Fields: k.applications.Fields()})
-}
-
-// Find implements Objects.
-func (k *consents) Find(ctx context.Context, v View, match map[string]any) (*Ref, error) {
-	match, ok, err := lookup(k.model, match, map[string]matchType{"pk": matchNumber, "id": matchNumber})
-	if err != nil || !ok {
-		return nil, err
-	}
-	s := &statement{dialect: v.Dialect}
-	k.rows.always(s)
-	for _, want := range match {
-		id, err := strconv.ParseInt(fmt.Sprint(want), 10, 64)
-		if err != nil {
-			return nil, nil
-		}
-		s.where("c.id = ?", id)
-	}
-	found, err := store.Select(ctx, v.DB, k.rows.scan, "select "+k.rows.columns+" from "+k.rows.from+s.condition()+" limit 1", s.args...)
-	if err != nil {
-		return nil, fmt.Errorf("find consent: %w", err)
-	}
-	if len(found) == 0 {
-		return nil, nil
-	}
-	return k.point(&found[0]), nil
 }
 
 // Read implements Objects. An application that is gone is an empty object: the
@@ -113,22 +87,6 @@ func (k *consents) Read(ctx context.Context, v View, refs ...*Ref) ([]map[string
 		out[i]["application"] = whole[0]
 	}
 	return out, nil
-}
-
-// Delete implements Objects.
-func (k *consents) Delete(ctx context.Context, w *Write, ref *Ref) error {
-	id, err := strconv.ParseInt(ref.ID(), 10, 64)
-	if err != nil {
-		return fmt.Errorf("delete consent %s: %w", ref.ID(), ErrGone)
-	}
-	n, err := w.Store().Exec(ctx, "delete from consents where id = $1", id)
-	if err == nil && n == 0 {
-		err = ErrGone
-	}
-	if err != nil {
-		return fmt.Errorf("delete consent %d: %w", id, err)
-	}
-	return k.record(ctx, w, event.ModelDeleted, ref)
 }
 
 // ownConsent tells whether a person may look at a consent and withdraw it because

@@ -26,6 +26,9 @@ type Kind struct {
 	Schema, Tag string
 	// Calls are the generic addresses of the kind; zero for all of them.
 	Calls Calls
+	// Alias tells that the objects are those of another kind with the same model,
+	// which has the permissions, at an address of their own.
+	Alias bool
 	// Files tells that blueprints may hold objects of the kind.
 	Files bool
 	// Verbs are the permissions of the kind besides view, add, change, delete.

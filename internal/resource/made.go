@@ -3,6 +3,7 @@ package resource
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -19,7 +20,8 @@ type made[T any] struct {
 	// what is the name of a row in errors.
 	what string
 	rows *table[T]
-	// keys are the look-up fields that stand for the key, a UUID.
+	// keys are the look-up fields that stand for the key: a UUID, or a number where
+	// that of rows is one.
 	keys []string
 	// remove deletes the row of a key.
 	remove string
@@ -36,7 +38,9 @@ func (k *made[T]) Fields() []field.Spec { return field.Describe(k.members) }
 func (k *made[T]) Find(ctx context.Context, v View, match map[string]any) (*Ref, error) {
 	fields := map[string]matchType{}
 	for _, name := range k.keys {
-		fields[name] = matchUUID
+		if fields[name] = matchUUID; k.rows.numeric {
+			fields[name] = matchNumber
+		}
 	}
 	match, ok, err := lookup(k.model, match, fields)
 	if err != nil || !ok {
@@ -45,7 +49,11 @@ func (k *made[T]) Find(ctx context.Context, v View, match map[string]any) (*Ref,
 	s := &statement{dialect: v.Dialect}
 	k.rows.always(s)
 	for _, want := range match {
-		s.where(k.rows.key+" = ?", uuid.MustParse(fmt.Sprint(want))) // lookup has seen that it is one
+		key, err := k.key(fmt.Sprint(want))
+		if err != nil {
+			return nil, fmt.Errorf("find %s: %w", k.what, err)
+		}
+		s.where(k.rows.key+" = ?", key)
 	}
 	found, err := store.Select(ctx, v.DB, k.rows.scan, "select "+k.rows.columns+" from "+k.rows.from+s.condition()+" limit 1", s.args...)
 	if err != nil {
@@ -55,6 +63,14 @@ func (k *made[T]) Find(ctx context.Context, v View, match map[string]any) (*Ref,
 		return nil, nil
 	}
 	return k.point(&found[0]), nil
+}
+
+// key is a key as the database has it.
+func (k *made[T]) key(text string) (any, error) {
+	if k.rows.numeric {
+		return strconv.ParseInt(text, 10, 64)
+	}
+	return uuid.Parse(text)
 }
 
 func (k *made[T]) point(row *T) *Ref {
@@ -108,7 +124,11 @@ func (k *made[T]) Check(context.Context, *Write, *Ref, map[string]any) error { r
 
 // Delete implements Objects.
 func (k *made[T]) Delete(ctx context.Context, w *Write, ref *Ref) error {
-	n, err := w.Store().Exec(ctx, k.remove, ref.ID())
+	key, err := k.key(ref.ID())
+	if err != nil {
+		return fmt.Errorf("delete %s %s: %w", k.what, ref.ID(), ErrGone)
+	}
+	n, err := w.Store().Exec(ctx, k.remove, key)
 	if err == nil && n == 0 {
 		err = ErrGone
 	}

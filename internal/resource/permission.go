@@ -73,6 +73,9 @@ func (r *Registry) Permission(name string) *Permission {
 func (r *Registry) declarePermissions() {
 	r.byCodename = map[string]*Permission{}
 	for _, k := range append(slices.Clone(r.order), System) {
+		if k.Alias {
+			continue
+		}
 		for _, v := range k.AllVerbs() {
 			p := &Permission{Codename: access.Permission(v, k.Name()), Model: k.Name(), App: k.App(), AppLabel: AppLabel(k.App()), ModelLabel: k.Label}
 			p.Name = permissionName(v, k.Label)

@@ -11,6 +11,7 @@ import (
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
@@ -34,6 +35,10 @@ type Config struct {
 	Access *access.Access
 	// Events records what is written. The zero Recorder when nil.
 	Events *event.Recorder
+	// Devices and DeviceKinds are the devices that people confirm with. Nobody has
+	// one when nil.
+	Devices     *authenticator.Devices
+	DeviceKinds []authenticator.Kind
 	// Mailer sends mails again; required for RetryMail alone.
 	Mailer *mail.Mailer
 	// Blueprint judges the sources of blueprint instances. Nil refuses all.
@@ -68,6 +73,9 @@ type Registry struct {
 	session *made[sessionRow]
 	mailer  *mail.Mailer
 	event   *events
+
+	devices     *authenticator.Devices
+	deviceKinds []authenticator.Kind
 }
 
 // New returns a registry of all kinds. A new kind is declared in a file of its
@@ -116,6 +124,12 @@ func New(c Config) *Registry {
 	r.add(applications)
 	r.add(&Kind{Objects: newConsents(p, r.user, applications), Model: consentModel, Label: "User Consent", Plural: "User Consents", Path: "core/user_consent", Param: "id",
 		Key: "pk", Schema: "UserConsent", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: consentFilters()})
+	r.devices, r.deviceKinds = c.Devices, c.DeviceKinds
+	for _, kind := range c.DeviceKinds {
+		own, admin := deviceKinds(p, c.Devices, kind)
+		r.add(own)
+		r.order = append(r.order, admin)
+	}
 	r.add(brandKind(c.Catalog))
 	r.add(blueprintKind(c.Catalog, c.Blueprint))
 	r.add(settingsKind(c.Catalog, c.BaseURL))
@@ -160,8 +174,8 @@ const (
 var userSchema = reflect.TypeFor[userData]()
 
 // Owners tells what people may do with objects of their own, for package
-// access.
-func Owners() map[string]access.Owner {
+// access. devices are the kinds of their devices.
+func Owners(devices []authenticator.Kind) map[string]access.Owner {
 	owned := func(sql string) access.Owner {
 		return func(ctx context.Context, q store.Querier, p *identity.Person, _ access.Verb, id string) (bool, error) {
 			var n int
@@ -169,12 +183,17 @@ func Owners() map[string]access.Owner {
 			return n > 0, err
 		}
 	}
-	return map[string]access.Owner{
+	owners := map[string]access.Owner{
 		"token":                owned("select count(*) from tokens where id = $1 and user_id = $2"),
 		"notification":         owned("select count(*) from notifications where id = $1 and user_id = $2"),
 		"userconsent":          ownConsent,
 		"authenticatedsession": owned("select count(*) from sessions where uuid = $1 and user_id = $2"),
 	}
+	for _, k := range devices {
+		kind := Kind{Model: strings.ToLower(k.Type().Model)}
+		owners[kind.Name()] = ownDevice
+	}
+	return owners
 }
 
 // All returns all kinds, base classes included, in a fixed order.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
@@ -36,6 +37,7 @@ type Installation struct {
 	People   *directory.Directory
 	Hasher   *password.Hasher
 	Tokens   *token.Tokens
+	Devices  *authenticator.Devices
 	Access   *access.Access
 	Kinds    *resource.Registry
 	Log      *slog.Logger
@@ -56,10 +58,12 @@ func New(t testing.TB, db store.DB, more ...flow.StageType) *Installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.Tokens, in.Access = token.New(db, keys.Box("token"), in.Now), access.New(db, resource.Owners())
+	in.Devices = &authenticator.Devices{DB: db, Box: keys.Box("authenticator"), Now: in.Now}
+	kinds := stages.Kinds(stages.KindEnv{Devices: in.Devices})
+	in.Tokens, in.Access = token.New(db, keys.Box("token"), in.Now), access.New(db, resource.Owners(kinds))
 	in.People = directory.New(directory.Config{DB: db, Hasher: in.Hasher, AppPasswords: in.Tokens, Now: in.Now, Logger: in.Log})
 	scores := reputation.New(reputation.Config{DB: db, Limits: func() (lower, upper int64) { return -5, 5 }, Now: in.Now})
-	in.Stages = append(stages.All(stages.Env{Users: in.People, Reputation: scores, Accounts: in.People, Sealer: keys.Box("device")}), more...)
+	in.Stages = append(stages.All(stages.Env{Devices: in.Devices, Kinds: kinds, Users: in.People, Reputation: scores, Accounts: in.People, Sealer: keys.Box("device")}), more...)
 	compiler := expression.NewCompiler(expression.Env{})
 	in.Policies = policies.All(policies.Env{Scores: scores, Compiler: compiler})
 	events := &event.Recorder{Now: in.Now}
@@ -68,7 +72,7 @@ func New(t testing.TB, db store.DB, more ...flow.StageType) *Installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.Kinds = resource.New(resource.Config{Catalog: in.Catalog, Stages: in.Stages, Policies: in.Policies, Directory: in.People, Hasher: in.Hasher,
+	in.Kinds = resource.New(resource.Config{Devices: in.Devices, DeviceKinds: kinds, Catalog: in.Catalog, Stages: in.Stages, Policies: in.Policies, Directory: in.People, Hasher: in.Hasher,
 		Tokens: in.Tokens, Access: in.Access, Events: events, Blueprint: func(string, string) error { return nil }, Now: in.Now})
 	return in
 }

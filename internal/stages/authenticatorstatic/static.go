@@ -92,10 +92,11 @@ func (Kind) Check(d *authenticator.Device, code string, _ time.Time) (bool, erro
 // members are those of an object in the API. The codes themselves are not known any
 // more; there is one entry for each that is left.
 type members struct {
-	Tokens []hidden `json:"token_set" field:"readonly"`
+	Tokens []staticDeviceToken `json:"token_set" field:"readonly"`
 }
 
-type hidden struct {
+// staticDeviceToken stands for a code.
+type staticDeviceToken struct {
 	Token string `json:"token" field:"required,max=100"`
 }
 
@@ -104,7 +105,7 @@ const mask = "********"
 
 // Members implements authenticator.Shown.
 func (Kind) Members(d *authenticator.Device) (any, error) {
-	m := &members{Tokens: []hidden{}}
+	m := &members{Tokens: []staticDeviceToken{}}
 	if d == nil {
 		return m, nil
 	}
@@ -113,7 +114,7 @@ func (Kind) Members(d *authenticator.Device) (any, error) {
 		return nil, err
 	}
 	for range k.Codes {
-		m.Tokens = append(m.Tokens, hidden{mask})
+		m.Tokens = append(m.Tokens, staticDeviceToken{mask})
 	}
 	return m, nil
 }
