@@ -354,3 +354,17 @@ func TestDevicesBelongToTheirOwners(t *testing.T) {
 		}
 	})
 }
+
+func TestPoliciesKnowWhoHasAnAuthenticator(t *testing.T) {
+	o := openOffice(t, settings(t))
+	apply(t, o.site, setUpFlows)
+	who := o.number("akadmin")
+	policy := o.must("POST", "policies/expression/", m{"name": "has", "expression": "return ak_user_has_authenticator(request.user, 'totp') and not ak_user_has_authenticator(request.user, 'static')"})["pk"].(string)
+	if got := o.must("POST", "policies/all/"+policy+"/test/", m{"user": who})["passing"]; got != false {
+		t.Errorf("without a device: %v", got)
+	}
+	o.signedIn("akadmin", "correct horse").hasApp()
+	if got := o.must("POST", "policies/all/"+policy+"/test/", m{"user": who})["passing"]; got != true {
+		t.Errorf("with an app: %v", got)
+	}
+}
