@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,7 +12,9 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/resource"
+	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -111,6 +114,7 @@ func plantSecrets(o *office) map[string]string {
 	apply(t, o.site, setUpFlows)
 	chief := o.signedIn("akadmin", "correct horse")
 	mobile, codes := chief.hasApp(), chief.hasCodes()
+	o.plantDevice("email", m{"address": "root@example.com", "code": m{"text": "the code in a mail"}})
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
 	visit(t, o.site).signIn("ada", "the wrong password")
@@ -129,6 +133,8 @@ func plantSecrets(o *office) map[string]string {
 		"a password":                  "the plain password",
 		"the key of an app":           mobile.key,
 		"a recovery code":             codes[0].(string),
+		"a code in a mail":            "the code in a mail",
+		"the password of one more":    "the password of another mail server",
 		"the key of a captcha":        "the private key of a captcha",
 		"the password of a server":    "the password of a mail server",
 		"the secret of a webhook":     "the planted signing secret",
@@ -155,6 +161,7 @@ entries:
   - {model: authentik_stages_redirect.redirectstage, identifiers: {name: planted-redirect}, attrs: {mode: static, target_static: "https://example.com/"}}
   - {model: authentik_stages_captcha.captchastage, identifiers: {name: planted-captcha}, attrs: {public_key: site, private_key: the private key of a captcha}}
   - {model: authentik_stages_email.emailstage, identifiers: {name: planted-mail}, attrs: {password: the password of a mail server}}
+  - {model: authentik_stages_authenticator_email.authenticatoremailstage, identifiers: {name: planted-codes}, attrs: {password: the password of another mail server}}
   - {model: authentik_stages_account_lockdown.accountlockdownstage, identifiers: {name: planted-lockdown}}
   - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
   - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}
@@ -178,6 +185,22 @@ entries:
   - {model: authentik_policies.policybinding, identifiers: {target: !KeyOf planted, policy: !KeyOf unique, order: 0}, attrs: {enabled: false}}
   - {model: authentik_blueprints.blueprintinstance, identifiers: {name: planted}, attrs: {content: "version: 1", enabled: false}}
 `
+
+// plantDevice gives the superuser a device that keeps data.
+func (o *office) plantDevice(class string, data any) {
+	o.t.Helper()
+	d := &authenticator.Device{Class: class, Name: "planted", Confirmed: true}
+	err := o.site.db.QueryRow(o.t.Context(), "select id from users where username = 'akadmin'").Scan(&d.User)
+	if err == nil {
+		err = d.Write(data)
+	}
+	if err == nil {
+		err = o.site.db.Write(o.t.Context(), func(ctx context.Context, tx store.Tx) error { return o.site.authenticators.Add(ctx, tx, d) })
+	}
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
 
 // keysOf are the keys of some objects of a kind, as addresses have them.
 func keysOf(o *office, k *resource.Kind) []string {

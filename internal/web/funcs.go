@@ -5,6 +5,8 @@ import (
 	"html/template"
 
 	"github.com/microcosm-cc/bluemonday"
+
+	"github.com/weir-id/weir/field"
 )
 
 // Alert is a notice; Kind is info, success, warning or error.
@@ -40,6 +42,7 @@ func (t *texts) funcs(icons string) template.FuncMap {
 			}
 			return out
 		},
+		"problem": func(e *field.Error) string { return t.messages([]field.Error{*e})[0].Text },
 		"post":    newPost,
 		"captcha": newCaptcha,
 		"qr":      newQR,

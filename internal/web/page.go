@@ -38,6 +38,7 @@
 //	                         required, optional, focus, nospell, reveal, code, checked (booleans). It adds id, errors
 //	                         and the submitted value. focus asks for the cursor; the first empty field that asks gets it.
 //	fieldErrors PAGE NAME    the texts of the problems of one field ("non_field_errors" for the whole form)
+//	problem ERROR            the text of a *field.Error, for the partial "alert"
 //	post PAGE LABEL KEY VALUE ...
 //	                         a form of one button, for the partial "post". Keys: name, value (what the button sends),
 //	                         icon, hint, class ("secondary" by default, "primary", "link")

@@ -21,6 +21,7 @@ import (
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/authenticatoremail"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
@@ -255,6 +256,10 @@ func samples() map[string]*flow.Result {
 	app := &authenticatortotp.Challenge{UserInfo: max(), Key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", Digits: 6,
 		ConfigURL: "otpauth://totp/Acme%20Works:max.mustermann%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&algorithm=SHA1&digits=6&period=30&issuer=Acme%20Works"}
 	wrongCode := field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}
+	mailbox := "m***@e***.com"
+	sends := []authenticatorvalidate.DeviceChallenge{{Class: "email", UID: "1", Sends: true, Target: mailbox}, {Class: "email", UID: "2", Sends: true, Target: "w***@e***.org"}, ways[1]}
+	mails := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: sends}
+	mailed := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: sends, Chosen: &sends[0]}
 	choice := &authenticatorvalidate.Challenge{UserInfo: max(), ConfigurationStages: []authenticatorvalidate.SelectableStage{
 		{PK: uuid.New(), Name: "Authenticator app"}, {PK: uuid.New(), Name: "Passkey"}}}
 	wrong := field.Errors{field.NonField: {{String: "Failed to authenticate.", Code: "invalid", Message: "identification.error.invalid"}}}
@@ -291,6 +296,12 @@ func samples() map[string]*flow.Result {
 		"totp-refused":     refused(app, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "totp.error.code"}}}),
 		"static":           show(&authenticatorstatic.Challenge{UserInfo: max(), Codes: []string{"k3f9a20a77b2", "m4n5p6q7r8s9", "tuvwxyz23456", "abcdefghijkm", "q2w3e4r5t6y7", "zzxxccvvbbnn"}}),
 		"validate-choice":  show(choice),
+		"validate-mails":   show(mails),
+		"validate-mailed":  refused(mailed, field.Errors{field.NonField: {{String: "Empty response", Code: "invalid", Message: authenticatorvalidate.TextSent}}}),
+		"mailbox-address":  refused(&authenticatoremail.Challenge{UserInfo: max(), Required: true}, field.Errors{"email": {{String: "Enter", Code: "invalid", Message: "email_device.error.taken"}}}),
+		"mailbox-code":     show(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox, Typed: true}),
+		"mailbox-refused":  refused(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox}, field.Errors{field.NonField: {{String: "Wrong", Code: "invalid", Message: "code.error.spent"}}}),
+		"mailbox-limited":  show(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox, Problem: &field.Error{Message: "code.limited", Count: 5}}),
 		"prompt":           show(enrolment()),
 		"prompt-refused": refused(enrolment(), field.Errors{"username": {{String: "This user name is taken.", Code: "invalid", Message: "prompt.error.username_taken"}},
 			field.NonField: {{String: "The passwords are not the same.", Code: "invalid", Message: "prompt.error.passwords"}}}),
