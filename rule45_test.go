@@ -114,7 +114,7 @@ func plantSecrets(o *office) map[string]string {
 	apply(t, o.site, setUpFlows)
 	chief := o.signedIn("akadmin", "correct horse")
 	mobile, codes := chief.hasApp(), chief.hasCodes()
-	o.plantDevice("email", m{"address": "root@example.com", "code": m{"text": "the code in a mail"}})
+	o.plantDevice("email", m{"to": "root@example.com", "code": m{"text": "the code in a mail"}})
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
 	visit(t, o.site).signIn("ada", "the wrong password")

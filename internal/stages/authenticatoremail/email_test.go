@@ -86,7 +86,7 @@ func newOffice(t *testing.T, set map[string]any) *office {
 func (o *office) own(t *testing.T, user int64, address string, stage uuid.UUID) *authenticator.Device {
 	t.Helper()
 	d := authenticator.Device{ID: int64(len(o.devices) + 1), User: user, Class: "email", Stage: stage, Confirmed: true}
-	if err := d.Write(kept{Address: address}); err != nil {
+	if err := d.Write(authenticator.Receiver{To: address}); err != nil {
 		t.Fatal(err)
 	}
 	o.devices = append(o.devices, d)
@@ -207,7 +207,7 @@ func TestTheCodeEndsTheStage(t *testing.T) {
 		t.Fatal(got)
 	}
 	d := o.devices[0]
-	if k, err := read(&d); err != nil || k.Address != "ann@example.com" || k.Code.Text != "" || d.User != 7 || d.Stage != o.stage.ID || !d.Confirmed || d.Name != "Email Device" || d.Handle != "7 ann@example.com" {
+	if k, err := authenticator.ReadReceiver(&d); err != nil || k.To != "ann@example.com" || k.Code.Text != "" || d.User != 7 || d.Stage != o.stage.ID || !d.Confirmed || d.Name != "Email Device" || d.Handle != "7 ann@example.com" {
 		t.Errorf("device %+v keeps %+v, %v", d, k, err)
 	}
 }

@@ -23,15 +23,6 @@ var (
 	_ authenticator.Used   = Kind{}
 )
 
-// kept is what a device keeps.
-type kept struct {
-	Address string `json:"address"`
-	// Code was sent last, and not used yet.
-	Code authenticator.Code `json:"code"`
-}
-
-func read(d *authenticator.Device) (k kept, err error) { return k, d.Read(&k) }
-
 // Type implements authenticator.Kind.
 func (Kind) Type() authenticator.Type { return kindType }
 
@@ -40,14 +31,14 @@ func (Kind) Type() authenticator.Type { return kindType }
 func (Kind) Offer(_ context.Context, v *authenticator.Validation) ([]authenticator.Offer, error) {
 	var offers []authenticator.Offer
 	for _, o := range authenticator.Each(v.Devices) {
-		k, err := read(&o.Devices[0])
+		k, err := authenticator.ReadReceiver(&o.Devices[0])
 		if err != nil {
 			return nil, err
 		}
-		if k.Address == "" {
+		if k.To == "" {
 			continue
 		}
-		o.Target = mask(k.Address)
+		o.Target = mask(k.To)
 		o.Challenge = map[string]any{"email": o.Target}
 		offers = append(offers, o)
 	}
@@ -58,13 +49,13 @@ func (Kind) Offer(_ context.Context, v *authenticator.Validation) ([]authenticat
 // the device's with the transaction that queues the mail: neither is without the
 // other.
 func (k Kind) Send(ctx context.Context, v *authenticator.Validation, d *authenticator.Device) (authenticator.Sent, error) {
-	own, err := read(d)
+	own, err := authenticator.ReadReceiver(d)
 	if err != nil {
 		return authenticator.Sent{}, err
 	}
 	c := configOf(v.X, d)
 	code := authenticator.NewCode(v.X.Now, c.TokenExpiry.Duration())
-	send, err := k.Letters.Write(ctx, c.letter(v.X, v.Person, own.Address, code))
+	send, err := k.Letters.Write(ctx, c.letter(v.X, v.Person, own.To, code))
 	if err != nil {
 		problem, _ := authenticator.Unsent(authenticator.ErrUnsent)
 		return authenticator.Sent{Problem: problem, Events: []flow.Event{broken(v.X, err)}}, nil
@@ -74,34 +65,22 @@ func (k Kind) Send(ctx context.Context, v *authenticator.Validation, d *authenti
 		if err := send(ctx, tx); err != nil {
 			return authenticator.Unsent(err)
 		}
-		return nil, k.Devices.Change(ctx, tx, id, func(d *authenticator.Device) error {
-			now, err := read(d)
-			if err != nil {
-				return err
-			}
-			now.Code = code
-			return d.Write(now)
-		})
+		return nil, k.Devices.Change(ctx, tx, id, authenticator.KeepCode(code))
 	}}, nil
 }
 
 // Check implements authenticator.Coder.
 func (Kind) Check(d *authenticator.Device, code string, now time.Time) (bool, error) {
-	k, err := read(d)
-	if err != nil || !k.Code.Fits(code, now) {
-		return false, err
-	}
-	k.Code = authenticator.Code{}
-	return true, d.Write(k)
+	return authenticator.CheckCode(d, code, now)
 }
 
 // Channel implements authenticator.Used.
 func (Kind) Channel(d *authenticator.Device) string {
-	k, err := read(d)
+	k, err := authenticator.ReadReceiver(d)
 	if err != nil {
 		return kindType.Class
 	}
-	return "mail:" + strings.ToLower(k.Address)
+	return "mail:" + strings.ToLower(k.To)
 }
 
 // members are those of an object in the API.
@@ -114,8 +93,8 @@ func (Kind) Members(d *authenticator.Device) (any, error) {
 	if d == nil {
 		return &members{}, nil
 	}
-	k, err := read(d)
-	return &members{k.Address}, err
+	k, err := authenticator.ReadReceiver(d)
+	return &members{k.To}, err
 }
 
 // configOf is the configuration of the stage that set the device up, as it is now. Of

@@ -154,11 +154,11 @@ func (s *stage) refuse(ctx context.Context, p *identity.Person, to string) (fiel
 		if owned[i].Class != kindType.Class {
 			continue
 		}
-		k, err := read(&owned[i])
+		k, err := authenticator.ReadReceiver(&owned[i])
 		if err != nil {
 			return nil, err
 		}
-		if strings.EqualFold(k.Address, to) {
+		if strings.EqualFold(k.To, to) {
 			return wrongField("email", "email_device.error.taken", "You use this address already. Enter another one."), nil
 		}
 	}
@@ -209,7 +209,7 @@ func (s *stage) confirm(ctx context.Context, x *flow.Exec, p *identity.Person, d
 	}
 	device := &authenticator.Device{User: p.ID, Class: kindType.Class, Name: "Email Device", Stage: x.StageID, Confirmed: true,
 		Handle: fmt.Sprintf("%d %s", p.ID, strings.ToLower(d.To))}
-	if err := errors.Join(device.Write(kept{Address: d.To}), (*authenticator.Pending)(nil).Keep(x, kindType.Class, p)); err != nil {
+	if err := errors.Join(device.Write(authenticator.Receiver{To: d.To}), (*authenticator.Pending)(nil).Keep(x, kindType.Class, p)); err != nil {
 		return flow.Outcome{}, err
 	}
 	return s.devices.Enrol(flow.Done(), kindType, device), nil
