@@ -114,6 +114,7 @@ func plantSecrets(o *office) map[string]string {
 	apply(t, o.site, setUpFlows)
 	chief := o.signedIn("akadmin", "correct horse")
 	mobile, codes := chief.hasApp(), chief.hasCodes()
+	o.plantDevice("sms", m{"to": "+491711234567", "code": m{"text": "the code on a phone"}})
 	o.plantDevice("email", m{"to": "root@example.com", "code": m{"text": "the code in a mail"}})
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
@@ -133,6 +134,9 @@ func plantSecrets(o *office) map[string]string {
 		"a password":                  "the plain password",
 		"the key of an app":           mobile.key,
 		"a recovery code":             codes[0].(string),
+		"a code on a phone":           "the code on a phone",
+		"the token of a provider":     "the token of a text message provider",
+		"its password":                "the password of a text message provider",
 		"a code in a mail":            "the code in a mail",
 		"the password of one more":    "the password of another mail server",
 		"the key of a captcha":        "the private key of a captcha",
@@ -162,6 +166,7 @@ entries:
   - {model: authentik_stages_captcha.captchastage, identifiers: {name: planted-captcha}, attrs: {public_key: site, private_key: the private key of a captcha}}
   - {model: authentik_stages_email.emailstage, identifiers: {name: planted-mail}, attrs: {password: the password of a mail server}}
   - {model: authentik_stages_authenticator_email.authenticatoremailstage, identifiers: {name: planted-codes}, attrs: {password: the password of another mail server}}
+  - {model: authentik_stages_authenticator_sms.authenticatorsmsstage, identifiers: {name: planted-sms}, attrs: {provider: generic, from_number: "1", account_sid: "https://example.com/", auth: the token of a text message provider, auth_password: the password of a text message provider}}
   - {model: authentik_stages_account_lockdown.accountlockdownstage, identifiers: {name: planted-lockdown}}
   - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
   - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}

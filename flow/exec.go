@@ -109,6 +109,11 @@ func (x *Exec) Place() string {
 	return x.req.Session.Key + " " + x.Flow.ID.String() + " " + at.String()
 }
 
+// Passive tells that the request may change nothing but the plan. An outcome with
+// Apply asks the person first then; what cannot wait for the transaction, such as a
+// call of another server, is left out.
+func (x *Exec) Passive() bool { return x.req.Passive }
+
 // Query returns the query parameters of the page, those of the latest request.
 func (x *Exec) Query() url.Values { return x.req.Query }
 

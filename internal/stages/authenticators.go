@@ -3,6 +3,7 @@ package stages
 import (
 	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/stages/authenticatoremail"
+	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 )
@@ -11,6 +12,7 @@ import (
 type KindEnv struct {
 	Devices Devices
 	Letters authenticatoremail.Letters
+	SMS     authenticatorsms.Env
 }
 
 // Kinds lists the kinds of devices that people confirm with. A new one is one line
@@ -18,6 +20,7 @@ type KindEnv struct {
 func Kinds(env KindEnv) []authenticator.Kind {
 	return []authenticator.Kind{
 		authenticatoremail.Kind{Devices: env.Devices, Letters: env.Letters},
+		authenticatorsms.Kind{Env: env.SMS},
 		authenticatorstatic.Kind{},
 		authenticatortotp.Kind{},
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/accountlockdown"
 	"github.com/weir-id/weir/internal/stages/authenticatoremail"
+	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
@@ -42,6 +43,7 @@ type Env struct {
 	Tokens      accountlockdown.Tokens
 	Links       email.Links
 	Letters     authenticatoremail.Letters
+	SMS         authenticatorsms.Env
 	Consent     consent.Env
 	Sealer      device.Sealer
 	Captcha     captcha.Env
@@ -64,6 +66,7 @@ func All(env Env) []flow.StageType {
 	return []flow.StageType{
 		accountlockdown.Type(env.Writer, env.Ends, env.Tokens),
 		authenticatoremail.Type(env.Devices, env.Letters),
+		authenticatorsms.Type(env.SMS),
 		authenticatorstatic.Type(env.Devices),
 		authenticatortotp.Type(env.Devices),
 		authenticatorvalidate.Type(authenticatorvalidate.Env{Devices: env.Devices, Kinds: env.Kinds, Sealer: env.Sealer}),

@@ -27,6 +27,7 @@ import (
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/accountlockdown"
 	"github.com/weir-id/weir/internal/stages/authenticatoremail"
+	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
@@ -128,6 +129,23 @@ func (codes) Write(context.Context, *authenticatoremail.Letter) (func(context.Co
 	return func(context.Context, flow.Tx) error { return nil }, nil
 }
 
+func (codes) CountMessage(context.Context, guard.Send) error { return nil }
+func (codes) CodeText(_ *identity.Person, _, code string) (string, error) {
+	return code, nil
+}
+func (codes) MapMessage(context.Context, uuid.UUID, *identity.Person, map[string]any) (any, error) {
+	return nil, nil
+}
+func (codes) ByHandle(context.Context, string, string) (*authenticator.Device, error) {
+	return nil, nil
+}
+func (codes) Enrol(out flow.Outcome, _ authenticator.Type, _ *authenticator.Device) flow.Outcome {
+	return out
+}
+func (codes) Change(context.Context, flow.Tx, int64, func(*authenticator.Device) error) error {
+	return nil
+}
+
 // byMail sends through the server of the installation.
 var byMail = mail.StageConfig{UseGlobalSettings: true, TokenExpiry: "minutes=5"}
 
@@ -216,6 +234,9 @@ var subjects = []subject{
 	}, nil, ""},
 	{"setting codes by mail up", "authenticator_email", func(*flowtest.World) any { return &authenticatoremail.Config{StageConfig: byMail} },
 		nil, ""},
+	{"setting codes by text message up", "authenticator_sms", func(*flowtest.World) any {
+		return &authenticatorsms.Config{Provider: authenticatorsms.Generic, AccountSID: "https://sms.invalid/"}
+	}, nil, ""},
 	{"an invitation that nobody has", "invitation", func(*flowtest.World) any { return &invitation.Config{} }, nil, ""},
 	{"deleting the user", "user_delete", func(*flowtest.World) any { return &userdelete.Config{} }, map[string]any{}, "it asks nothing: whom the stages before it named is deleted"},
 	{"locking the account", "account_lockdown", func(*flowtest.World) any { return &accountlockdown.Config{DeactivateUser: true, DeleteSessions: true} }, map[string]any{}, "it asks nothing: whom the stages before it named is locked out"},
@@ -253,7 +274,7 @@ var subjects = []subject{
 // hostile are answers that no stage may be satisfied with.
 func hostile() []map[string]any {
 	keys := []string{"uid_field", "password", "captcha_token", "passkey", "remember_me", "to", "code", "webauthn", "duo",
-		"selected_stage", "selected_challenge", "token", "component", "response", "email", "done", "stage_ok"}
+		"selected_stage", "selected_challenge", "token", "component", "response", "email", "phone_number", "done", "stage_ok"}
 	values := []any{nil, "", " ", "x", true, false, 0, -1, 1.5, []any{}, []any{"x"}, map[string]any{}, map[string]any{"id": "x"}}
 	bodies := []map[string]any{nil, {}, {"unknown": "field"}, {"component": "ak-stage-dummy"}}
 	for _, v := range values {
@@ -270,7 +291,7 @@ func hostile() []map[string]any {
 // world has a flow of the subject's stage for ann, and a stage behind it.
 func (s subject) world(t *testing.T) (*flowtest.World, *flowtest.Browser) {
 	h := house{identity.NewPerson(identity.User{ID: 7, UUID: uuid.New(), Username: "ann", Active: true}, nil)}
-	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Kinds: []authenticator.Kind{phones{}}, Remover: h, Writer: h, Ends: h, Tokens: h, Links: h, Letters: codes{}, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
+	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Kinds: []authenticator.Kind{phones{}}, Remover: h, Writer: h, Ends: h, Tokens: h, Links: h, Letters: codes{}, SMS: authenticatorsms.Env{Devices: codes{}, House: codes{}, Client: &http.Client{Transport: provider{}}}, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
 	w.People[7] = h.ann
 	f := w.AddFlow("f", nil)
 	w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {

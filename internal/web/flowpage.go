@@ -124,7 +124,7 @@ func impersonated(p *identity.Person) string {
 // wrong. A silent one says what the page shows anyway.
 var (
 	notices = []string{"email.again", "validate.sent", "code.again"}
-	silent  = []string{"validate.chosen", "email_device.other"}
+	silent  = []string{"validate.chosen", "email_device.other", "phone.other"}
 )
 
 // notice takes the errors away where they are but a notice.

@@ -22,6 +22,7 @@ import (
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/authenticatoremail"
+	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
@@ -301,6 +302,9 @@ func samples() map[string]*flow.Result {
 		"mailbox-address":  refused(&authenticatoremail.Challenge{UserInfo: max(), Required: true}, field.Errors{"email": {{String: "Enter", Code: "invalid", Message: "email_device.error.taken"}}}),
 		"mailbox-code":     show(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox, Typed: true}),
 		"mailbox-refused":  refused(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox}, field.Errors{field.NonField: {{String: "Wrong", Code: "invalid", Message: "code.error.spent"}}}),
+		"phone-number":     refused(&authenticatorsms.Challenge{UserInfo: max(), Required: true}, field.Errors{"phone_number": {{String: "Enter", Code: "invalid", Message: "phone.error.number"}}}),
+		"phone-unsent":     show(&authenticatorsms.Challenge{UserInfo: max(), Required: true, Problem: &field.Error{Message: "code.send"}}),
+		"phone-code":       show(&authenticatorsms.Challenge{UserInfo: max(), Target: "+49***67", Typed: true}),
 		"mailbox-limited":  show(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox, Problem: &field.Error{Message: "code.limited", Count: 5}}),
 		"prompt":           show(enrolment()),
 		"prompt-refused": refused(enrolment(), field.Errors{"username": {{String: "This user name is taken.", Code: "invalid", Message: "prompt.error.username_taken"}},
