@@ -1,17 +1,15 @@
 package weir
 
 import (
-	"crypto/hmac"
-	"crypto/sha1"
-	"encoding/base32"
-	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/weir-id/weir/internal/stages/authenticatortotp/totptest"
 )
 
 // setUpFlows let people set an app and recovery codes up.
@@ -49,18 +47,7 @@ func scan(t *testing.T, r reply) phone {
 }
 
 // code is that of the time step so many after the present one.
-func (p phone) code(later int64) string {
-	key, err := base32.StdEncoding.DecodeString(p.key)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	mac := hmac.New(sha1.New, key)
-	if err := binary.Write(mac, binary.BigEndian, time.Now().Unix()/30+later); err != nil {
-		p.t.Fatal(err)
-	}
-	sum := mac.Sum(nil)
-	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[sum[19]&15:])&0x7fffffff%1e6)
-}
+func (p phone) code(later int64) string { return totptest.Code(p.t, p.key, later) }
 
 // answers posts an answer to a flow, and follows.
 func (c *client) answers(flow, body string) reply {
@@ -284,77 +271,6 @@ func TestRule04SettingAnAppUpStaysDue(t *testing.T) {
 	})
 }
 
-func TestDevicesBelongToTheirOwners(t *testing.T) {
-	each(t, func(t *testing.T, s Settings) {
-		o := openOffice(t, s)
-		apply(t, o.site, setUpFlows)
-		max := o.member("max", "first")
-		c := o.signedIn("max", "first")
-		app := c.hasApp()
-		_, stranger := o.clerk("stranger")
-		_, clerk := o.clerk("clerk", "authentik_stages_authenticator_totp.view_totpdevice", "authentik_stages_authenticator_totp.change_totpdevice",
-			"authentik_stages_authenticator_totp.delete_totpdevice", "authentik_core.view_user")
-		const own, all = "authenticators/totp/", "authenticators/admin/totp/"
-		mine := c.do("GET", "/api/v3/"+own, "")
-		list := results(mine.body)
-		if len(list) != 1 || list[0]["name"] != "TOTP Authenticator" || list[0]["user"].(map[string]any)["pk"] != float64(max) || strings.Contains(string(mine.raw), app.key) {
-			t.Fatalf("own devices: %s", mine.raw)
-		}
-		one := fmt.Sprintf("%s%v/", own, list[0]["pk"])
-		admin := fmt.Sprintf("%s%v/", all, list[0]["pk"])
-		for _, row := range []struct {
-			name, token, method, path string
-			body                      any
-			status                    int
-		}{
-			{"a stranger at the device", stranger, "GET", one, nil, 404},
-			{"a stranger renames it", stranger, "PATCH", one, m{"name": "mine"}, 404},
-			{"a stranger removes it", stranger, "DELETE", one, nil, 404},
-			{"a stranger at the administrators' address", stranger, "GET", admin, nil, 404},
-			{"a stranger removes it there", stranger, "DELETE", admin, nil, 404},
-			{"a stranger at the devices of somebody", stranger, "GET", fmt.Sprintf("authenticators/admin/all/?user=%d", max), nil, 403},
-			{"a clerk at the owner's address", clerk, "GET", one, nil, 404},
-			{"a superuser at the owner's address", root, "DELETE", one, nil, 404},
-			{"a clerk", clerk, "GET", admin, nil, 200},
-			{"a clerk at all devices", clerk, "GET", fmt.Sprintf("authenticators/admin/all/?user=%d", max), nil, 200},
-			{"a clerk renames it", clerk, "PATCH", admin, m{"name": "Phone of Max"}, 200},
-			{"a name that is too long", clerk, "PATCH", admin, m{"name": strings.Repeat("x", 65)}, 400},
-			{"no name", clerk, "PUT", admin, m{}, 400},
-			{"devices are not made here", root, "POST", all, m{"name": "x"}, 405},
-			{"nobody", "", "GET", own, nil, 403},
-		} {
-			if a := o.call(row.token, row.method, row.path, row.body); a.status != row.status {
-				t.Errorf("%s: %d %s, want %d", row.name, a.status, a.raw, row.status)
-			}
-		}
-		if n := len(results(o.call(stranger, "GET", own, nil).object)) + len(results(o.call(stranger, "GET", all, nil).object)) + len(results(o.must("GET", own, nil))); n != 0 {
-			t.Errorf("others see %d devices as theirs", n)
-		}
-		if n := len(results(o.call(clerk, "GET", all, nil).object)); n != 1 {
-			t.Errorf("a clerk sees %d devices", n)
-		}
-		got := c.do("GET", "/api/v3/authenticators/all/", "").list
-		if len(got) != 1 || got[0].(map[string]any)["name"] != "Phone of Max" || got[0].(map[string]any)["type"] != "authentik_stages_authenticator_totp.totpdevice" {
-			t.Errorf("all devices %v", got)
-		}
-		if r := c.do("PATCH", "/api/v3/"+one, `{"name":"Mine"}`); r.status != 200 || r.body["name"] != "Mine" {
-			t.Errorf("the owner renames it: %s", r.raw)
-		}
-		// Rule39: whoever makes the account easier to get into has signed in of late.
-		o.age(16 * time.Minute)
-		if r := c.do("DELETE", "/api/v3/"+one, ""); r.status != 403 {
-			t.Errorf("after a quarter of an hour: %d", r.status)
-		}
-		o.age(14 * time.Minute)
-		if r := c.do("DELETE", "/api/v3/"+one, ""); r.status != 204 {
-			t.Errorf("the owner removes it: %d %s", r.status, r.raw)
-		}
-		if got := o.said("model_deleted")["model"].(map[string]any); got["model_name"] != "totpdevice" {
-			t.Errorf("event about %v", got)
-		}
-	})
-}
-
 func TestPoliciesKnowWhoHasAnAuthenticator(t *testing.T) {
 	o := openOffice(t, settings(t))
 	apply(t, o.site, setUpFlows)
@@ -367,4 +283,47 @@ func TestPoliciesKnowWhoHasAnAuthenticator(t *testing.T) {
 	if got := o.must("POST", "policies/all/"+policy+"/test/", m{"user": who})["passing"]; got != true {
 		t.Errorf("with an app: %v", got)
 	}
+}
+
+// Rule39: the default set-up flows ask for the password and the second factor that
+// somebody has before they give another one.
+func TestRule39TheDefaultSetUpFlows(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		o.member("max", "first")
+		c := o.signedIn("max", "first")
+		const app, codes = "/api/v3/flows/executor/default-authenticator-totp-setup/", "/api/v3/flows/executor/default-authenticator-static-setup/"
+		for _, flow := range []string{app, codes} {
+			if r := visit(t, o.site).do("GET", flow, ""); r.component() != "ak-stage-access-denied" {
+				t.Errorf("a stranger at %s: %s", flow, r.raw)
+			}
+			for _, body := range []string{`{}`, `{"code":"123456"}`} {
+				if r := c.answers(flow, body); r.component() != "ak-stage-password" {
+					t.Errorf("%s %s: %s", flow, body, r.raw)
+				}
+			}
+		}
+		r := c.answers(app, `{"password":"first"}`)
+		mobile := scan(t, r)
+		if r := c.answers(app, fmt.Sprintf(`{"code":%q}`, mobile.code(0))); r.component() != "xak-flow-redirect" {
+			t.Fatalf("the app is not taken: %s", r.raw)
+		}
+		if r := c.answers(codes, `{"password":"first"}`); r.component() != "ak-stage-authenticator-validate" {
+			t.Fatalf("codes without the app: %s", r.raw)
+		}
+		if r := c.answers(codes, fmt.Sprintf(`{"code":%q}`, mobile.code(1))); r.component() != "ak-stage-authenticator-static" {
+			t.Errorf("codes with the app: %s", r.raw)
+		}
+		if r := c.answers(codes, `{}`); r.component() != "xak-flow-redirect" {
+			t.Errorf("the codes are not taken: %s", r.raw)
+		}
+		var offered []string
+		for _, item := range c.do("GET", "/api/v3/stages/all/user_settings/", "").list {
+			offered = append(offered, fmt.Sprint(item.(map[string]any)["component"]))
+		}
+		slices.Sort(offered)
+		if got := strings.Join(offered, " "); got != "ak-user-settings-authenticator-static ak-user-settings-authenticator-totp ak-user-settings-password" {
+			t.Errorf("people can set up %s", got)
+		}
+	})
 }
