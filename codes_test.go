@@ -10,6 +10,7 @@ import (
 	"mime/quotedprintable"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -252,6 +253,73 @@ func atOnce(all []*client, f func(c *client) bool) int {
 		}
 	}
 	return n
+}
+
+// submits sends the form of a page, as a browser without JavaScript does, and
+// returns the page that comes next.
+func (c *client) submits(path, page string, fields url.Values) string {
+	c.t.Helper()
+	r := c.post(path, page, fields)
+	if r.status == http.StatusSeeOther {
+		return c.page(c.t, r.header.Get("Location"))
+	}
+	return string(r.raw)
+}
+
+// The pages alone, for somebody whose account has no address.
+func TestSettingAMailboxUpWithPagesAlone(t *testing.T) {
+	o, server := codePost(t, settings(t))
+	apply(t, o.site, mailboxFlows)
+	id := o.user("bea", nil)
+	o.must("POST", fmt.Sprintf("core/users/%d/set_password/", id), m{"password": "some words"})
+	c := visit(t, o.site)
+	c.signIn("bea", "some words")
+	const path = "/if/flow/codes/"
+	shows := func(page string, texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if !strings.Contains(page, text) {
+				t.Fatalf("%q is not in %s", text, page)
+			}
+		}
+	}
+	page := c.page(t, path)
+	shows(page, `name="email"`, `type="email"`)
+	page = c.submits(path, page, url.Values{"email": {"bae@example.com"}})
+	shows(page, "b***@e***.com", `name="code"`, "Send again", "Use another address", "The code was sent.")
+	page = c.submits(path, page, url.Values{"email": {""}})
+	shows(page, `type="email"`)
+	page = c.submits(path, page, url.Values{"email": {"bea@example.com"}})
+	page = c.submits(path, page, url.Values{"code": {"123"}})
+	shows(page, "That code did not work.", `role="alert"`)
+	page = c.submits(path, page, url.Values{})
+	shows(page, "The code was sent.")
+	// Sent again, the code is the same; one went to the mistyped address.
+	codes := map[string]string{}
+	for _, mail := range server.Wait(t, 3) {
+		codes[mail.To[0]] = codeOf(t, mail)
+	}
+	if len(codes) != 2 {
+		t.Errorf("codes went to %v", codes)
+	}
+	c.submits(path, page, url.Values{"code": {codes["bea@example.com"]}})
+	if got := results(o.must("GET", fmt.Sprintf("authenticators/admin/email/?user=%d", id), nil)); len(got) != 1 || got[0]["email"] != "bea@example.com" || got[0]["name"] != "Email Device" {
+		t.Errorf("devices %v", got)
+	}
+	// At the sign-in a mail is sent when the button is pressed.
+	d := visit(t, o.site)
+	if r := d.signIn("bea", "some words"); r.component() != "ak-stage-authenticator-validate" {
+		t.Fatalf("after the password comes %s", r.raw)
+	}
+	const login = "/if/flow/default-authentication-flow/?next=%2Fx"
+	page = d.page(t, login)
+	shows(page, "Send a code to b***@e***.com")
+	key := fmt.Sprintf("%.0f", results(o.must("GET", "authenticators/admin/email/", nil))[0]["pk"])
+	page = d.submits(login, page, url.Values{"selected_challenge": {"email:" + key}})
+	shows(page, "A code was sent to b***@e***.com", `name="code"`)
+	if r := d.post(login, page, url.Values{"code": {codeOf(t, server.Wait(t, 4)[3])}}); r.status != http.StatusSeeOther {
+		t.Errorf("the code leads to %d %s", r.status, r.raw)
+	}
 }
 
 // phoneFlow: whoever is signed in sets codes by text message up.

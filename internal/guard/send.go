@@ -64,14 +64,15 @@ func DefaultSendLimits() SendLimits {
 // delay is the wait after the nth mail to an address.
 func (l *SendLimits) delay(n int) time.Duration { return doubled(n-2, l.Delay, l.Window) }
 
-// Send is a mail that is about to be queued.
+// Send is a mail that is about to be queued, or a text message that is about to be
+// sent.
 type Send struct {
 	// Account is the id of the user whom it is about, 0 for nobody.
 	Account int64
 	// Nobody is the name that was typed when the mail is only pretended, since
 	// nobody has it: it is counted as an account and an address are.
 	Nobody string
-	// Recipients are the addresses it goes to.
+	// Recipients are the addresses or numbers it goes to.
 	Recipients []string
 	// Client is the address of the machine that causes it.
 	Client netip.Addr
