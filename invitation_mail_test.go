@@ -26,7 +26,9 @@ func inviting(t *testing.T, s Settings) (o *office, server *mailtest.Server, flo
 }
 
 // waiting counts the mails in the outbox.
-func (o *office) waiting() int { return len(results(o.must("GET", "mail/messages/?page_size=100", nil))) }
+func (o *office) waiting() int {
+	return len(results(o.must("GET", "mail/messages/?page_size=100", nil)))
+}
 
 func TestInvitationsAreMailed(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {

@@ -190,3 +190,42 @@ func TestRecipeDenyAfterFailures(t *testing.T) {
 		}
 	})
 }
+
+// TestRecipeInvitationEnrollment: nobody gets in without an invitation; who has one
+// finds what it brings in the form, makes an account and is signed in.
+func TestRecipeInvitationEnrollment(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := recipes(t, s, "invitation-enrollment.yaml")
+		const path = "/api/v3/flows/executor/invitation-enrollment/?query="
+		come := func(token string) (*client, reply) {
+			t.Helper()
+			c := visit(t, o.site)
+			return c, c.follow(c.do("GET", path+"itoken%3D"+token, ""))
+		}
+		for _, token := range []string{"", "x", "00000000-0000-4000-8000-000000000000"} {
+			if c, r := come(token); r.component() != "ak-stage-access-denied" {
+				t.Errorf("with the invitation %q: %v", token, r.body)
+			} else if r = c.do("POST", path+"itoken%3D"+token, `{"username":"eve","name":"Eve","email":"eve@example.com","password":"p","password_repeat":"p"}`); c.follow(r).component() != "ak-stage-access-denied" {
+				t.Errorf("with the invitation %q an answer leads to %v", token, r.body)
+			}
+		}
+		flow := o.must("GET", "flows/instances/invitation-enrollment/", nil)["pk"]
+		token := o.must("POST", invitations, m{"name": "for-max", "flow": flow, "single_use": true, "fixed_data": m{"email": "max@example.com", "attributes": m{"team": "red"}}})["pk"].(string)
+		c, r := come(token)
+		if r.component() != "ak-stage-prompt" || !strings.Contains(fmt.Sprint(r.body["fields"]), "max@example.com") {
+			t.Fatalf("the link shows %v", r.body)
+		}
+		if r = c.follow(c.do("POST", path+"itoken%3D"+token, `{"username":"max","name":"Max","email":"max@example.com","password":"p","password_repeat":"p"}`)); r.component() != signedIn {
+			t.Fatalf("enrolment ends with %v", r.body)
+		}
+		if me := c.do("GET", "/api/v3/core/users/me/", "").body["user"].(map[string]any); me["username"] != "max" {
+			t.Errorf("signed in as %v", me)
+		}
+		if made := results(o.must("GET", "core/users/?username=max", nil))[0]; fmt.Sprint(made["attributes"]) != "map[team:red]" || made["email"] != "max@example.com" || made["is_superuser"] != false {
+			t.Errorf("made %v", made)
+		}
+		if _, r := come(token); r.component() != "ak-stage-access-denied" {
+			t.Errorf("the used invitation: %v", r.body)
+		}
+	})
+}

@@ -31,7 +31,9 @@ func mailInvitation(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	if err := c.write(func(ctx context.Context, w *resource.Write) error { return c.api.Kinds.MailInvitation(ctx, w, c.ref, body) }); err != nil {
+	if err := c.write(func(ctx context.Context, w *resource.Write) error {
+		return c.api.Kinds.MailInvitation(ctx, w, c.ref, body)
+	}); err != nil {
 		return err
 	}
 	return c.done()

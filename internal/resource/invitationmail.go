@@ -80,7 +80,9 @@ func (r *Registry) MailInvitation(ctx context.Context, w *Write, ref *Ref, m Inv
 // mailedLink is the address of an invitation for a mail: below the configured
 // address of the site, and no other (rule 21).
 func (r *Registry) mailedLink(w *Write, i *store.Invitation) (string, error) {
-	refuse := func(text string) (string, error) { return "", field.Errorf(field.NonField, field.CodeInvalid, "%s", text) }
+	refuse := func(text string) (string, error) {
+		return "", field.Errorf(field.NonField, field.CodeInvalid, "%s", text)
+	}
 	if r.baseURL == "" {
 		return refuse("Set the base URL of the site first (WEIR_BASE_URL): links in mails lead there alone.")
 	}
