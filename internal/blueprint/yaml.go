@@ -67,7 +67,11 @@ func (r *reader) place(p position) Place {
 	return place
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+)`)
+var (
+	yamlLine = regexp.MustCompile(`line (\d+)`)
+	// The library counts the lines of these problems from 0.
+	fromZero = regexp.MustCompile(`^(did not find expected (<|node content|'-' indicator|key|',' or)|found (duplicate %|incompatible YAML|undefined tag))`)
+)
 
 // parse reads the text of one YAML document, nil when it holds none.
 func (r *reader) parse(data []byte) *yaml.Node {
@@ -101,7 +105,10 @@ func (r *reader) parse(data []byte) *yaml.Node {
 	at := position{line: firstUnreadable(data)}
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		at.line, _ = strconv.Atoi(m[1])
-		message = strings.TrimPrefix(message, m[0]+": ")
+		if message = strings.TrimPrefix(message, m[0]+": "); fromZero.MatchString(message) {
+			// What is missing at the end is missing in the last line with text.
+			at.line = min(at.line, bytes.Count(bytes.TrimRight(data, "\r\n "), []byte("\n"))) + 1
+		}
 	}
 	r.fail(at, "this is not valid YAML: %s", message)
 	return nil
