@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -32,7 +33,9 @@ const (
 
 // reader turns YAML nodes into values and collects what is wrong with them.
 type reader struct {
-	file     string
+	file string
+	// plain allows no tags and leaves dates as text.
+	plain    bool
 	values   int
 	full     bool
 	errs     Errors
@@ -151,6 +154,10 @@ func (r *reader) value(n *yaml.Node, depth int) value {
 		return r.value(n.Alias, depth+1)
 	}
 	if tagged := n.Style&yaml.TaggedStyle != 0; tagged && !strings.HasPrefix(n.ShortTag(), "!!") {
+		if r.plain {
+			r.fail(at(n), "%s means something in blueprints alone; put the text in quotes", n.ShortTag())
+			return nil
+		}
 		return r.tag(n, depth)
 	}
 	switch n.Kind {
@@ -170,6 +177,9 @@ func (r *reader) scalar(n *yaml.Node) value {
 	if err != nil {
 		r.fail(at(n), "%v", err)
 		return nil
+	}
+	if _, date := v.(time.Time); date && r.plain {
+		v = n.Value
 	}
 	out := &scalar{position: at(n), v: v, block: n.Style&yaml.LiteralStyle != 0}
 	if out.block {
