@@ -109,12 +109,13 @@ type Page struct {
 	// Stale says that the form sent before was out of date.
 	Stale bool
 
-	// Home, Problem, Redirect and Reference are the contents of the pages of
-	// those names.
-	Home      *Home
-	Problem   *Problem
-	Redirect  *Redirect
-	Reference *openapi.Document
+	// Home, Problem, Redirect, Reference and Invitations are the contents of the
+	// pages of those names.
+	Home        *Home
+	Problem     *Problem
+	Redirect    *Redirect
+	Reference   *openapi.Document
+	Invitations *InvitationsPage
 
 	// Impersonated names the person as whom somebody else is here; empty for
 	// people who act for themselves.

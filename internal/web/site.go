@@ -89,6 +89,8 @@ type Config struct {
 	Visits Visits
 	// Applications are what people open from here.
 	Applications Applications
+	// Invitations are made and sent on pages of their own.
+	Invitations Invitations
 	// Brand returns the brand of the request's host; nil for the built-in one.
 	Brand func(r *http.Request) *flow.Brand
 	// Footer returns the links below the pages of brands that have none of
@@ -186,6 +188,10 @@ func (s *Site) routes() *http.ServeMux {
 	route("/if/flow/{slug}", addSlash, get)
 	route("/if/user/{$}", s.home, get, post)
 	route("/if/user", addSlash, get)
+	route("/if/user/invitations/{$}", s.listInvitations, get)
+	route("/if/user/invitations", addSlash, get)
+	route("/if/user/invitations/new/{$}", s.newInvitation, get, post)
+	route("/if/user/invitations/{id}/{$}", s.invitation, get, post)
 	route("/application/launch/{slug}/{$}", s.launch, get, post)
 	route("/application/launch/{slug}", addSlash, get)
 	route("/flows/-/default/{designation}/{$}", s.defaultFlow, get, post)

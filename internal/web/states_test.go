@@ -70,6 +70,7 @@ func states(t *testing.T) (base string, names []string) {
 		sent.Header.Set("Accept-Language", r.Header.Get("Accept-Language"))
 		ended.ServeHTTP(w, sent)
 	}
+	maps.Copy(all, invitationStates(t))
 	plain := newSite(t, footerBrand(), &engine{results: []*flow.Result{show(askWho())}}, nil)
 	all["footer"] = at("/if/flow/x/", plain)
 	all["cancel"] = func(w http.ResponseWriter, r *http.Request) {
@@ -176,7 +177,7 @@ func smallAPI() *openapi.Document {
 }
 
 func TestEveryPageHasAState(t *testing.T) {
-	shown := map[string]bool{"cancel": true, "confirm": true, "home": true, "problem": true, "reference": true}
+	shown := map[string]bool{"cancel": true, "confirm": true, "home": true, "problem": true, "reference": true, "invitations": true, "invitation-new": true, "invitation": true}
 	for _, result := range samples() {
 		if result.Challenge != nil {
 			shown[result.Challenge.Component] = true
