@@ -44,7 +44,7 @@ func TestInvitationsOnPages(t *testing.T) {
 		if home := c.page(t, "/if/user/"); !strings.Contains(home, `href="`+invitationsPage+`"`) {
 			t.Error("the home page does not lead to the invitations")
 		}
-		if form := c.page(t, invitationsPage+"new/"); !strings.Contains(form, flow) || strings.Count(form, "<option") != 1 {
+		if form := c.page(t, invitationsPage+"new/"); !strings.Contains(form, flow) || strings.Count(form, "<option") != 2 || !strings.Contains(form, "Create account by invitation") {
 			t.Errorf("the flows to choose from: %s", form)
 		}
 		until := time.Now().Add(48 * time.Hour).UTC()

@@ -114,7 +114,7 @@ func checkFirstStart(t *testing.T, in *installation, killed string) {
 	counts(t, look, map[string]int{
 		"select count(*) from users": 1,
 		"select count(*) from group_members m join groups g on g.id = m.group_id where g.is_superuser": 1,
-		"select count(*) from catalog_versions where current and kind = 'flow'":                        6,
+		"select count(*) from catalog_versions where current and kind = 'flow'":                        7,
 		stagesNamed("watched"): 40,
 	})
 }

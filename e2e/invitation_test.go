@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	netmail "net/mail"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ import (
 	"github.com/weir-id/weir/internal/mail/mailtest"
 )
 
-var mailedLink = regexp.MustCompile(`(/if/flow/invitation-enrollment/\?itoken=[-0-9a-f]{36})`)
+var mailedLink = regexp.MustCompile(`(/if/flow/default-invitation-enrollment/\?itoken=[-0-9a-f]{36})`)
 
 // TestAnInvitationFromTheFormToTheAccount: somebody makes an invitation and mails
 // it; the guest opens the link in a browser of their own, finds what it brings in the
@@ -34,7 +33,6 @@ func TestAnInvitationFromTheFormToTheAccount(t *testing.T) {
 			s := newSite(t, db, func(c *weir.Settings) {
 				c.Mail.Server, c.Mail.From = address, &netmail.Address{Address: "no-reply@acme.example"}
 			})
-			s.apply(t, filepath.Join("..", "docs", "recipes", "invitation-enrollment.yaml"))
 			for n, js := range []bool{true, false} {
 				guest := fmt.Sprint("guest", n)
 				host := newTab(t, s.URL, js)

@@ -78,7 +78,7 @@ func invitingVisits() *visits {
 	v := homeVisits()
 	at := time.Date(2026, 12, 1, 14, 35, 0, 0, time.UTC)
 	link := func(id uuid.UUID) string {
-		return "https://id.example.com/if/flow/invitation-enrollment/?itoken=" + id.String()
+		return "https://id.example.com/if/flow/default-invitation-enrollment/?itoken=" + id.String()
 	}
 	v.invites = invites{see: true, add: true, flows: []web.Option{{Value: uuid.NewString(), Label: "Create account by invitation"}, {Value: uuid.NewString(), Label: "Partners"}}}
 	for n, i := range []web.Invitation{
