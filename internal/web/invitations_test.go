@@ -184,12 +184,15 @@ func TestInvitationPagesAnswer(t *testing.T) {
 		{"making one fails", post(invitationsPage+"new/", url.Values{"name": {"x"}}), func(v *visits) { v.invites.err = boom }, 500, "Something went wrong", "boom", nil},
 		{"one invitation", get(pageOf(1)), nil, 200, "itoken=" + one, "", nil},
 		{"what cannot be done is not shown", get(pageOf(4)), nil, 200, "loose", "<form", nil},
-		{"an expired one is not sent", get(pageOf(3)), nil, 200, "Its link opens nothing any more", `value="send"`, nil},
+		{"the link of an expired one is not shown", get(pageOf(3)), nil, 200, "Its link opens nothing any more", "itoken", nil},
+		{"problems lead to their fields", post(invitationsPage+"new/", url.Values{"expires": {"soon"}, "name": {"x"}}), nil, 422, `<a href="#expires">Enter a date`, "", nil},
+		{"one field has its problem beside it", post(pageOf(1), url.Values{"action": {"send"}}), func(v *visits) { v.invites.err = field.Errors{"email_addresses": {{Code: "required"}}} }, 422, `aria-invalid="true"`, "There is a problem", nil},
 		{"one that is gone", get(pageOf(9)), nil, 404, "This invitation is gone", "", nil},
 		{"no id", get(invitationsPage + "x/"), nil, 404, "There is nothing here", "", nil},
 		{"sending", post(pageOf(1), url.Values{"action": {"send"}, "email_addresses": {"a@example.com, b@example.com;\r\n\r\nc@example.com\r\n"}}), nil, 303, pageOf(1) + "?sent", "",
 			[]string{"send " + one + ` to ["a@example.com" "b@example.com" "c@example.com"]`}},
 		{"sending to nobody", post(pageOf(1), url.Values{"action": {"send"}}), func(v *visits) { v.invites.err = field.Errors{"email_addresses": {{Code: "required"}}} }, 422, "Enter 1 to 20 e-mail addresses", "", []string{"send " + one + " to []"}},
+		{"sending what cannot be sent", post(pageOf(2), url.Values{"action": {"send"}}), func(v *visits) { v.invites.err = field.Errors{"email_addresses": {{Code: "required"}}} }, 422, "There is a problem", "<textarea", nil},
 		{"a limit", post(pageOf(1), url.Values{"action": {"send"}}), func(v *visits) {
 			v.invites.err = guard.Refusal(&guard.LimitedError{Kind: guard.Address, Wait: 3 * time.Minute})
 		}, 422, "Wait 3 minutes", "", nil},
@@ -237,6 +240,25 @@ func TestRule05InvitationsChangeFromOurPagesAlone(t *testing.T) {
 			maps.Copy(r.Header, header)
 			if w := answer(s, r); w.Code != http.StatusForbidden || v.invites.done != nil {
 				t.Errorf("%s from a page %s: %d, done %q", form.URL, name, w.Code, v.invites.done)
+			}
+		}
+	}
+}
+
+func TestRule12MarkupInInvitationsShowsAsText(t *testing.T) {
+	for _, text := range hostile {
+		v := invitingVisits()
+		for i := range v.invites.list {
+			one := &v.invites.list[i]
+			one.Name, one.Flow, one.Data, one.Link = text, text, text, text
+		}
+		v.invites.flows = []web.Option{{Value: text, Label: text}}
+		v.invites.err = field.Errors{"fixed_data": {{String: text, Code: text, Line: 1}}, text: {{String: text, Code: text}}}
+		s := newSite(t, nil, &engine{}, v)
+		typed := url.Values{"name": {text}, "fixed_data": {text}, "flow": {text}, "email_addresses": {text}, "action": {"send"}}
+		for _, r := range []*http.Request{get(invitationsPage), get(invitationsPage + "new/"), get(pageOf(1)), post(invitationsPage+"new/", typed), post(pageOf(1), typed)} {
+			if w := answer(s, r); harmful.MatchString(w.Body.String()) || w.Code >= 500 {
+				t.Errorf("%s with %q: %d\n%s", r.URL, text, w.Code, w.Body)
 			}
 		}
 	}
