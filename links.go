@@ -27,7 +27,7 @@ func (l links) Write(_ context.Context, letter *email.Letter) (email.Sendable, e
 	query.Set(flow.ParamFlowToken, key)
 	address := in.mailer.Link("/if/flow/"+url.PathEscape(letter.Flow.Slug)+"/", query)
 	message := outbox.Message{Subject: letter.Subject, Purpose: letter.Purpose, Account: letter.Person.ID, Client: letter.Client,
-		Language: in.mails.Language(cmp.Or(ownLanguage(letter.Person), letter.Language)), Until: letter.Expires, Via: letter.Via}
+		Language: in.mails.Language(letter.Language), Until: letter.Expires, Via: letter.Via}
 	var subject string
 	var err error
 	subject, message.Text, message.HTML, err = in.mails.Render(letter.Template, message.Language, map[string]any{"url": address, "user": letter.Person, "expires": letter.Expires,

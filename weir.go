@@ -130,7 +130,7 @@ func (s *Server) assemble() error {
 	tried := *applications
 	tried.Record = s.recordTried
 	origin := s.baseURL() // which has no path
-	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Account: &account{s.Installation, runner}, Applications: applications, Brand: runner.Brand, Footer: s.footer,
+	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Account: &account{s.Installation, runner}, Applications: applications, Invitations: s.invitationPages(runner), Brand: runner.Brand, Footer: s.footer,
 		Pages: s.pages(), Texts: s.texts, Log: s.log.With("component", "web")})
 	if err != nil {
 		return fmt.Errorf("make pages: %w", err)

@@ -52,12 +52,12 @@ func sharedSite(t *testing.T, db string) *site {
 }
 
 // newSite is a site for one test alone.
-func newSite(t *testing.T, db string) *site {
+func newSite(t *testing.T, db string, change ...func(*weir.Settings)) *site {
 	t.Helper()
-	return startSite(t, db, t.Cleanup)
+	return startSite(t, db, t.Cleanup, change...)
 }
 
-func startSite(t *testing.T, db string, cleanup func(func())) *site {
+func startSite(t *testing.T, db string, cleanup func(func()), change ...func(*weir.Settings)) *site {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "weir-e2e")
 	if err != nil {
@@ -77,6 +77,9 @@ func startSite(t *testing.T, db string, cleanup func(func())) *site {
 		t.Fatal(err)
 	}
 	c.BaseURL = base
+	for _, f := range change {
+		f(&c.Settings)
+	}
 	server, err := weir.Open(context.Background(), c)
 	if err != nil {
 		t.Fatalf("open on %s: %v", db, err)

@@ -72,6 +72,7 @@ type visits struct {
 	apps         []*flow.Application
 	verdict      policy.Result
 	asked        []*policy.HTTPRequest
+	invites      invites
 }
 
 func (v *visits) Listed(context.Context, *identity.Person, *policy.HTTPRequest) ([]*flow.Application, error) {
@@ -149,7 +150,7 @@ func newSite(t testing.TB, brand *flow.Brand, e *engine, v *visits) *web.Site {
 	if v == nil {
 		v = &visits{}
 	}
-	s, err := web.New(web.Config{Runner: e, Visits: v, Account: &v.own, Applications: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
+	s, err := web.New(web.Config{Runner: e, Visits: v, Account: &v.own, Applications: v, Invitations: &v.invites, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -81,7 +81,7 @@ type Letter struct {
 	Template string
 	Purpose  mail.Purpose
 	Client   netip.Addr
-	// Language is what the browser asks for; the person's own one comes first.
+	// Language is what the person wants, as a browser says it.
 	Language string
 	Via      *mail.Via
 }
@@ -208,7 +208,7 @@ func (s *stage) send(ctx context.Context, x *flow.Exec, p *identity.Person, out 
 		Stage: x.StageID, Flow: x.Flow, Query: x.LinkQuery(), Plan: plan, To: to, Person: p, Name: cmp.Or(x.Typed(), p.Username),
 		Again: again, Most: int(s.config.RecoveryMaxAttempts), Within: s.config.RecoveryCacheTimeout.Duration(),
 		Expires: x.Now.Add(s.config.TokenExpiry.Duration() + time.Minute), Subject: s.config.Subject, Template: s.config.Template,
-		Purpose: mail.Confirmation, Client: x.ClientIP(), Language: x.AcceptLanguage(), Via: s.config.via(),
+		Purpose: mail.Confirmation, Client: x.ClientIP(), Language: mail.Wanted(p, x.HTTP()), Via: s.config.via(),
 	}
 	if l.Subject == defaultSubject {
 		l.Subject = ""
