@@ -305,7 +305,7 @@ func TestWhatKeepsAMailFromBeingSent(t *testing.T) {
 				t.Errorf("%v: %d %s", bad, a.status, a.raw)
 			}
 		}
-		o.must("PATCH", path, m{"template": "email/missing.html"})
+		o.must("PATCH", path, m{"template": "email/missing.html", "use_global_settings": false})
 		if r := visit(t, o.site).asksFor("ada"); r.component() != "ak-stage-access-denied" {
 			t.Errorf("with a template that is missing: %v", r.body)
 		}

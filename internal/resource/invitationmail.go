@@ -68,7 +68,7 @@ func (r *Registry) MailInvitation(ctx context.Context, w *Write, ref *Ref, m Inv
 	for _, to := range m.To {
 		message.To = []string{to}
 		if err := r.mailer.Queue(ctx, w.Store(), message); err != nil {
-			return notQueued(err)
+			return MailRefusal(err)
 		}
 		message.Cc, message.Bcc = nil, nil
 	}
@@ -103,9 +103,9 @@ func (r *Registry) mailedLink(w *Write, i *store.Invitation) (string, error) {
 // id follows in the parameter itoken.
 func InvitationPath(slug string) string { return "/if/flow/" + slug + "/" }
 
-// notQueued turns what keeps a mail from being sent into what its author is told.
-// Who may invite has proved who they are, so all limits may be told.
-func notQueued(err error) error {
+// MailRefusal turns what keeps a mail from being sent into what its author is told.
+// Who may send one has proved who they are, so all limits may be told.
+func MailRefusal(err error) error {
 	if limited := guard.Refusal(err); limited != nil {
 		return limited
 	}

@@ -60,23 +60,22 @@ var problems = map[string]string{
 
 // Letter is a link that is to be sent.
 type Letter struct {
-	// Stage and Flow are where it leads back to, with Query and the plan.
-	Stage uuid.UUID
+	// Flow is where it leads, with Query and what Token stands for.
 	Flow  *flow.Flow
 	Query url.Values
-	Plan  *flow.Plan
+	Token flowtoken.New
 	// To is the address; empty for a letter that is only pretended.
 	To string
 	// Person is whom it is about.
 	Person *identity.Person
 	// Name is what their requests are counted under.
 	Name string
-	// Again tells that it was asked for; Most and Within bound how often.
-	Again  bool
-	Most   int
-	Within time.Duration
-	// Expires is when the link ends.
-	Expires  time.Time
+	// Again tells that it was asked for once more at Stage; Most and Within bound
+	// how often.
+	Again    bool
+	Stage    uuid.UUID
+	Most     int
+	Within   time.Duration
 	Subject  string
 	Template string
 	Purpose  mail.Purpose
@@ -196,7 +195,6 @@ func (s *stage) send(ctx context.Context, x *flow.Exec, p *identity.Person, out 
 		told.Problem = noAddress
 		return out, nil
 	}
-	keySent.Set(x.Context, true)
 	plan, err := x.PutAside(p, "consent", "mail-link", map[string]any{"mode": "always_require"})
 	if err != nil {
 		return flow.Outcome{}, err
@@ -204,23 +202,24 @@ func (s *stage) send(ctx context.Context, x *flow.Exec, p *identity.Person, out 
 	keyHeader.Set(plan.Context, header)
 	keyGate.Set(plan.Context, true)
 	keyMailed.Set(plan.Context, to)
-	l := &Letter{
-		Stage: x.StageID, Flow: x.Flow, Query: x.LinkQuery(), Plan: plan, To: to, Person: p, Name: cmp.Or(x.Typed(), p.Username),
-		Again: again, Most: int(s.config.RecoveryMaxAttempts), Within: s.config.RecoveryCacheTimeout.Duration(),
-		Expires: x.Now.Add(s.config.TokenExpiry.Duration() + time.Minute), Subject: s.config.Subject, Template: s.config.Template,
-		Purpose: mail.Confirmation, Client: x.ClientIP(), Language: mail.Wanted(p, x.HTTP()), Via: s.config.via(),
-	}
-	if l.Subject == defaultSubject {
-		l.Subject = ""
-	}
+	l := s.config.Letter(p, to, x.HTTP())
+	l.Flow, l.Query, l.Name = x.Flow, x.LinkQuery(), cmp.Or(x.Typed(), p.Username)
+	l.Token = flowtoken.New{Identifier: "mail-" + uuid.NewString(), Purpose: flowtoken.Mail(x.StageID), User: p.ID, Plan: plan,
+		Expires: x.Now.Add(s.config.TokenExpiry.Duration() + time.Minute)}
+	l.Again, l.Stage, l.Most, l.Within = again, x.StageID, int(s.config.RecoveryMaxAttempts), s.config.RecoveryCacheTimeout.Duration()
 	if recovery {
 		l.Purpose = mail.Recovery
 	}
 	ready, err := s.links.Write(ctx, l)
+	if errors.Is(err, mail.ErrNotConfigured) {
+		told.Problem = noServer
+		return out, nil
+	}
 	if err != nil {
 		return flow.Deny(msgBroken).Record(flow.Event{Action: string(event.ConfigurationError),
 			Context: map[string]any{"message": "The mail of an e-mail stage cannot be written: " + err.Error(), "stage": x.Stage()}}), nil
 	}
+	keySent.Set(x.Context, true)
 	out.Apply = func(ctx context.Context, tx flow.Tx) error {
 		return tell(told, ready.Send(ctx, tx), recovery)
 	}
@@ -236,8 +235,6 @@ func tell(told *State, err error, secret bool) error {
 	var limited *guard.LimitedError
 	switch {
 	case err == nil:
-	case errors.Is(err, mail.ErrNotConfigured):
-		told.Problem = noServer
 	case errors.As(err, &limited):
 		if limited.Tell() || !secret {
 			told.Wait = minutes(limited.Wait)
