@@ -85,7 +85,7 @@ entries:
 		{"a password is changed", "other words", []string{"user", "password", "ada", "--password-stdin"}, 0, "set the password of ada", ""},
 		{"a password for nobody", "x\n", []string{"user", "password", "bob", "--password-stdin"}, 1, "", "no such user"},
 		{"no password on standard input", "", []string{"user", "password", "ada", "--password-stdin"}, 2, "", "no password"},
-		{"a recovery link without a recovery flow", "", []string{"user", "recovery-link", "ada"}, 1, "", "no recovery flow"},
+		{"a recovery link", "", []string{"user", "recovery-link", "ada"}, 0, "/if/flow/default-recovery-flow/?flow_token=", ""},
 		{"a recovery link for ever", "", []string{"user", "recovery-link", "ada", "--for", "10000h"}, 2, "", "--for"},
 		{"a set-up link before the first start", "", []string{"setup-link"}, 1, "", "no initial set-up to be done: the first `weir serve` begins it"},
 		{"no name", "", []string{"user", "create"}, 2, "", "accepts 1 arg"},
