@@ -119,6 +119,9 @@ func TestRecoveryByMail(t *testing.T) {
 		if r := visit(t, o.site).do("GET", behind(link), ""); r.component() != "ak-stage-identification" {
 			t.Errorf("the used link shows %v", r.body)
 		}
+		if page := visit(t, o.site).do("GET", link.RequestURI(), ""); !strings.Contains(string(page.raw), "This link no longer works") {
+			t.Errorf("the page behind the used link says %s", page.raw)
+		}
 		// The page that waited knows nothing of it, and leads nowhere.
 		if r := here.do("POST", "/api/v3/flows/executor/recover/", `{}`); r.component() != "ak-stage-email" {
 			t.Errorf("the first browser shows %v", r.body)

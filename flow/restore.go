@@ -45,13 +45,14 @@ func (r *run) redeem(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("look for flow token: %w", err)
 	}
+	r.lapsed = true
 	if t == nil || t.Plan.Format != PlanFormat || t.Plan.FlowID != r.req.Flow.ID {
 		return false, nil
 	}
 	if ref, ok := KeyPendingUser.Get(t.Plan.Context); !ok || ref == nil || ref.ID != t.User {
 		return false, nil
 	}
-	r.plan = t.Plan
+	r.plan, r.lapsed = t.Plan, false
 	r.plan.Started, r.plan.Tokens = r.now, startTokens(r.req.Query)
 	r.plan.Consume = append(r.plan.Consume, Consumable{ConsumeFlowToken, t.ID})
 	KeyRestored.Set(r.plan.Context, map[string]any{"user": &PersonRef{ID: t.User}, "purpose": t.Purpose})

@@ -108,6 +108,8 @@ type Page struct {
 	Step      int
 	// Stale says that the form sent before was out of date.
 	Stale bool
+	// Lapsed says that the link that led here holds no more.
+	Lapsed bool
 
 	// Home, Problem, Redirect, Reference and Invitations are the contents of the
 	// pages of those names; Settings those of the pages below /if/user/settings/.

@@ -256,6 +256,8 @@ func samples() map[string]*flow.Result {
 	provider := captcha.Challenge{UserInfo: max(), SiteKey: "site", JSURL: "https://captcha.invalid/api.js", Interactive: true}
 	withPiece := askWho()
 	withPiece.PasswordFields, withPiece.Captcha = true, &identification.Captcha{Envelope: flow.Envelope{Component: "ak-stage-captcha", Body: &piece}}
+	lapsed := show(who)
+	lapsed.Lapsed = true
 	stale := show(&dummy.Challenge{Name: "Read this"})
 	stale.Stale = true
 	return map[string]*flow.Result{
@@ -290,6 +292,7 @@ func samples() map[string]*flow.Result {
 		"email-off":         show(&email.Challenge{UserInfo: max(), Recovery: true, State: email.State{Problem: "off"}}),
 		"email-gate":        show(&consent.Challenge{UserInfo: max(), HeaderText: "Continue.", Mailed: true, Token: "t"}),
 		"dummy":             show(&dummy.Challenge{Name: "Read this"}),
+		"lapsed":            lapsed,
 		"stale":             stale,
 		"denied":            show(&flow.AccessDenied{UserInfo: max(), Message: "Only people of the sales team\nmay go on."}),
 		"denied-unexpected": show(&flow.AccessDenied{Message: "could not be decided: 17ab", ID: "17ab"}),
