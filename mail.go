@@ -123,6 +123,15 @@ func (in *Installation) queuePolicyMail(ctx context.Context, tx store.Tx, p *ide
 	return err
 }
 
+// MailTemplates lists the names of the templates of mails, own ones among them.
+func (in *Installation) MailTemplates() []string { return in.mails.Names() }
+
+// PreviewMail shows a mail of a template in both of its forms, with values that stand
+// for real ones. The error is that of the template.
+func (in *Installation) PreviewMail(template, language string) (subject, text, html string, err error) {
+	return in.mails.Preview(template, language, nil)
+}
+
 // withUser are the values of a template, with the person where they name none.
 func withUser(values map[string]any, p *identity.Person) map[string]any {
 	all := map[string]any{"user": p}

@@ -64,6 +64,8 @@ func TestRule45NoAddressShowsASecret(t *testing.T) {
 					path += "?page_size=1000"
 				case "events/events/stats/":
 					path += "?count_steps=days=1"
+				case "mail/preview/":
+					path += "?template=email/invitation.html"
 				}
 				a := o.call(root, "GET", path, nil)
 				// A flow without stages cannot be executed, nor one without its link or for people who have no account.

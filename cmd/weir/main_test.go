@@ -89,6 +89,10 @@ entries:
 		{"a recovery link for ever", "", []string{"user", "recovery-link", "ada", "--for", "10000h"}, 2, "", "--for"},
 		{"a set-up link before the first start", "", []string{"setup-link"}, 1, "", "no initial set-up to be done: the first `weir serve` begins it"},
 		{"no name", "", []string{"user", "create"}, 2, "", "accepts 1 arg"},
+		{"the templates of mails", "", []string{"mail", "preview"}, 0, "email/password_reset.html", ""},
+		{"a mail as text", "", []string{"mail", "preview", "email/password_reset.html", "--language", "de"}, 0, "Subject: ", ""},
+		{"a mail as a page", "", []string{"mail", "preview", "email/invitation.html", "--html"}, 0, "<!doctype html>", ""},
+		{"a template that is none", "", []string{"mail", "preview", "email/nothing.html"}, 1, "", "email/nothing.html"},
 		{"a test mail without a server", "", []string{"mail", "test", "ada@example.com"}, 1, "", "no mail server is configured (smtp_url)"},
 		{"the version", "", []string{"version"}, 0, "weir dev", ""},
 	}

@@ -29,7 +29,7 @@ func (a *API) stageRoutes() []Route {
 // mailTemplates lists the names that an e-mail stage can be given.
 func mailTemplates(c *call) error {
 	out := []typeCreate{}
-	for _, name := range c.api.MailTemplates() {
+	for _, name := range c.api.Mails.Names() {
 		out = append(out, typeCreate{Name: name, Description: name})
 	}
 	return c.answer(http.StatusOK, out)
