@@ -83,7 +83,9 @@ type noMails struct{}
 
 func (noMails) Names() []string { return nil }
 
-func (noMails) Preview(string, string, map[string]any) (subject, text, html string, err error) { return "", "", "", nil }
+func (noMails) Preview(string, string, map[string]any) (subject, text, html string, err error) {
+	return "", "", "", nil
+}
 
 func dummy() *flow.Result {
 	return &flow.Result{Challenge: &flow.Envelope{Component: "ak-stage-access-denied", Body: &flow.AccessDenied{Message: "no"}}}
