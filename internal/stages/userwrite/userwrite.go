@@ -78,7 +78,7 @@ func Type(accounts Accounts, sessions Sessions) flow.StageType {
 		Description: "Makes an account, or changes one, with what forms have collected.",
 		Filters:     []string{"create_users_as_inactive", "create_users_group", "stage_uuid", "user_creation_mode", "user_path_template", "user_type"},
 	}, func() Config {
-		return Config{UserCreationMode: CreateWhenRequired, CreateUsersAsInactive: true, UserType: identity.External}
+		return Config{UserCreationMode: CreateWhenRequired, UserType: identity.External}
 	}, effects,
 		func(_ string, c Config) flow.Stage {
 			s := &stage{c, accounts, sessions}

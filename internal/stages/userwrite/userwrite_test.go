@@ -76,16 +76,16 @@ func TestSituations(t *testing.T) {
 		{"a new account", func(c *Config) { c.CreateUsersGroup = &staff },
 			map[string]any{"groups": []any{&flow.Ref{Kind: "group", ID: chosen}, &flow.Ref{Kind: "flow", ID: uuid.New()}, "text"},
 				"prompt_data": map[string]any{"username": " max ", "name": "Max", "email": "max@example.com", "password": " p ", "component": "ak-stage-prompt"}}, false,
-			&made{Username: "max", Name: "Max", Email: "max@example.com", Type: "external", Attributes: map[string]any{}, Groups: []uuid.UUID{staff, chosen}, Hash: "hash of  p "}},
-		{"an active one of another type in a folder", func(c *Config) {
-			c.CreateUsersAsInactive, c.UserType, c.UserPathTemplate = false, identity.Internal, "people/new"
+			&made{Username: "max", Name: "Max", Email: "max@example.com", Type: "external", Active: true, Attributes: map[string]any{}, Groups: []uuid.UUID{staff, chosen}, Hash: "hash of  p "}},
+		{"an inactive one of another type in a folder", func(c *Config) {
+			c.CreateUsersAsInactive, c.UserType, c.UserPathTemplate = true, identity.Internal, "people/new"
 		}, map[string]any{"prompt_data": map[string]any{"username": "max"}}, false,
-			&made{Username: "max", Type: "internal", Path: "people/new", Active: true, Attributes: map[string]any{}}},
+			&made{Username: "max", Type: "internal", Path: "people/new", Attributes: map[string]any{}}},
 		{"folder and type of the context", nil, map[string]any{"user_path": "there", "user_type": "internal", "prompt_data": map[string]any{"username": "max"}}, false,
-			&made{Username: "max", Type: "internal", Path: "there", Attributes: map[string]any{}}},
-		{"a type that is none", nil, map[string]any{"user_type": "emperor", "prompt_data": map[string]any{"username": "max"}}, false, &made{Username: "max", Type: "external", Attributes: map[string]any{}}},
+			&made{Username: "max", Type: "internal", Path: "there", Active: true, Attributes: map[string]any{}}},
+		{"a type that is none", nil, map[string]any{"user_type": "emperor", "prompt_data": map[string]any{"username": "max"}}, false, &made{Username: "max", Type: "external", Active: true, Attributes: map[string]any{}}},
 		{"no flow makes outposts", func(c *Config) { c.UserType = identity.InternalServiceAccount }, map[string]any{"prompt_data": map[string]any{"username": "max", "type": "internal_service_account"}},
-			false, &made{Username: "max", Type: "service_account", Attributes: map[string]any{}}},
+			false, &made{Username: "max", Type: "service_account", Active: true, Attributes: map[string]any{}}},
 		{"a change, also deep inside", nil, map[string]any{"prompt_data": map[string]any{"name": "Anna", "attributes.some.custom-attribute": "x", "attributes_more_deep": true, "unknown": 1, "groups": "x",
 			"attribute_x": 1, "is_superuser": true, "pk": 9}}, true,
 			&made{Username: "ann", Name: "Anna", Path: "users", Type: "internal", Active: true,
@@ -99,7 +99,7 @@ func TestSituations(t *testing.T) {
 		{"an empty form writes the same", nil, map[string]any{"prompt_data": map[string]any{}}, true,
 			&made{Username: "ann", Name: "Ann", Path: "users", Type: "internal", Active: true, Attributes: map[string]any{"foo": "scalar", "some": map[string]any{"kept": 1}}}},
 		{"always a new one", func(c *Config) { c.UserCreationMode = AlwaysCreate }, map[string]any{"prompt_data": map[string]any{"username": "max"}}, true,
-			&made{Username: "max", Type: "external", Attributes: map[string]any{}}},
+			&made{Username: "max", Type: "external", Active: true, Attributes: map[string]any{}}},
 		{"no form", nil, map[string]any{}, true, nil},
 		{"no name", nil, map[string]any{"prompt_data": map[string]any{"username": "  "}}, false, nil},
 		{"no name at all", nil, map[string]any{"prompt_data": map[string]any{"name": "Max"}}, false, nil},
