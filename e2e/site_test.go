@@ -51,13 +51,14 @@ func sharedSite(t *testing.T, db string) *site {
 	return s
 }
 
-// newSite is a site for one test alone.
-func newSite(t *testing.T, db string) *site {
+// newSite is a site for one test alone, with other settings than usual if set
+// makes them.
+func newSite(t *testing.T, db string, set ...func(*weir.Config)) *site {
 	t.Helper()
-	return startSite(t, db, t.Cleanup)
+	return startSite(t, db, t.Cleanup, set...)
 }
 
-func startSite(t *testing.T, db string, cleanup func(func())) *site {
+func startSite(t *testing.T, db string, cleanup func(func()), set ...func(*weir.Config)) *site {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "weir-e2e")
 	if err != nil {
@@ -70,6 +71,9 @@ func startSite(t *testing.T, db string, cleanup func(func())) *site {
 	if db == "postgres" {
 		c.DatabaseURL = weir.Secret(storetest.PostgresFor(t, cleanup))
 		c.SecretKey = "a secret key of more than thirty-two characters"
+	}
+	for _, change := range set {
+		change(&c)
 	}
 	listener := httptest.NewUnstartedServer(nil)
 	base, err := url.Parse("http://" + listener.Listener.Addr().String())
