@@ -44,7 +44,7 @@ func (r *recovery) Plan(ctx context.Context, p *identity.Person, h *policy.HTTPR
 	if !ok {
 		return nil, nil, fmt.Errorf("plan recovery: %w", flow.ErrNoFlow)
 	}
-	plan, err := r.executor.Prepare(ctx, f, flow.RefTo(p), h, b)
+	plan, err := r.executor.Prepare(ctx, f, flow.RefTo(p), nil, h, b)
 	return f, plan, err
 }
 

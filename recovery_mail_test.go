@@ -26,7 +26,7 @@ func TestTheDefaultRecovery(t *testing.T) {
 		if subject := mail.Header.Get("Subject"); !strings.Contains(subject, "password") {
 			t.Errorf("subject %q", subject)
 		}
-		link, c := linkOf(t, mail), visit(t, o.site)
+		link, c := mail.Link(t), visit(t, o.site)
 		if r := c.passGate(link); r.component() != "ak-stage-prompt" {
 			t.Fatalf("behind the gate is %v", r.body)
 		}
@@ -63,7 +63,7 @@ func TestALinkByMailFromAnAdministrator(t *testing.T) {
 		if mail.To[0] != "ada@example.com" || mail.Header.Get("Content-Language") != "fr" {
 			t.Errorf("mail %v to %v", mail.Header, mail.To)
 		}
-		link, c := linkOf(t, mail), visit(t, o.site)
+		link, c := mail.Link(t), visit(t, o.site)
 		if link.Host != "id.example.org" {
 			t.Errorf("Rule 21: the link leads to %s", link.Host)
 		}

@@ -99,12 +99,14 @@ func (x *Exec) LinkQuery() url.Values {
 }
 
 // Prepare plans a flow for somebody who will come by a link, as a visitor who has
-// not signed in. What policies ask for besides their verdict is left out, since
-// nobody walks the flow yet. The error is a *RefusedError when the flow does not
-// apply to the person, or has no stage for them.
-func (e *Executor) Prepare(ctx context.Context, f *Flow, person *PersonRef, h *policy.HTTPRequest, b *Brand) (*Plan, error) {
+// not signed in; more is in the context besides them. What policies ask for besides
+// their verdict is left out, since nobody walks the flow yet. The error is a
+// *RefusedError when the flow does not apply to the person, or has no stage for them.
+func (e *Executor) Prepare(ctx context.Context, f *Flow, person *PersonRef, more map[string]any, h *policy.HTTPRequest, b *Brand) (*Plan, error) {
 	r := e.newRun(&Request{Flow: f, User: identity.Anonymous(), Brand: b, HTTP: h, Passive: true})
-	plan, err := r.planner().plan(ctx, f, map[string]any{string(KeyPendingUser): person, string(KeyRestored): true})
+	start := map[string]any{string(KeyPendingUser): person, string(KeyRestored): true}
+	maps.Copy(start, more)
+	plan, err := r.planner().plan(ctx, f, start)
 	var na *notApplicable
 	switch {
 	case err == nil:
