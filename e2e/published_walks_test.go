@@ -251,6 +251,15 @@ func recoverWithMail(p *publishedSite) {
 	if n := p.sent() - before; n != 3 {
 		p.t.Errorf("%d mails, want 3", n)
 	}
+
+	// An account that was shut is not brought back.
+	p.walks("", []string{asked}, asking(address))
+	link = p.link(before+3, address)
+	p.root.call(p.t, http.StatusOK, "PATCH", fmt.Sprintf("/api/v3/core/users/%d/", user.id), object{"is_active": false})
+	p.walks("", []string{"ak-stage-consent, ak-stage-prompt, ak-stage-access-denied"}, resetting(link, "the newest words"))
+	if now := p.found(user.name); now["is_active"] != false {
+		p.t.Errorf("the account is now %v", now)
+	}
 }
 
 func recoverByAdministrator(p *publishedSite) {
