@@ -43,6 +43,7 @@ var publishedJourneys = []struct {
 	{"recovery by an administrator", []string{"example/flows-recovery-email-verification.yaml"}, recoverByAdministrator, false},
 	{"unenrolment", []string{"example/flows-unenrollment.yaml"}, unenrol, true},
 	{"two-factor login", []string{"example/flows-login-2fa.yaml"}, signInWithoutFactor, false},
+	{"login of 2022", []string{"old/mit/2022.11.0-yaml/default/10-flow-default-authentication-flow.yaml"}, signInByPassword, false},
 	{"default flows", []string{"default/flow-default-authentication-flow.yaml", "default/flow-default-invalidation-flow.yaml", "default/flow-password-change.yaml",
 		"default/flow-default-user-settings-flow.yaml", "default/flow-default-provider-authorization-explicit-consent.yaml",
 		"default/flow-default-provider-authorization-implicit-consent.yaml", "default/flow-default-provider-invalidation.yaml",
@@ -290,10 +291,17 @@ func unenrol(p *publishedSite) {
 	p.opens(user.name, user.password, false)
 }
 
-func signInWithoutFactor(p *publishedSite) {
+func signInByPassword(p *publishedSite) {
 	user := p.user(p.t, "Single")
-	p.walks(user.name, []string{signedIn, leaving}, signingIn(user.name+"@example.com", user.password), walk{slug: login})
+	p.walks(user.name, []string{signedIn}, signingIn(user.name+"@example.com", user.password))
 	p.walks("", []string{"ak-stage-identification, ak-stage-password, ak-stage-password refused"}, signingIn(user.name, "wrong"))
+}
+
+func signInWithoutFactor(p *publishedSite) {
+	signInByPassword(p)
+	// Unlike ours, the flow is for visitors.
+	user := p.user(p.t, "Twice")
+	p.walks(user.name, []string{signedIn, leaving}, signingIn(user.name, user.password), walk{slug: login})
 }
 
 func useDefaults(p *publishedSite) {
