@@ -93,7 +93,7 @@ var marks = []struct{ component, mark string }{
 	{"ak-stage-consent", ` name="token"`},
 	{"ak-stage-email", "<h1>Check your mail</h1>"},
 	{"ak-stage-access-denied", "<h1>You can’t continue</h1>"},
-	{"ak-stage-prompt", ` id="`},
+	{"ak-stage-prompt", ` for="`},
 }
 
 var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
@@ -161,9 +161,14 @@ func shown(r *reply) string {
 		}
 		return leaving
 	}
-	at := slices.IndexFunc(marks, func(m struct{ component, mark string }) bool { return strings.Contains(string(r.body), m.mark) })
+	return componentOf(string(r.body))
+}
+
+// componentOf is the component that a page shows; of an unknown page, the page.
+func componentOf(page string) string {
+	at := slices.IndexFunc(marks, func(m struct{ component, mark string }) bool { return strings.Contains(page, m.mark) })
 	if at < 0 {
-		return r.String()
+		return page
 	}
 	return marks[at].component
 }

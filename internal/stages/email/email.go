@@ -145,8 +145,8 @@ func Type(links Links, accounts Accounts) flow.StageType {
 // (rule 18).
 type Challenge struct {
 	flow.UserInfo
-	// Recovery tells that the page must not tell whether there is an account.
-	Recovery bool `json:"-"`
+	// Secret tells that the page must not tell whether there is an account.
+	Secret bool `json:"-"`
 	// State is how sending went, as far as it may be told.
 	State State `json:"-"`
 }

@@ -118,6 +118,10 @@ func TestSituations(t *testing.T) {
 		{"no address in recovery", flow.Recovery, pending(identity.NewPerson(identity.User{ID: 8, Username: "bob"}, nil)), nil, "ak-stage-email", "-", State{}},
 		{"a name of nobody in recovery", flow.Recovery, pending(identity.NewPerson(identity.User{Username: "ghost"}, nil)), nil, "ak-stage-email", "-", State{}},
 		{"Rule20: a service account in recovery", flow.Recovery, pending(identity.NewPerson(identity.User{ID: 9, Username: "robot", Email: "r@example.com", Type: identity.ServiceAccount}, nil)), nil, "ak-stage-email", "-", State{}},
+		{"a login by a name alone that nobody has", flow.Authentication, pending(identity.NewPerson(identity.User{Username: "ghost"}, nil)), nil, "ak-stage-email", "-", State{}},
+		{"such a login without an address", flow.Authentication, pending(identity.NewPerson(identity.User{ID: 8, Username: "bob"}, nil)), nil, "ak-stage-email", "-", State{}},
+		{"such a login with too many mails", flow.Authentication, pending(ann()), limited(guard.MailAccount), "ak-stage-email", "ann@example.com", State{}},
+		{"after a password, without an address", flow.Authentication, pending(identity.NewPerson(identity.User{ID: 8, Username: "bob"}, nil).WithBackend("internal")), nil, "ak-stage-email", "", State{Problem: noAddress}},
 		{"no mail server", flow.Enrollment, pending(ann()), mail.ErrNotConfigured, "ak-stage-email", "", State{Problem: noServer}},
 		{"no mail server in recovery", flow.Recovery, pending(ann()), mail.ErrNotConfigured, "ak-stage-email", "", State{Problem: noServer}},
 		{"a full outbox", flow.Enrollment, pending(ann()), mail.ErrFull, "ak-stage-email", "ann@example.com", State{Problem: notNow}},
@@ -139,7 +143,7 @@ func TestSituations(t *testing.T) {
 			if got := flowtest.Describe(r); got != row.want {
 				t.Fatalf("%s, want %s", got, row.want)
 			}
-			if c, ok := r.Challenge.Body.(*Challenge); ok && (c.State != row.state || c.Recovery != (row.of == flow.Recovery)) {
+			if c, ok := r.Challenge.Body.(*Challenge); ok && (c.State != row.state || c.Secret != (row.of == flow.Recovery || row.of == flow.Authentication && row.state.Problem == "")) {
 				t.Errorf("the page knows %+v, want %+v", c.State, row.state)
 			}
 			var to []string
@@ -197,6 +201,7 @@ func TestComingBack(t *testing.T) {
 		{"the flow goes on", flow.Enrollment, nil, nil, "redirect / final", false},
 		{"the account becomes active", flow.Enrollment, activate, nil, "redirect / final", true},
 		{"Rule24: a recovery activates nobody", flow.Recovery, activate, nil, "redirect / final", false},
+		{"Rule24: nor does a login", flow.Authentication, activate, nil, "redirect / final", false},
 		{"Rule19: another address since", flow.Enrollment, activate, func(o *office) { o.People[7].Email = "new@example.com" }, "denied: " + msgChanged, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -109,7 +109,7 @@ func (s *stage) Challenge(ctx context.Context, x *flow.Exec) (flow.Outcome, erro
 		// An administrator's link does not prove the mailbox, and is as good.
 		return flow.Skip(), nil
 	}
-	c := &Challenge{Recovery: x.Flow.Designation == flow.Recovery}
+	c := &Challenge{Secret: quiet(x, p)}
 	out := flow.Ask(c)
 	if sent, _ := keySent.Get(x.Context); sent {
 		return out, nil
@@ -161,8 +161,8 @@ func (s *stage) arrive(x *flow.Exec, p *identity.Person) (flow.Outcome, error) {
 		return flow.Deny(msgChanged), nil
 	}
 	out := flow.Done().Prove(flow.Proof{Fact: flow.FactMailbox, User: p.ID, Channel: "mail:" + strings.ToLower(to), At: x.Now})
-	// A recovery does not bring back an account that was shut (rule 24).
-	if !s.config.ActivateUserOnSuccess || p.Active || x.Flow.Designation == flow.Recovery {
+	// Neither a recovery nor a login brings back an account that was shut (rule 24).
+	if !s.config.ActivateUserOnSuccess || p.Active || quiet(x, p) {
 		return out, nil
 	}
 	out = out.Record(flow.Event{Action: string(event.UserWrite), User: p, Context: map[string]any{"created": false, "is_active": true}})
@@ -172,6 +172,12 @@ func (s *stage) arrive(x *flow.Exec, p *identity.Person) (flow.Outcome, error) {
 		return err
 	}
 	return out, nil
+}
+
+// quiet tells whether whoever walks the flow must not learn what becomes of the mail,
+// because a name is all that they have given (rule 18).
+func quiet(x *flow.Exec, p *identity.Person) bool {
+	return x.Flow.Designation == flow.Recovery || x.Flow.Designation == flow.Authentication && p.Backend == ""
 }
 
 // recipient is the address of the plan (rule 25), else that of the person.
@@ -186,12 +192,12 @@ func (*stage) recipient(x *flow.Exec, p *identity.Person) string {
 // the page may say about it. The work is the same for names that nobody has, up to
 // the rows of the database.
 func (s *stage) send(ctx context.Context, x *flow.Exec, p *identity.Person, out flow.Outcome, told *State, again bool) (flow.Outcome, error) {
-	recovery := x.Flow.Designation == flow.Recovery
+	recovery, hush := x.Flow.Designation == flow.Recovery, quiet(x, p)
 	to := s.recipient(x, p)
 	switch {
 	case !p.Saved(), recovery && !p.Human():
 		to = ""
-	case to == "" && !recovery:
+	case to == "" && !hush:
 		told.Problem = noAddress
 		return out, nil
 	}
@@ -221,7 +227,7 @@ func (s *stage) send(ctx context.Context, x *flow.Exec, p *identity.Person, out 
 	}
 	keySent.Set(x.Context, true)
 	out.Apply = func(ctx context.Context, tx flow.Tx) error {
-		return tell(told, ready.Send(ctx, tx), recovery)
+		return tell(told, ready.Send(ctx, tx), hush)
 	}
 	return out, nil
 }
