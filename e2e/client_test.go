@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,8 +60,8 @@ var officialClient struct {
 	out *bufio.Reader
 }
 
-// session has the official client walk one session, and returns what it printed.
-func session(input []byte) ([]byte, error) {
+// speak hands a line to the official client, and returns what it printed.
+func speak(input []byte) ([]byte, error) {
 	c := &officialClient
 	c.Lock()
 	defer c.Unlock()
@@ -90,9 +91,18 @@ func session(input []byte) ([]byte, error) {
 	return c.out.ReadBytes('\n')
 }
 
-// official walks the calls with one cookie jar and checks every answer
+// officialSessions counts the sessions of the official client.
+var officialSessions atomic.Int64
+
+// official makes the calls in a session of its own and checks every answer
 // against the schema that the client was made from.
 func official(t *testing.T, s *site, calls ...apiCall) []apiAnswer {
+	t.Helper()
+	return officially(t, s, officialSessions.Add(1), calls...)
+}
+
+// officially is official in a session that there may have been before.
+func officially(t *testing.T, s *site, session int64, calls ...apiCall) []apiAnswer {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join("client", "node_modules", "@goauthentik", "api")); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -100,11 +110,11 @@ func official(t *testing.T, s *site, calls ...apiCall) []apiAnswer {
 		}
 		t.Skip("the official client is not installed; `make test` does that")
 	}
-	input, err := json.Marshal(object{"base": s.URL, "calls": calls})
+	input, err := json.Marshal(object{"base": s.URL, "session": session, "calls": calls})
 	if err != nil {
 		t.Fatal(err)
 	}
-	output, err := session(input)
+	output, err := speak(input)
 	if err != nil {
 		t.Fatalf("official client: %v", err)
 	}

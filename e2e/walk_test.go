@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/weir-id/weir/internal/stages/captcha/captchatest"
 )
 
 // walk is a way through a flow: where it is entered, and what is answered on it.
@@ -43,53 +46,52 @@ var travellers = map[string]traveller{"official client": walkOfficially, "pages"
 
 func walkOfficially(t *testing.T, s *site, walks ...walk) (seen []string, who string) {
 	t.Helper()
-	var calls []apiCall
+	session := officialSessions.Add(1)
 	for _, w := range walks {
-		calls = append(calls, get(w.slug, w.query))
+		last := officially(t, s, session, get(w.slug, w.query))[0]
+		names := []string{last.shown()}
 		for _, a := range w.answers {
-			answer := map[string]any{}
-			for name, v := range a {
-				if name == "uid_field" {
-					name = "uidField" // the client has its own name for it
-				}
-				answer[name] = v
+			if a["component"] != last.component() {
+				t.Fatalf("%s: %v answers %v", w.slug, a, last.Raw)
 			}
-			if a["component"] == "ak-stage-consent" {
-				answer["token"] = fmt.Sprintf("$%d.token", len(calls)-1)
+			answer := maps.Clone(a)
+			switch a["component"] {
+			case "ak-stage-identification":
+				answer["uidField"] = a["uid_field"] // the client has its own name for it
+			case "ak-stage-consent":
+				answer["token"] = last.Data["token"]
+			case "ak-stage-captcha":
+				answer["token"] = captchatest.Solve(last.Data["site_key"].(string))
 			}
-			calls = append(calls, solve(w.slug, w.query, answer))
+			last = officially(t, s, session, solve(w.slug, w.query, answer))[0]
+			names = append(names, last.shown())
 		}
+		seen = append(seen, strings.Join(names, ", "))
 	}
-	answers := official(t, s, append(calls, me())...)
-	at := 0
-	for _, w := range walks {
-		var names []string
-		for i, a := range answers[at : at+1+len(w.answers)] {
-			if i > 0 && w.answers[i-1]["component"] != answers[at+i-1].component() {
-				t.Errorf("%s: %v answers %v", w.slug, w.answers[i-1], answers[at+i-1].Raw)
-			}
-			name := cmp.Or(a.component(), a.Failure)
-			if to, _ := a.Data["to"].(string); name == leaving && to != "/" {
-				name += " to " + to
-			}
-			if a.Data["response_errors"] != nil {
-				name += " refused"
-			}
-			names = append(names, name)
-		}
-		seen, at = append(seen, strings.Join(names, ", ")), at+1+len(w.answers)
-	}
-	if last := answers[at]; last.Status != http.StatusForbidden {
+	if last := officially(t, s, session, me())[0]; last.Status != http.StatusForbidden {
 		person, _ := last.Data["user"].(map[string]any)
 		who, _ = person["username"].(string)
 	}
 	return seen, who
 }
 
+// shown is what an answer is called among those of a way.
+func (a apiAnswer) shown() string {
+	name := cmp.Or(a.component(), a.Failure)
+	if to, _ := a.Data["to"].(string); name == leaving && to != "/" {
+		name += " to " + to
+	}
+	if a.Data["response_errors"] != nil {
+		name += " refused"
+	}
+	return name
+}
+
 // marks tell pages apart, by what only they have.
 var marks = []struct{ component, mark string }{
 	{"ak-stage-identification", ` name="uid_field"`},
 	{"ak-stage-password", ` autocomplete="current-password"`},
+	{"ak-stage-captcha", ` id="captcha"`},
 	{"ak-stage-consent", ` name="token"`},
 	{"ak-stage-email", "<h1>Check your mail</h1>"},
 	{"ak-stage-access-denied", "<h1>You can’t continue</h1>"},
@@ -97,6 +99,9 @@ var marks = []struct{ component, mark string }{
 }
 
 var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
+
+// piece is the work that a captcha asks for, which scripts of a page do.
+var piece = regexp.MustCompile(` data-key="([^"]+)"`)
 
 func walkPages(t *testing.T, s *site, walks ...walk) (seen []string, who string) {
 	t.Helper()
@@ -122,6 +127,9 @@ func walkPages(t *testing.T, s *site, walks ...walk) (seen []string, who string)
 					t.Errorf("%s: there is no field %s:\n%s", w.slug, name, page.body)
 				}
 				form.Set(name, fmt.Sprint(v))
+			}
+			if m := piece.FindSubmatch(page.body); m != nil {
+				form.Set("token", captchatest.Solve(string(m[1])))
 			}
 			asked := c.next
 			page = c.follow(t, http.MethodPost, path, form.Encode())

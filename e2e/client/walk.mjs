@@ -1,14 +1,14 @@
 // Walks flows with the official API client.
 //
-//   node walk.mjs < sessions.jsonl
+//   node walk.mjs < walks.jsonl
 //
-// Each line is a session with cookies of its own: {"base": "http://...", "calls":
-// [...]}. A call is {"call": "flowsExecutorGet", "api": "FlowsApi", "args": {...},
-// "schema": "ChallengeTypes"}. In args, "$3.pk" stands for a member of the third
-// answer of the session (counted from 0), "@2026-01-01T00:00:00Z" for a date. For
-// each line the answers are printed as one JSON list of {status, hops, data,
-// problems}: what came back on the wire and where it departs from the schema of the
-// client's own package.
+// Each line is {"base": "http://...", "session": 1, "calls": [...]}; lines of the same
+// session share their cookies. A call is {"call": "flowsExecutorGet", "api":
+// "FlowsApi", "args": {...}, "schema": "ChallengeTypes"}. In args, "$3.pk" stands for
+// a member of the third answer of the line (counted from 0), "@2026-01-01T00:00:00Z"
+// for a date. For each line the answers are printed as one JSON list of {status, hops,
+// data, problems}: what came back on the wire and where it departs from the schema of
+// the client's own package.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -20,7 +20,8 @@ const api = require("@goauthentik/api");
 const packageDir = dirname(require.resolve("@goauthentik/api/package.json"));
 const check = validator(readFileSync(join(packageDir, "schema.yml"), "utf8"));
 
-const jar = new Map();
+const jars = new Map();
+let jar = null;
 let out = [];
 let hops = 0;
 let wire = null;
@@ -66,9 +67,10 @@ function fill(value) {
   return value.startsWith("@") ? new Date(value.slice(1)) : value;
 }
 
-// walk takes the calls of a session.
-async function walk(base, calls) {
-  jar.clear();
+// walk makes the calls of a line.
+async function walk(base, session, calls) {
+  if (!jars.has(session)) jars.set(session, new Map());
+  jar = jars.get(session);
   out = [];
   for (const { api: name, call, args, schema, token } of calls) {
     const configuration = new api.Configuration({ basePath: `${base}/api/v3`, fetchApi, accessToken: token });
@@ -97,6 +99,6 @@ async function walk(base, calls) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { base, calls } = JSON.parse(line);
-  process.stdout.write(JSON.stringify(await walk(base, calls)) + "\n");
+  const { base, session, calls } = JSON.parse(line);
+  process.stdout.write(JSON.stringify(await walk(base, session, calls)) + "\n");
 }
