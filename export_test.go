@@ -192,8 +192,9 @@ func TestAnExportImportsAsItWas(t *testing.T) {
 				other := empty(t, settings(t))
 				other.acquaint(t)
 				if slug == "default-authentication-flow" {
-					// Its password stage refers to this one, which an export does not hold.
+					// Its stages refer to these, which an export does not hold.
 					other.imports(t, site.exports(t, "default-password-change"))
+					other.imports(t, site.exports(t, "default-recovery-flow"))
 				}
 				if report := other.imports(t, text); report.Count(blueprint.Create) != len(report.Changes) {
 					t.Errorf("the import made less than it holds: %v", report.Changes)

@@ -4,10 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/mail"
 	"net/url"
-
-	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
@@ -24,11 +23,17 @@ type links struct{ in *Installation }
 // Write implements email.Links.
 func (l links) Write(_ context.Context, letter *email.Letter) (email.Sendable, error) {
 	in := l.in
+	if letter.Via == nil && !in.mailer.Configured() {
+		return nil, outbox.ErrNotConfigured
+	}
 	key := flowtoken.NewKey()
-	query := letter.Query
+	query := maps.Clone(letter.Query)
+	if query == nil {
+		query = url.Values{}
+	}
 	query.Set(flow.ParamFlowToken, key)
 	address := in.mailer.Link("/if/flow/"+url.PathEscape(letter.Flow.Slug)+"/", query)
-	message, err := in.compose(outbox.Message{Subject: letter.Subject, Purpose: letter.Purpose, Client: letter.Client, Until: letter.Expires, Via: letter.Via,
+	message, err := in.compose(outbox.Message{Subject: letter.Subject, Purpose: letter.Purpose, Client: letter.Client, Until: letter.Token.Expires, Via: letter.Via,
 		Language: letter.Language}, letter.Template, letter.Person, letter.To, map[string]any{"url": address, "token": key})
 	if err != nil {
 		return nil, err
@@ -37,9 +42,9 @@ func (l links) Write(_ context.Context, letter *email.Letter) (email.Sendable, e
 }
 
 // compose fills a mail of a stage with what its template makes of data, in the
-// person's own language, or else in what m says that their browser asks for.
+// language that suits best.
 func (in *Installation) compose(m outbox.Message, template string, p *identity.Person, to string, data map[string]any) (outbox.Message, error) {
-	m.Account, m.Language = p.ID, in.mails.Language(cmp.Or(ownLanguage(p), m.Language))
+	m.Account, m.Language = p.ID, in.mails.Language(m.Language)
 	data["user"], data["expires"], data["subject"] = p, m.Until, m.Subject
 	subject, text, page, err := in.mails.Render(template, m.Language, data)
 	if err != nil {
@@ -93,15 +98,14 @@ func (r *ready) Send(ctx context.Context, tx flow.Tx) error {
 			return err
 		}
 	}
-	token := flowtoken.New{Identifier: "mail-" + uuid.NewString(), Purpose: flowtoken.Mail(l.Stage), User: l.Person.ID, Plan: l.Plan, Expires: l.Expires}
 	if l.To == "" {
 		if err := r.in.mailer.Pretend(ctx, w, r.message, l.Name); err != nil {
 			return err
 		}
-		return r.in.flowTokens.Pretend(ctx, w, r.key, token)
+		return r.in.flowTokens.Pretend(ctx, w, r.key, l.Token)
 	}
 	if err := r.in.mailer.Queue(ctx, w, r.message); err != nil {
 		return err
 	}
-	return r.in.flowTokens.Put(ctx, w, r.key, token)
+	return r.in.flowTokens.Put(ctx, w, r.key, l.Token)
 }

@@ -1,7 +1,6 @@
 package weir
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
@@ -35,8 +34,8 @@ func (m messages) CountMessage(ctx context.Context, s guard.Send) error {
 }
 
 // CodeText implements authenticatorsms.House.
-func (m messages) CodeText(p *identity.Person, language, code string) (string, error) {
-	return m.in.mails.Text(cmp.Or(ownLanguage(p), language), "phone.message", "Brand", m.in.brandName(), "Code", code)
+func (m messages) CodeText(language, code string) (string, error) {
+	return m.in.mails.Text(language, "phone.message", "Brand", m.in.brandName(), "Code", code)
 }
 
 // MapMessage implements authenticatorsms.House.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/policy"
 )
 
 // People reads users fresh.
@@ -125,14 +126,8 @@ func (x *Exec) ClientIP() netip.Addr {
 	return x.req.HTTP.ClientIP
 }
 
-// AcceptLanguage is what the person's browser prefers, as its header says; empty when
-// unknown.
-func (x *Exec) AcceptLanguage() string {
-	if x.req.HTTP == nil || len(x.req.HTTP.Header["Accept-Language"]) == 0 {
-		return ""
-	}
-	return x.req.HTTP.Header["Accept-Language"][0]
-}
+// HTTP is the request that brought the step; nil where none did.
+func (x *Exec) HTTP() *policy.HTTPRequest { return x.req.HTTP }
 
 // Cookie returns a cookie of the browser by name.
 func (x *Exec) Cookie(name string) string {

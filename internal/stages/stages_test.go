@@ -130,7 +130,7 @@ func (codes) Write(context.Context, *authenticatoremail.Letter) (func(context.Co
 }
 
 func (codes) CountMessage(context.Context, guard.Send) error { return nil }
-func (codes) CodeText(_ *identity.Person, _, code string) (string, error) {
+func (codes) CodeText(_, code string) (string, error) {
 	return code, nil
 }
 func (codes) MapMessage(context.Context, uuid.UUID, *identity.Person, map[string]any) (any, error) {

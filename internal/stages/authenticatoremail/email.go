@@ -32,7 +32,7 @@ type Letter struct {
 	Subject  string
 	Template string
 	Client   netip.Addr
-	// Language is what the browser asks for; the person's own one comes first.
+	// Language is what the person or their browser asks for.
 	Language string
 	Via      *mail.Via
 }
@@ -134,7 +134,7 @@ type answer struct {
 // letter is a mail with a code of this configuration.
 func (c *Config) letter(x *flow.Exec, p *identity.Person, to string, code authenticator.Code) *Letter {
 	l := &Letter{Person: p, To: to, Code: code.Text, Expires: code.Until, Subject: c.Subject, Template: c.Template,
-		Client: x.ClientIP(), Language: x.AcceptLanguage(), Via: c.Via()}
+		Client: x.ClientIP(), Language: mail.Wanted(p, x.HTTP()), Via: c.Via()}
 	if l.Subject == defaultSubject {
 		l.Subject = ""
 	}

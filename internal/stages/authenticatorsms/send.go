@@ -17,6 +17,7 @@ import (
 	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/guard"
+	"github.com/weir-id/weir/internal/mail"
 )
 
 const (
@@ -34,13 +35,13 @@ type message struct {
 	to     string
 	code   authenticator.Code
 	stage  string
-	// client and language are those of the browser.
+	// client is where the browser is, language what it or the person asks for.
 	client   netip.Addr
 	language string
 }
 
 func newMessage(x *flow.Exec, p *identity.Person, to, stage string, code authenticator.Code) *message {
-	return &message{p, to, code, stage, x.ClientIP(), x.AcceptLanguage()}
+	return &message{p, to, code, stage, x.ClientIP(), mail.Wanted(p, x.HTTP())}
 }
 
 // send has a message sent, once it is counted. The error is a *guard.LimitedError or
@@ -63,7 +64,7 @@ func (e *Env) send(ctx context.Context, c *Config, m *message) error {
 
 // request is what the provider is asked.
 func (e *Env) request(ctx context.Context, c *Config, m *message) (*http.Request, error) {
-	text, err := e.House.CodeText(m.person, m.language, m.code.Text)
+	text, err := e.House.CodeText(m.language, m.code.Text)
 	if err != nil {
 		return nil, err
 	}

@@ -39,9 +39,8 @@ type House interface {
 	// CountMessage counts a message that is about to be sent, at once and for good.
 	// The error is a *guard.LimitedError when it may not be sent now.
 	CountMessage(ctx context.Context, s guard.Send) error
-	// CodeText is the text of a message with a code, in the person's own language or
-	// else in the one that their browser asks for.
-	CodeText(p *identity.Person, language, code string) (string, error)
+	// CodeText is the text of a message with a code, in the language that suits best.
+	CodeText(language, code string) (string, error)
 	// MapMessage is what a webhook mapping makes of variables.
 	MapMessage(ctx context.Context, id uuid.UUID, p *identity.Person, variables map[string]any) (any, error)
 }

@@ -85,7 +85,7 @@ func (e *exchange) CountMessage(_ context.Context, s guard.Send) error {
 	return e.limited
 }
 
-func (e *exchange) CodeText(_ *identity.Person, _, code string) (string, error) {
+func (e *exchange) CodeText(_, code string) (string, error) {
 	return "Your code: " + code, nil
 }
 
