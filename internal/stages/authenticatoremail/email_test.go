@@ -2,6 +2,7 @@ package authenticatoremail
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -287,5 +288,36 @@ func TestATypedAddressCanBeTakenBack(t *testing.T) {
 	}
 	if r := o.b.Answer(t, "f", "", map[string]any{"code": o.letters[2].Code}); flowtest.Describe(r) != "redirect / final" || o.devices[0].Handle != "8 rob@example.com" {
 		t.Errorf("%s, %+v", flowtest.Describe(r), o.devices)
+	}
+}
+
+// Guesses that come at once all see the plan as it was before. What counts is how
+// many there have been, so that only the first five are looked at.
+func TestRule32AGuessIsCountedBeforeItIsLookedAt(t *testing.T) {
+	for _, row := range []struct {
+		before int
+		want   string
+	}{{4, "redirect / final"}, {5, again}} {
+		o := newOffice(t, pending(7, nil))
+		o.b.Get(t, "f", "")
+		var d authenticator.Pending
+		for key, v := range o.b.Request("f", "").Execution.Plan.Context.Values() {
+			if text, ok := v.(string); ok && strings.HasPrefix(key, "weir_email_secret_") {
+				if err := json.Unmarshal([]byte(text), &d); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if d.Code.Text != o.code() {
+			t.Fatalf("the plan holds %+v", d)
+		}
+		for range row.before {
+			if _, err := o.Store.Count(t.Context(), flowtest.SessionKey(o.b.Token), "code "+d.Code.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := flowtest.Describe(o.b.Answer(t, "f", "", map[string]any{"code": o.code()})); got != row.want {
+			t.Errorf("the right code after %d others: %s, want %s", row.before, got, row.want)
+		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/weir-id/weir/flow/flowtest"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/authenticator"
+	"github.com/weir-id/weir/internal/authenticator/authenticatortest"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/policy"
 )
@@ -68,7 +69,7 @@ func (e *exchange) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.to, _ = fields["To"].(string)
 		m.text, _ = fields["Message"].(string)
 	}
-	if e.status == 0 {
+	if e.status == 0 || r.URL.Path == "/elsewhere" {
 		e.sent = append(e.sent, m)
 		w.WriteHeader(http.StatusCreated)
 		return
@@ -172,6 +173,27 @@ func problem(r *flow.Result) string {
 		return name + " " + list[0].Message
 	}
 	return ""
+}
+
+// Who sets a phone up, and who passes by.
+func TestWhoMaySetUp(t *testing.T) {
+	authenticatortest.Owners(t, again, func(s *authenticatortest.Shelf) flow.StageType {
+		return Type(Env{Devices: struct {
+			*authenticatortest.Shelf
+			lookup
+		}{s, lookup{}}})
+	})
+}
+
+// lookup knows no devices.
+type lookup struct{}
+
+func (lookup) ByHandle(context.Context, string, string) (*authenticator.Device, error) {
+	return nil, nil
+}
+
+func (lookup) Change(context.Context, flow.Tx, int64, func(*authenticator.Device) error) error {
+	return authenticator.ErrGone
 }
 
 const ann = "+491711234567"
