@@ -86,7 +86,8 @@ type Config struct {
 	// AccountSID is the account at Twilio, or the address of a generic provider.
 	AccountSID string `json:"account_sid" field:"required,max=2048"`
 	// Auth is the token, or for AuthType Basic the name that belongs to AuthPassword.
-	Auth         string   `json:"auth" field:"required,secret,notrim,max=1024"`
+	// It may be missing, since exports leave it out and have to be imported.
+	Auth         string   `json:"auth" field:"secret,blank,notrim,max=1024"`
 	AuthPassword string   `json:"auth_password" field:"secret,blank,notrim,max=1024"`
 	AuthType     AuthType `json:"auth_type"`
 	// VerifyOnly keeps of the number only its hash: it has been verified, and no code
