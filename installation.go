@@ -176,7 +176,8 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: in.limits, AppPasswords: in.tokens, History: in.passwordHistory,
 		Now: in.now, Logger: in.log})
 	in.flowTokens = &flowtoken.Tokens{DB: in.db, Box: keys.Box("flow token"), Now: in.now, SetupOpen: in.setupOpen, CloseSetup: in.closeSetup}
-	in.authenticatorKinds = stages.Kinds()
+	in.authenticators = &authenticator.Devices{DB: in.db, Box: keys.Box("authenticator"), Now: in.now}
+	in.authenticatorKinds = stages.Kinds(in.authenticators, in.log.With("component", "passkeys"))
 	in.access = access.New(in.db, resource.Owners(in.authenticatorKinds))
 	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
 	in.reputation = reputation.New(reputation.Config{DB: in.db, Expiry: in.config.ReputationExpiry, Now: in.now, Places: in.places,
@@ -191,12 +192,11 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	}
 	in.sessions = session.New(session.Config{DB: in.db, People: in.people, Tokens: in.tokens, Events: in.events, Locator: locator{in.geoip}, Mail: in.queuePolicyMail,
 		MayImpersonate: in.mayImpersonate, Plans: keys.Box("plan"), CookieKey: keys.MAC("session cookie"), Now: in.now, Logger: in.log})
-	in.authenticators = &authenticator.Devices{DB: in.db, Box: keys.Box("authenticator"), Now: in.now}
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Links: links{in}, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
-		Devices: in.authenticators, Kinds: in.authenticatorKinds,
+		Devices: in.authenticators, Kinds: in.authenticatorKinds, Log: in.log.With("component", "passkeys"),
 		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
 	policyEnv, err := in.policyEnv()
 	if err != nil {

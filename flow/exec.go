@@ -120,6 +120,19 @@ func (x *Exec) ClientIP() netip.Addr {
 	return x.req.HTTP.ClientIP
 }
 
+// Origin is the site as the browser knows it, such as "https://id.example:8443";
+// empty outside of requests.
+func (x *Exec) Origin() string {
+	if x.req.HTTP == nil || x.req.HTTP.Host == "" {
+		return ""
+	}
+	scheme, usual := "http", ":80"
+	if x.req.HTTP.Secure {
+		scheme, usual = "https", ":443"
+	}
+	return scheme + "://" + strings.TrimSuffix(strings.ToLower(x.req.HTTP.Host), usual)
+}
+
 // AcceptLanguage is what the person's browser prefers, as its header says; empty when
 // unknown.
 func (x *Exec) AcceptLanguage() string {

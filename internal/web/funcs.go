@@ -42,6 +42,7 @@ func (t *texts) funcs(icons string) template.FuncMap {
 		},
 		"post":    newPost,
 		"captcha": newCaptcha,
+		"passkey": newPasskey,
 		"qr":      newQR,
 		"otpauth": otpauth,
 		"groups":  groups,

@@ -58,11 +58,11 @@ func New(t testing.TB, db store.DB, more ...flow.StageType) *Installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.Tokens, in.Access = token.New(db, keys.Box("token"), in.Now), access.New(db, resource.Owners(stages.Kinds()))
+	in.Tokens, in.Access = token.New(db, keys.Box("token"), in.Now), access.New(db, resource.Owners(stages.Kinds(nil, nil)))
 	in.People = directory.New(directory.Config{DB: db, Hasher: in.Hasher, AppPasswords: in.Tokens, Now: in.Now, Logger: in.Log})
 	scores := reputation.New(reputation.Config{DB: db, Limits: func() (lower, upper int64) { return -5, 5 }, Now: in.Now})
 	in.Devices = &authenticator.Devices{DB: db, Box: keys.Box("authenticator"), Now: in.Now}
-	in.Stages = append(stages.All(stages.Env{Devices: in.Devices, Kinds: stages.Kinds(), Users: in.People, Reputation: scores, Accounts: in.People, Sealer: keys.Box("device")}), more...)
+	in.Stages = append(stages.All(stages.Env{Devices: in.Devices, Kinds: stages.Kinds(nil, nil), Users: in.People, Reputation: scores, Accounts: in.People, Sealer: keys.Box("device")}), more...)
 	compiler := expression.NewCompiler(expression.Env{})
 	in.Policies = policies.All(policies.Env{Scores: scores, Compiler: compiler})
 	events := &event.Recorder{Now: in.Now}
@@ -71,7 +71,7 @@ func New(t testing.TB, db store.DB, more ...flow.StageType) *Installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.Kinds = resource.New(resource.Config{Devices: in.Devices, DeviceKinds: stages.Kinds(), Catalog: in.Catalog, Stages: in.Stages, Policies: in.Policies, Directory: in.People, Hasher: in.Hasher,
+	in.Kinds = resource.New(resource.Config{Devices: in.Devices, DeviceKinds: stages.Kinds(nil, nil), Catalog: in.Catalog, Stages: in.Stages, Policies: in.Policies, Directory: in.People, Hasher: in.Hasher,
 		Tokens: in.Tokens, Access: in.Access, Events: events, Blueprint: func(string, string) error { return nil }, Now: in.Now})
 	return in
 }
