@@ -108,6 +108,9 @@ func plantSecrets(o *office) map[string]string {
 	if _, err := o.site.db.Exec(t.Context(), "insert into consents (user_id, application_id, permissions, created) values ($1, $2, '', $3)", ada, app, time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	apply(t, o.site, setUpFlows)
+	chief := o.signedIn("akadmin", "correct horse")
+	mobile, codes := chief.hasApp(), chief.hasCodes()
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
 	visit(t, o.site).signIn("ada", "the wrong password")
@@ -124,6 +127,8 @@ func plantSecrets(o *office) map[string]string {
 	}
 	return map[string]string{
 		"a password":                  "the plain password",
+		"the key of an app":           mobile.key,
+		"a recovery code":             codes[0].(string),
 		"the key of a captcha":        "the private key of a captcha",
 		"the password of a server":    "the password of a mail server",
 		"the secret of a webhook":     "the planted signing secret",
