@@ -109,7 +109,9 @@ func plantSecrets(o *office) map[string]string {
 		t.Fatal(err)
 	}
 	apply(t, o.site, setUpFlows)
-	chief := o.signedIn("akadmin", "correct horse")
+	apply(t, o.site, passkeyFlows)
+	named, chief := o.signedInByName(), o.signedIn("akadmin", "correct horse")
+	named.hasPasskey()
 	mobile, codes := chief.hasApp(), chief.hasCodes()
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")

@@ -1,0 +1,383 @@
+package weir
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/internal/passkey/passkeytest"
+)
+
+// passkeyFlows let people make passkeys, and sign in with nothing else.
+const passkeyFlows = `
+version: 1
+entries:
+  - {model: authentik_stages_authenticator_webauthn.authenticatorwebauthnstage, id: make, identifiers: {name: make}, attrs: {friendly_name: Passkey}}
+  - {model: authentik_flows.flow, id: passkey, identifiers: {slug: passkey}, attrs: {name: passkey, title: Passkey, designation: stage_configuration, authentication: require_authenticated}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf passkey, stage: !KeyOf make, order: 0}}
+  - {model: authentik_stages_authenticator_validate.authenticatorvalidatestage, id: only, identifiers: {name: only}, attrs: {not_configured_action: deny, device_classes: [webauthn]}}
+  - {model: authentik_stages_user_login.userloginstage, id: in, identifiers: {name: passkey-in}}
+  - {model: authentik_flows.flow, id: alone, identifiers: {slug: alone}, attrs: {name: alone, title: Alone, designation: authentication}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf alone, stage: !KeyOf only, order: 0}}
+  - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf alone, stage: !KeyOf in, order: 1}}
+`
+
+const (
+	passkeyFlow = "/api/v3/flows/executor/passkey/"
+	aloneFlow   = "/api/v3/flows/executor/alone/"
+	validating  = "ak-stage-authenticator-validate"
+	titan       = "42b4fb4a-2866-43b2-9bf7-6c6669c2e5d3"
+)
+
+// byName visits the site at a name: an address cannot have passkeys.
+func byName(t *testing.T, site *Server) *client {
+	c := visit(t, site)
+	c.base = strings.Replace(c.base, "127.0.0.1", "localhost", 1)
+	return c
+}
+
+// key is a new passkey for the site.
+func (c *client) key() *passkeytest.Key { return passkeytest.New(c.t, c.base) }
+
+// evil is the origin of a site that looks like this one.
+const evil = "http://evil.example"
+
+// uses has the browser use a passkey: it says where it is, unless the passkey lies.
+func (c *client) uses(k *passkeytest.Key) *passkeytest.Key {
+	if k.Origin != evil {
+		k.Origin = c.base
+	}
+	return k
+}
+
+// registers offers a new passkey to the set-up flow.
+func (c *client) registers(k *passkeytest.Key) reply {
+	c.t.Helper()
+	r := c.do("GET", passkeyFlow, "")
+	options, ok := r.body["registration"].(map[string]any)
+	if !ok {
+		c.t.Fatalf("no registration: %s", r.raw)
+	}
+	return c.answers(passkeyFlow, jsonOf(c.t, m{"response": c.uses(k).Create(options)}))
+}
+
+// hasPasskey makes a passkey for whoever is signed in.
+func (c *client) hasPasskey() *passkeytest.Key {
+	c.t.Helper()
+	k := c.key()
+	if r := c.registers(k); r.component() != "xak-flow-redirect" {
+		c.t.Fatalf("the passkey is not taken: %s", r.raw)
+	}
+	return k
+}
+
+func jsonOf(t *testing.T, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// asked are the options for passkeys of a validation.
+func asked(t *testing.T, r reply) map[string]any {
+	t.Helper()
+	list, _ := r.body["device_challenges"].([]any)
+	for _, item := range list {
+		if d := item.(map[string]any); d["device_class"] == "webauthn" {
+			return d["challenge"].(map[string]any)
+		}
+	}
+	t.Fatalf("no passkey is asked for: %s", r.raw)
+	return nil
+}
+
+// signs answers the validation that a flow is at, as it was last shown.
+func (c *client) signs(flow string, k *passkeytest.Key) (r reply, body string) {
+	c.t.Helper()
+	body = jsonOf(c.t, m{"webauthn": c.uses(k).Sign(asked(c.t, c.do("GET", flow, "")))})
+	return c.answers(flow, body), body
+}
+
+func TestAPasskeyIsASecondFactor(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, passkeyFlows)
+		c := byName(t, o.site)
+		if r := c.signIn("akadmin", "correct horse"); r.component() != "xak-flow-redirect" {
+			t.Fatalf("without a device: %s", r.raw)
+		}
+		k := c.hasPasskey()
+		if made := o.said("model_created")["model"].(map[string]any); made["model_name"] != "webauthndevice" || made["name"] != "Google Titan Security Key v2" {
+			t.Errorf("event about %v", made)
+		}
+		o.member("max", "first")
+		other := byName(t, o.site)
+		other.signIn("max", "first")
+		foreign := other.hasPasskey()
+
+		c = byName(t, o.site)
+		r := c.signIn("akadmin", "correct horse")
+		if r.component() != validating {
+			t.Fatalf("with a passkey: %s", r.raw)
+		}
+		options := asked(t, r)
+		challenge, _ := options["challenge"].(string)
+		want := map[string]any{"challenge": challenge, "timeout": float64(60000), "rpId": "localhost", "userVerification": "preferred",
+			"allowCredentials": []any{map[string]any{"type": "public-key", "id": passkeytest.Text(k.ID)}}}
+		if diff := cmp.Diff(want, options); len(challenge) < 43 || diff != "" {
+			t.Errorf("asked (-want +got):\n%s", diff)
+		}
+		if again := asked(t, c.do("GET", loginFlow, "")); again["challenge"] != challenge {
+			t.Error("another look asks for another answer")
+		}
+		refused := func(name string, r reply, problem string) {
+			t.Helper()
+			if errs, _ := r.body["response_errors"].(map[string]any); r.component() != validating || errs["webauthn"] == nil || !strings.Contains(string(r.raw), problem) {
+				t.Errorf("%s: %s", name, r.raw)
+			}
+		}
+		failed := o.count("select count(*) from events where action = 'login_failed'")
+		k.Origin = evil
+		r, _ = c.signs(loginFlow, k)
+		refused("another origin", r, "That did not work")
+		k.Origin = c.base
+		if now := asked(t, c.do("GET", loginFlow, "")); now["challenge"] == challenge {
+			t.Error("a refused answer leaves the challenge good")
+		}
+		r, _ = c.signs(loginFlow, foreign)
+		refused("somebody else's passkey", r, "not known here")
+		r, _ = c.signs(loginFlow, c.key())
+		refused("nobody's passkey", r, "not known here")
+		if n := o.count("select count(*) from events where action = 'login_failed'"); n != failed+1 {
+			t.Errorf("%d events of failed logins, want 1", n-failed)
+		}
+		r, right := c.signs(loginFlow, k)
+		if r.component() != "xak-flow-redirect" {
+			t.Fatalf("the right passkey: %s", r.raw)
+		}
+		if login := o.said("login"); login["auth_method"] != "password" || len(login["auth_method_args"].(map[string]any)["mfa_devices"].([]any)) != 1 {
+			t.Errorf("login %v", login)
+		}
+		if n := o.count("select counter from authenticators where last_used is not null"); n != int(k.Counter) {
+			t.Errorf("the counter is %d, want %d", n, k.Counter)
+		}
+
+		c = byName(t, o.site)
+		c.signIn("akadmin", "correct horse")
+		refused("an answer that was given before", c.answers(loginFlow, right), "That did not work")
+		k.Counter = 0
+		r, _ = c.signs(loginFlow, k)
+		refused("a copy", r, "That did not work")
+		if said := o.said("suspicious_request"); !strings.Contains(fmt.Sprint(said["message"]), "copied") {
+			t.Errorf("event %v", said)
+		}
+		k.Counter = 90
+		if r, _ = c.signs(loginFlow, k); r.component() != "xak-flow-redirect" {
+			t.Errorf("the passkey itself, later: %s", r.raw)
+		}
+	})
+}
+
+func TestAPasskeyAloneSignsIn(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, passkeyFlows)
+		c := byName(t, o.site)
+		c.signIn("akadmin", "correct horse")
+		k := c.hasPasskey()
+		c = byName(t, o.site)
+		r := c.do("GET", aloneFlow, "")
+		options := asked(t, r)
+		if list, ok := options["allowCredentials"].([]any); !ok || len(list) != 0 || options["userVerification"] != "required" {
+			t.Errorf("asked %v", options)
+		}
+		if d := r.body["device_challenges"].([]any)[0].(map[string]any); d["device_uid"] != "-1" {
+			t.Errorf("offered %v", d)
+		}
+		for name, lie := range map[string]func(on bool){
+			"a passkey that did not make sure of its owner": func(on bool) { k.Unverified = on },
+			"one that does not say whose it is":             func(on bool) { k.Anonymous = on },
+			"one for another site": func(on bool) {
+				k.Host = map[bool]string{true: "evil.example"}[on]
+			},
+		} {
+			lie(true)
+			if r, _ := c.signs(aloneFlow, k); r.component() != validating {
+				t.Errorf("%s: %s", name, r.raw)
+			}
+			lie(false)
+		}
+		if r, _ := c.signs(aloneFlow, k); r.component() != "xak-flow-redirect" {
+			t.Fatalf("the right passkey: %s", r.raw)
+		}
+		login := o.said("login")
+		if args := login["auth_method_args"].(map[string]any); login["auth_method"] != "auth_webauthn_pwl" || args["device_type"] != "webauthn" || args["device"] == nil {
+			t.Errorf("login %v", login)
+		}
+		if me := c.do("GET", "/api/v3/core/users/me/", "").body["user"].(map[string]any); me["username"] != "akadmin" {
+			t.Errorf("signed in as %v", me)
+		}
+	})
+}
+
+func TestMakingAPasskey(t *testing.T) {
+	o := openOffice(t, settings(t))
+	apply(t, o.site, passkeyFlows)
+	stage := fmt.Sprintf("stages/authenticator/webauthn/%v/", results(o.must("GET", "stages/authenticator/webauthn/?name=make", nil))[0]["pk"])
+	c := byName(t, o.site)
+	c.signIn("akadmin", "correct horse")
+	options := c.do("GET", passkeyFlow, "").body["registration"].(map[string]any)
+	algorithms := []any{}
+	for _, a := range []float64{-7, -8, -36, -37, -38, -39, -257, -258, -259} {
+		algorithms = append(algorithms, map[string]any{"type": "public-key", "alg": a})
+	}
+	want := map[string]any{"rp": map[string]any{"name": "Weir", "id": "localhost"}, "challenge": options["challenge"], "pubKeyCredParams": algorithms, "timeout": float64(60000),
+		"user":               map[string]any{"id": options["user"].(map[string]any)["id"], "name": "akadmin", "displayName": options["user"].(map[string]any)["displayName"]},
+		"excludeCredentials": []any{}, "attestation": "direct",
+		"authenticatorSelection": map[string]any{"residentKey": "preferred", "requireResidentKey": false, "userVerification": "preferred"}}
+	if diff := cmp.Diff(want, options); diff != "" {
+		t.Errorf("options (-want +got):\n%s", diff)
+	}
+	o.must("PATCH", stage, m{"user_verification": "required", "resident_key_requirement": "required", "authenticator_attachment": "cross-platform", "hints": []any{"security-key"}})
+	c = byName(t, o.site)
+	c.signIn("akadmin", "correct horse")
+	options = c.do("GET", passkeyFlow, "").body["registration"].(map[string]any)
+	if diff := cmp.Diff(map[string]any{"residentKey": "required", "requireResidentKey": true, "userVerification": "required", "authenticatorAttachment": "cross-platform"},
+		options["authenticatorSelection"]); diff != "" || fmt.Sprint(options["hints"]) != "[security-key]" {
+		t.Errorf("selection (-want +got):\n%s and hints %v", diff, options["hints"])
+	}
+
+	unknown := uuid.MustParse("01020304-0506-0708-0102-030405060708")
+	for _, row := range []struct {
+		name  string
+		stage m
+		lie   func(k *passkeytest.Key)
+		// problem is what the person is told; empty when the passkey is taken.
+		problem string
+	}{
+		{"a right one", m{}, func(*passkeytest.Key) {}, ""},
+		{"one that does not make sure of its owner", m{}, func(k *passkeytest.Key) { k.Unverified = true }, "That did not work"},
+		{"one from another site", m{}, func(k *passkeytest.Key) { k.Origin = evil }, "That did not work"},
+		{"without attestation", m{}, func(k *passkeytest.Key) { k.Attestation = "none" }, ""},
+		{"a listed make", m{"device_type_restrictions": []any{titan}}, func(*passkeytest.Key) {}, ""},
+		{"another make", m{"device_type_restrictions": []any{unknown.String()}}, func(*passkeytest.Key) {}, "is not allowed here"},
+		{"a listed make without attestation", m{"device_type_restrictions": []any{titan}}, func(k *passkeytest.Key) { k.Attestation = "none" }, "is not allowed here"},
+		{"any unknown make", m{"device_type_restrictions": []any{uuid.Nil.String()}}, func(k *passkeytest.Key) { k.AAGUID = unknown }, ""},
+		{"a known make where unknown ones are allowed", m{"device_type_restrictions": []any{uuid.Nil.String()}}, func(*passkeytest.Key) {}, "is not allowed here"},
+	} {
+		if row.stage["device_type_restrictions"] == nil {
+			row.stage["device_type_restrictions"] = []any{}
+		}
+		o.must("PATCH", stage, row.stage)
+		before := o.count("select count(*) from authenticators")
+		c := o.signedInByName()
+		k := c.key()
+		row.lie(k)
+		r := c.registers(k)
+		made := o.count("select count(*) from authenticators") - before
+		if row.problem == "" && (r.component() != "xak-flow-redirect" || made != 1) || row.problem != "" && (!strings.Contains(string(r.raw), row.problem) || made != 0) {
+			t.Errorf("%s: %d made, %s", row.name, made, r.raw)
+		}
+		o.exec("delete from authenticators")
+	}
+	named := o.must("PATCH", stage, m{"device_type_restrictions": []any{titan, uuid.Nil.String()}})["device_type_restrictions_obj"]
+	if diff := cmp.Diff([]any{map[string]any{"aaguid": titan, "description": "Google Titan Security Key v2"}, map[string]any{"aaguid": uuid.Nil.String(), "description": "Unknown make"}}, named); diff != "" {
+		t.Errorf("restrictions (-want +got):\n%s", diff)
+	}
+}
+
+// signedInByName is the administrator at the name of the site, with a password alone.
+func (o *office) signedInByName() *client {
+	o.t.Helper()
+	c := byName(o.t, o.site)
+	if r := c.signIn("akadmin", "correct horse"); r.component() != "xak-flow-redirect" {
+		o.t.Fatalf("signing in: %s", r.raw)
+	}
+	return c
+}
+
+func TestAPasskeyIsRegisteredOnce(t *testing.T) {
+	o := openOffice(t, settings(t))
+	apply(t, o.site, passkeyFlows)
+	stage := fmt.Sprintf("stages/authenticator/webauthn/%v/", results(o.must("GET", "stages/authenticator/webauthn/?name=make", nil))[0]["pk"])
+	o.must("PATCH", stage, m{"max_attempts": 2})
+	o.member("max", "first")
+	k := o.signedInByName().hasPasskey()
+	c := byName(t, o.site)
+	c.signIn("max", "first")
+	if r := c.registers(k); !strings.Contains(string(r.raw), "registered already") {
+		t.Errorf("the first time: %s", r.raw)
+	}
+	if r := c.registers(k); r.component() != "ak-stage-access-denied" {
+		t.Errorf("the second time: %s", r.raw)
+	}
+	if n := o.count("select count(*) from authenticators"); n != 1 {
+		t.Errorf("%d passkeys", n)
+	}
+	list := results(o.must("GET", "authenticators/admin/webauthn/", nil))
+	if want := map[string]any{"aaguid": titan, "description": "Google Titan Security Key v2"}; len(list) != 1 || !cmp.Equal(want, list[0]["device_type"]) || list[0]["aaguid"] != titan {
+		t.Errorf("devices %v", list)
+	}
+}
+
+func TestRule30OnlyAllowedMakesConfirm(t *testing.T) {
+	o := openOffice(t, settings(t))
+	apply(t, o.site, passkeyFlows)
+	stage := fmt.Sprintf("stages/authenticator/validate/%v/", results(o.must("GET", "stages/authenticator/validate/?name=default-authentication-mfa-validation", nil))[0]["pk"])
+	vouched := o.signedInByName().hasPasskey()
+	c := byName(t, o.site)
+	c.signIn("akadmin", "correct horse")
+	if r, _ := c.signs(loginFlow, vouched); r.component() != "xak-flow-redirect" {
+		t.Fatalf("the second factor: %s", r.raw)
+	}
+	claims := c.key()
+	claims.Attestation = "none"
+	if r := c.registers(claims); r.component() != "xak-flow-redirect" {
+		t.Fatalf("without a list: %s", r.raw)
+	}
+	o.must("PATCH", stage, m{"not_configured_action": "deny", "webauthn_allowed_device_types": []any{titan}, "webauthn_hints": []any{"hybrid"}})
+	c = byName(t, o.site)
+	options := asked(t, c.signIn("akadmin", "correct horse"))
+	if list := options["allowCredentials"].([]any); len(list) != 1 || fmt.Sprint(options["hints"]) != "[hybrid]" {
+		t.Errorf("asked %v", options)
+	}
+	if r, _ := c.signs(loginFlow, claims); r.component() != validating {
+		t.Errorf("one that only claims its make: %s", r.raw)
+	}
+	if r, _ := c.signs(loginFlow, vouched); r.component() != "xak-flow-redirect" {
+		t.Errorf("one that is vouched for: %s", r.raw)
+	}
+	o.must("PATCH", stage, m{"webauthn_allowed_device_types": []any{"bada5566-a7aa-401f-bd96-45619a55120d"}})
+	if r := byName(t, o.site).signIn("akadmin", "correct horse"); r.component() != "ak-stage-access-denied" || !strings.Contains(string(r.raw), "no authenticator that can be used here") {
+		t.Errorf("none of an allowed make: %s", r.raw)
+	}
+}
+
+func TestKnownMakes(t *testing.T) {
+	o := openOffice(t, settings(t))
+	const all = "stages/authenticator/webauthn_device_types/"
+	for query, want := range map[string]int{"?search=titan%20security%20key%20v2": 1, "?description=Unknown%20make": 1, "?aaguid=" + titan: 1, "?aaguid=" + strings.ToUpper(titan): 1,
+		"?aaguid=01020304-0506-0708-0102-030405060708": 0, "?page_size=7": 7} {
+		if got := len(results(o.must("GET", all+query, nil))); got != want {
+			t.Errorf("%s finds %d, want %d", query, got, want)
+		}
+	}
+	if one := o.must("GET", all+titan+"/", nil); one["description"] != "Google Titan Security Key v2" {
+		t.Errorf("one %v", one)
+	}
+	_, stranger := o.clerk("stranger")
+	for _, row := range []struct {
+		token, method, path string
+		status              int
+	}{{root, "GET", all + "01020304-0506-0708-0102-030405060708/", 404}, {root, "POST", all, 405}, {root, "DELETE", all + titan + "/", 405}, {stranger, "GET", all + titan + "/", 403}, {"", "GET", all, 403}} {
+		if a := o.call(row.token, row.method, row.path, nil); a.status != row.status {
+			t.Errorf("%s %s: %d, want %d", row.method, row.path, a.status, row.status)
+		}
+	}
+}
