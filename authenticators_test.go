@@ -1,17 +1,16 @@
 package weir
 
 import (
-	"crypto/hmac"
-	"crypto/sha1"
-	"encoding/base32"
-	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/weir-id/weir/internal/stages/authenticatortotp/totptest"
 )
 
 // setUpFlows let people set an app and recovery codes up.
@@ -49,18 +48,7 @@ func scan(t *testing.T, r reply) phone {
 }
 
 // code is that of the time step so many after the present one.
-func (p phone) code(later int64) string {
-	key, err := base32.StdEncoding.DecodeString(p.key)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	mac := hmac.New(sha1.New, key)
-	if err := binary.Write(mac, binary.BigEndian, time.Now().Unix()/30+later); err != nil {
-		p.t.Fatal(err)
-	}
-	sum := mac.Sum(nil)
-	return fmt.Sprintf("%06d", binary.BigEndian.Uint32(sum[sum[19]&15:])&0x7fffffff%1e6)
-}
+func (p phone) code(later int64) string { return totptest.Code(p.t, p.key, later) }
 
 // answers posts an answer to a flow, and follows.
 func (c *client) answers(flow, body string) reply {
@@ -367,4 +355,47 @@ func TestPoliciesKnowWhoHasAnAuthenticator(t *testing.T) {
 	if got := o.must("POST", "policies/all/"+policy+"/test/", m{"user": who})["passing"]; got != true {
 		t.Errorf("with an app: %v", got)
 	}
+}
+
+// Rule39: the default set-up flows ask for the password and the second factor that
+// somebody has before they give another one.
+func TestRule39TheDefaultSetUpFlows(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		o.member("max", "first")
+		c := o.signedIn("max", "first")
+		const app, codes = "/api/v3/flows/executor/default-authenticator-totp-setup/", "/api/v3/flows/executor/default-authenticator-static-setup/"
+		for _, flow := range []string{app, codes} {
+			if r := visit(t, o.site).do("GET", flow, ""); r.component() != "ak-stage-access-denied" {
+				t.Errorf("a stranger at %s: %s", flow, r.raw)
+			}
+			for _, body := range []string{`{}`, `{"code":"123456"}`} {
+				if r := c.answers(flow, body); r.component() != "ak-stage-password" {
+					t.Errorf("%s %s: %s", flow, body, r.raw)
+				}
+			}
+		}
+		r := c.answers(app, `{"password":"first"}`)
+		mobile := scan(t, r)
+		if r := c.answers(app, fmt.Sprintf(`{"code":%q}`, mobile.code(0))); r.component() != "xak-flow-redirect" {
+			t.Fatalf("the app is not taken: %s", r.raw)
+		}
+		if r := c.answers(codes, `{"password":"first"}`); r.component() != "ak-stage-authenticator-validate" {
+			t.Fatalf("codes without the app: %s", r.raw)
+		}
+		if r := c.answers(codes, fmt.Sprintf(`{"code":%q}`, mobile.code(1))); r.component() != "ak-stage-authenticator-static" {
+			t.Errorf("codes with the app: %s", r.raw)
+		}
+		if r := c.answers(codes, `{}`); r.component() != "xak-flow-redirect" {
+			t.Errorf("the codes are not taken: %s", r.raw)
+		}
+		var offered []string
+		for _, item := range c.do("GET", "/api/v3/stages/all/user_settings/", "").list {
+			offered = append(offered, fmt.Sprint(item.(map[string]any)["component"]))
+		}
+		slices.Sort(offered)
+		if got := strings.Join(offered, " "); got != "ak-user-settings-authenticator-static ak-user-settings-authenticator-totp ak-user-settings-password" {
+			t.Errorf("people can set up %s", got)
+		}
+	})
 }

@@ -1,11 +1,13 @@
 package weir
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -104,6 +106,7 @@ func (v *visits) Settings(w http.ResponseWriter, r *http.Request) ([]web.Setting
 			}
 		}
 	}
+	first := len(out)
 	for _, o := range now.Objects(catalog.KindStage) {
 		if f, ok := now.ConfigureFlow(o); ok {
 			if err := add(f, "/flows/-/configure/"+o.ID.String()+"/"); err != nil {
@@ -111,6 +114,7 @@ func (v *visits) Settings(w http.ResponseWriter, r *http.Request) ([]web.Setting
 			}
 		}
 	}
+	slices.SortStableFunc(out[first:], func(a, b web.Setting) int { return cmp.Compare(a.Name, b.Name) })
 	return out, nil
 }
 

@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/weir-id/weir/internal/stages/authenticatortotp/totptest"
+)
+
+func TestPeopleSetAnAppAndRecoveryCodesUp(t *testing.T) {
+	each(t, func(t *testing.T, s *site, js bool) {
+		user := s.user(t, "Second")
+		b := newTab(t, s.URL, js)
+		signIn(b, user.name, user.password)
+		b.at("/if/user/")
+		b.open("/if/flow/default-authenticator-totp-setup/")
+		b.fill("password", user.password)
+		b.submit()
+		b.sees("Set up an authenticator app")
+		key := strings.ReplaceAll(b.try(`document.querySelector(".unfolded code").textContent`), " ", "")
+		b.fill("code", "000000")
+		b.submit()
+		b.sees("That code did not work.")
+		if again := strings.ReplaceAll(b.try(`document.querySelector(".unfolded code").textContent`), " ", ""); again != key {
+			t.Errorf("a wrong code changes the key from %s to %s", key, again)
+		}
+		b.fill("code", totptest.Code(t, key, 0))
+		b.submit()
+		b.at("/if/user/")
+
+		b.open("/if/flow/default-authenticator-static-setup/")
+		b.fill("password", user.password)
+		b.submit()
+		b.sees("Enter the code from your app")
+		b.fill("code", totptest.Code(t, key, 1))
+		b.submit()
+		b.sees("Save your recovery codes")
+		code := b.try(`document.querySelector(".codes code").textContent`)
+		b.submit()
+		b.at("/if/user/")
+
+		other := newTab(t, s.URL, js)
+		signIn(other, user.name, user.password)
+		other.sees("Enter the code from your app")
+		other.press(".ways button")
+		other.sees("Enter a recovery code")
+		other.fill("code", strings.ToUpper(code[:6])+" "+code[6:])
+		other.submit()
+		other.at("/if/user/")
+	})
+}
