@@ -381,3 +381,65 @@ func TestKnownMakes(t *testing.T) {
 		}
 	}
 }
+
+func TestAPasskeyInPlaceOfAName(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		apply(t, o.site, passkeyFlows)
+		k := o.signedInByName().hasPasskey()
+		who := fmt.Sprintf("stages/identification/%v/", results(o.must("GET", "stages/identification/?name=default-authentication-identification", nil))[0]["pk"])
+		password := results(o.must("GET", "stages/password/?name=default-authentication-password", nil))[0]["pk"]
+		only := results(o.must("GET", "stages/authenticator/validate/?name=only", nil))[0]["pk"]
+		if r := byName(t, o.site).do("GET", loginFlow, ""); r.body["passkey_challenge"] != nil {
+			t.Errorf("unasked: %s", r.raw)
+		}
+		for _, row := range []struct {
+			name  string
+			stage m
+		}{{"alone", m{"webauthn_stage": only}}, {"beside a password", m{"webauthn_stage": only, "password_stage": password}}} {
+			o.must("PATCH", who, row.stage)
+			c := byName(t, o.site)
+			options := func() map[string]any {
+				t.Helper()
+				r := c.follow(c.do("GET", loginFlow, ""))
+				options, ok := r.body["passkey_challenge"].(map[string]any)
+				if !ok {
+					t.Fatalf("%s: %s", row.name, r.raw)
+				}
+				return options
+			}
+			if got := options(); got["rpId"] != "localhost" || fmt.Sprint(got["allowCredentials"]) != "[]" || got["userVerification"] != "required" {
+				t.Errorf("%s: asked %v", row.name, got)
+			}
+			sends := func() reply { return c.answers(loginFlow, jsonOf(t, m{"passkey": c.uses(k).Sign(options())})) }
+			refused := func(name string, r reply) {
+				t.Helper()
+				errs, _ := r.body["response_errors"].(map[string]any)
+				if r.component() != "ak-stage-identification" || errs["non_field_errors"] == nil || len(errs) != 1 || !strings.Contains(string(r.raw), "was not accepted") {
+					t.Errorf("%s, %s: %s", row.name, name, r.raw)
+				}
+			}
+			refused("no passkey at all", c.answers(loginFlow, `{"passkey":{"id":"x"},"uid_field":"akadmin"}`))
+			k.Unverified = true
+			refused("nobody's finger", sends())
+			k.Unverified = false
+			k.Origin = evil
+			refused("another site", sends())
+			k.Origin = c.base
+			if r := sends(); r.component() != "xak-flow-redirect" {
+				t.Fatalf("%s, a right one: %s", row.name, r.raw)
+			}
+			if login := o.said("login"); login["auth_method"] != "auth_webauthn_pwl" {
+				t.Errorf("%s: login %v", row.name, login)
+			}
+			c = byName(t, o.site)
+			c.do("GET", loginFlow, "")
+			if r := c.answers(loginFlow, `{"uid_field":"akadmin","password":"correct horse"}`); r.component() == "ak-stage-identification" {
+				t.Errorf("%s, a name: %s", row.name, r.raw)
+			}
+		}
+		if n := o.count("select count(*) from authenticators where last_used is not null"); n != 1 {
+			t.Errorf("%d passkeys were used", n)
+		}
+	})
+}

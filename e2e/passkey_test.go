@@ -177,3 +177,34 @@ func TestPasskeysWithoutScript(t *testing.T) {
 		t.Errorf("the button is there: %s", shown)
 	}
 }
+
+// TestPasskeyBesideAName: the identification page takes a passkey in place of a name.
+func TestPasskeyBesideAName(t *testing.T) {
+	t.Parallel()
+	s, b := passkeys(t, "sqlite", true)
+	user := s.user(t, "Radia Perlman")
+	k := b.plug(platform)
+	signIn(b, user.name, user.password)
+	b.at("/if/user/")
+	b.open("/if/flow/passkey-virtual/")
+	b.submit()
+	b.at("/if/user/")
+	signOut(b)
+	k.knows(false) // so that nothing is answered before the button is pressed
+	b.open("/if/flow/passkey-or-name/")
+	b.sees("Sign in with a passkey")
+	b.run(chromedp.Click(chromedp.CSS("#passkey button")))
+	b.sees("Your passkey was not used")
+	k.knows(true)
+	b.press("#passkey button")
+	b.at("/if/user/")
+	b.sees("Hello, Radia Perlman")
+
+	script, plain := newTab(t, b.base, true), newTab(t, b.base, false)
+	for _, other := range []*tab{script, plain} {
+		other.open("/if/flow/passkey-or-name/")
+		other.fill("uid_field", user.name)
+		other.submit()
+		other.at("/if/user/")
+	}
+}

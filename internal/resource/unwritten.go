@@ -24,7 +24,9 @@ func (u unwritten) Update(context.Context, *Write, *Ref, map[string]any, field.M
 }
 
 // Check implements Objects.
-func (u unwritten) Check(context.Context, *Write, *Ref, map[string]any) error { return never(string(u)) }
+func (u unwritten) Check(context.Context, *Write, *Ref, map[string]any) error {
+	return never(string(u))
+}
 
 // Delete implements Objects.
 func (u unwritten) Delete(context.Context, *Write, *Ref) error { return never(string(u)) }

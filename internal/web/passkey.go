@@ -8,7 +8,8 @@ import (
 // Passkey is the place of a ceremony between the browser and a passkey.
 type Passkey struct {
 	Page *Page
-	// Ceremony is "create" or "get", Options what the browser is told, as JSON.
+	// Ceremony is "create", "get" or "beside", where a passkey is one way of several;
+	// Options is what the browser is told, as JSON.
 	Ceremony, Options string
 }
 
@@ -23,19 +24,33 @@ func newPasskey(p *Page, ceremony string, options map[string]any) (Passkey, erro
 
 // Name is the hidden field that takes what the passkey answers.
 func (p Passkey) Name() string {
-	if p.Ceremony == "create" {
+	switch p.Ceremony {
+	case "create":
 		return "response"
+	case "beside":
+		return "passkey"
 	}
 	return "webauthn"
 }
 
 // Button is the id of the text on the button.
 func (p Passkey) Button() string {
-	if p.Ceremony == "create" {
+	switch p.Ceremony {
+	case "create":
 		return "webauthn.create"
+	case "beside":
+		return "identification.passkey"
 	}
 	return "validate.way.webauthn"
 }
 
+// Beside tells that the page is complete without it.
+func (p Passkey) Beside() bool { return p.Ceremony == "beside" }
+
 // Cancelled is the id of what is said when the person closed the dialog.
-func (p Passkey) Cancelled() string { return "webauthn.cancelled." + p.Ceremony }
+func (p Passkey) Cancelled() string {
+	if p.Ceremony == "create" {
+		return "webauthn.cancelled.create"
+	}
+	return "webauthn.cancelled.get"
+}

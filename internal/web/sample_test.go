@@ -246,15 +246,16 @@ func everyField() *prompt.Challenge {
 
 func samples() map[string]*flow.Result {
 	who := askWho()
+	site := passkey.Site{Origin: "https://id.example", Host: "id.example", Name: "Acme Works"}
 	whoAll := askWho()
 	whoAll.PasswordFields, whoAll.AllowShowPassword, whoAll.EnableRememberMe = true, true, true
+	whoAll.Passkey = site.Request("Y2hhbGxlbmdl", nil, passkey.Required, nil)
 	whoAll.PasswordlessURL, whoAll.ApplicationPre = "/if/flow/passwordless/", "Wiki"
 	ways := []authenticatorvalidate.DeviceChallenge{{Class: "totp", UID: "1"}, {Class: "static", UID: "2"}}
 	code := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways[:1], Chosen: &ways[0]}
 	beside := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways, Chosen: &ways[0]}
 	recovery := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways, Chosen: &ways[1]}
 	list := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways}
-	site := passkey.Site{Origin: "https://id.example", Host: "id.example", Name: "Acme Works"}
 	signs := append([]authenticatorvalidate.DeviceChallenge{{Class: "webauthn", UID: "3", Challenge: site.Request("Y2hhbGxlbmdl", []string{"a2V5"}, passkey.Preferred, nil)}}, ways...)
 	key := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: signs, Chosen: &signs[0]}
 	made := &authenticatorwebauthn.Challenge{UserInfo: max(), Registration: site.Creation(passkey.Owner{Handle: []byte("handle"), Name: "max"}, "Y2hhbGxlbmdl", passkey.Wanted{

@@ -1,6 +1,7 @@
 // The ceremony between the browser and a passkey. It begins with the button, never
-// by itself; what the passkey answers goes into a hidden field. The texts stand in
-// the page, hidden until they are true.
+// by itself: beside a name it only lets the browser offer passkeys among the names.
+// What the passkey answers goes into a hidden field. The texts stand in the page,
+// hidden until they are true.
 const slot = document.getElementById("passkey");
 const { ceremony } = slot.dataset;
 const options = JSON.parse(slot.dataset.options);
@@ -8,6 +9,8 @@ const field = slot.querySelector("input");
 const form = field.form;
 const ready = slot.querySelector("[data-ready]");
 const button = ready.querySelector("button");
+const beside = ceremony === "beside";
+const offer = new AbortController();
 let busy = false;
 
 const show = (name) => { for (const part of slot.querySelectorAll("[data-says]")) part.hidden = part.dataset.says !== name; };
@@ -32,12 +35,18 @@ const spell = (c) => {
 
 const whys = { NotAllowedError: "cancelled", AbortError: "cancelled", InvalidStateError: "known" };
 
+async function answer(more) {
+  const given = await navigator.credentials[beside ? "get" : ceremony]({ publicKey: options, ...more });
+  field.value = spell(given);
+  form.requestSubmit(button);
+}
+
 async function ask() {
   busy = true;
+  offer.abort();
   show("wait");
   try {
-    field.value = spell(await navigator.credentials[ceremony]({ publicKey: options }));
-    form.requestSubmit(button);
+    await answer();
   } catch (e) {
     show(whys[e.name] ?? "unfit");
   }
@@ -51,8 +60,10 @@ form.addEventListener("submit", (e) => {
   if (!busy) ask();
 }, true);
 
-slot.querySelector(".late").hidden = true;
+slot.querySelector(".late")?.setAttribute("hidden", "");
 if (window.PublicKeyCredential) {
   ready.hidden = false;
-  if (!document.activeElement || document.activeElement === document.body) button.focus();
+  if (beside) {
+    if (await PublicKeyCredential.isConditionalMediationAvailable?.()) answer({ mediation: "conditional", signal: offer.signal }).catch(() => {});
+  } else if (!document.activeElement || document.activeElement === document.body) button.focus();
 } else show("unfit");
