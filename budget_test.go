@@ -21,8 +21,8 @@ func TestBudgetOfTheDatabase(t *testing.T) {
 			reads, writes            int
 		}{
 			// Besides session and execution, a step looks the person up; a wrong
-			// password also app passwords, and the login also sessions from
-			// the same address. A guess is counted before it is looked at, a
+			// password also app passwords, the second factor the devices, and
+			// the login also sessions from the same address. A guess is counted before it is looked at, a
 			// wrong one then for its session as well.
 			{"the first challenge", "GET", loginFlow, "", 0, 0},
 			{"the first challenge once more", "GET", loginFlow, "", 1, 0},
@@ -32,7 +32,7 @@ func TestBudgetOfTheDatabase(t *testing.T) {
 			{"the challenge of the password", "GET", loginFlow, "", 2, 0},
 			{"a wrong password", "POST", loginFlow, `{"password":"wrong"}`, 3, 3},
 			{"the right password", "POST", loginFlow, `{"password":"correct horse"}`, 2, 2},
-			{"the second factor, which nobody has", "GET", loginFlow, "", 2, 1},
+			{"the second factor, which nobody has", "GET", loginFlow, "", 3, 1},
 			{"the login", "GET", loginFlow, "", 3, 1},
 		}
 		browser := measure.Browser{}

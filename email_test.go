@@ -1,13 +1,9 @@
 package weir
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"mime/quotedprintable"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -45,22 +41,6 @@ entries:
   - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf enrol, stage: !KeyOf in, order: 4}}
 `
 
-var linkInMail = regexp.MustCompile(`https?://[^\s"<>]*/if/flow/[^\s"<>]*`)
-
-// linkOf is the link in a mail.
-func linkOf(t *testing.T, m mailtest.Mail) *url.URL {
-	t.Helper()
-	plain, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(m.Body)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, err := url.Parse(linkInMail.FindString(string(plain)))
-	if err != nil || u.Query().Get("flow_token") == "" {
-		t.Fatalf("no link in the mail, %v:\n%s", err, plain)
-	}
-	return u
-}
-
 // behind is the address of the executor for a link.
 func behind(u *url.URL) string {
 	slug := strings.Split(u.Path, "/")[3]
@@ -96,7 +76,7 @@ func TestRecoveryByMail(t *testing.T) {
 		if mail.To[0] != "ada@example.com" || mail.Header.Get("Content-Language") != "de" {
 			t.Errorf("mail %v to %v", mail.Header, mail.To)
 		}
-		link := linkOf(t, mail)
+		link := mail.Link(t)
 		if link.Host != s.Site().Host {
 			t.Errorf("the link leads to %s (rule 21)", link.Host)
 		}
@@ -118,6 +98,9 @@ func TestRecoveryByMail(t *testing.T) {
 		// The used link begins the flow anew, without anybody being named.
 		if r := visit(t, o.site).do("GET", behind(link), ""); r.component() != "ak-stage-identification" {
 			t.Errorf("the used link shows %v", r.body)
+		}
+		if page := visit(t, o.site).do("GET", link.RequestURI(), ""); !strings.Contains(string(page.raw), "This link no longer works") {
+			t.Errorf("the page behind the used link says %s", page.raw)
 		}
 		// The page that waited knows nothing of it, and leads nowhere.
 		if r := here.do("POST", "/api/v3/flows/executor/recover/", `{}`); r.component() != "ak-stage-email" {
@@ -144,7 +127,7 @@ func TestAMailActivatesANewAccount(t *testing.T) {
 			t.Errorf("mail %v", mail.Header)
 		}
 		elsewhere := visit(t, o.site)
-		if r := elsewhere.passGate(linkOf(t, mail)); r.component() != "xak-flow-redirect" {
+		if r := elsewhere.passGate(mail.Link(t)); r.component() != "xak-flow-redirect" {
 			t.Fatalf("behind the link is %v", r.body)
 		}
 		if me := elsewhere.do("GET", "/api/v3/core/users/me/", "").body["user"].(map[string]any); me["username"] != "max" || active() != true {
@@ -199,7 +182,7 @@ func TestRule15AMailLinkBelongsToItsPersonAndStage(t *testing.T) {
 		apply(t, o.site, mailFlows)
 		ada := o.user("ada", m{"email": "ada@example.com"})
 		visit(t, o.site).asksFor("ada")
-		link := linkOf(t, server.Wait(t, 1)[0])
+		link := server.Wait(t, 1)[0].Link(t)
 		// Whoever is named in the browser that opens it, the link is ada's.
 		c := visit(t, o.site)
 		o.user("bob", m{"email": "bob@example.com"})
@@ -216,7 +199,7 @@ func TestRule15AMailLinkBelongsToItsPersonAndStage(t *testing.T) {
 		// Rule 19: an address that was changed since was not proved.
 		server.Wait(t, 2)
 		visit(t, o.site).asksFor("ada")
-		link = linkOf(t, server.Wait(t, 3)[2])
+		link = server.Wait(t, 3)[2].Link(t)
 		o.must("PATCH", fmt.Sprintf("core/users/%d/", ada), m{"email": "new@example.com"})
 		if r := visit(t, o.site).passGate(link); r.component() != "ak-stage-access-denied" {
 			t.Errorf("Rule 19: behind the link to a former address is %v", r.body)
@@ -230,7 +213,7 @@ func TestRule13FiftyUsesOfOneMailLinkMakeOneChange(t *testing.T) {
 		apply(t, o.site, mailFlows)
 		o.user("ada", m{"email": "ada@example.com"})
 		visit(t, o.site).asksFor("ada")
-		link := linkOf(t, server.Wait(t, 1)[0])
+		link := server.Wait(t, 1)[0].Link(t)
 		const people = 50
 		ends := make([]string, people)
 		var wg sync.WaitGroup
@@ -305,7 +288,7 @@ func TestWhatKeepsAMailFromBeingSent(t *testing.T) {
 				t.Errorf("%v: %d %s", bad, a.status, a.raw)
 			}
 		}
-		o.must("PATCH", path, m{"template": "email/missing.html"})
+		o.must("PATCH", path, m{"template": "email/missing.html", "use_global_settings": false})
 		if r := visit(t, o.site).asksFor("ada"); r.component() != "ak-stage-access-denied" {
 			t.Errorf("with a template that is missing: %v", r.body)
 		}

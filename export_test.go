@@ -106,15 +106,16 @@ func TestExportGolden(t *testing.T) {
 // ways. Types with required fields have their line here.
 func everything(in *Installation) string {
 	attrs := map[string]string{
-		"redirect":        `{mode: static, target_static: "/x?a=b"}`,
-		"password":        "{backends: [authentik.core.auth.InbuiltBackend]}",
-		"identification":  "{user_fields: [username]}",
-		"prompt":          "{fields: [!KeyOf prompt], validation_policies: []}",
-		"deny":            `{deny_message: "no: 'entry' # here"}`,
-		"expression":      "{expression: \"if request.user:\\n    return True\\n\\n# Ä\\nreturn False\\n\"}",
-		"geoip":           `{countries: ["NO", DE], asns: [64496], history_max_distance_km: 9223372036854775807}`,
-		"password_expiry": "{days: 90}",
-		"policy-password": `{length_min: 8, symbol_charset: "!? ", error_message: "no: 'password' # here"}`,
+		"authenticator_totp": `{digits: "8"}`,
+		"redirect":           `{mode: static, target_static: "/x?a=b"}`,
+		"password":           "{backends: [authentik.core.auth.InbuiltBackend]}",
+		"identification":     "{user_fields: [username]}",
+		"prompt":             "{fields: [!KeyOf prompt], validation_policies: []}",
+		"deny":               `{deny_message: "no: 'entry' # here"}`,
+		"expression":         "{expression: \"if request.user:\\n    return True\\n\\n# Ä\\nreturn False\\n\"}",
+		"geoip":              `{countries: ["NO", DE], asns: [64496], history_max_distance_km: 9223372036854775807}`,
+		"password_expiry":    "{days: 90}",
+		"policy-password":    `{length_min: 8, symbol_charset: "!? ", error_message: "no: 'password' # here"}`,
 	}
 	var b strings.Builder
 	b.WriteString(`version: 1
@@ -191,8 +192,9 @@ func TestAnExportImportsAsItWas(t *testing.T) {
 				other := empty(t, settings(t))
 				other.acquaint(t)
 				if slug == "default-authentication-flow" {
-					// Its password stage refers to this one, which an export does not hold.
+					// Its stages refer to these, which an export does not hold.
 					other.imports(t, site.exports(t, "default-password-change"))
+					other.imports(t, site.exports(t, "default-recovery-flow"))
 				}
 				if report := other.imports(t, text); report.Count(blueprint.Create) != len(report.Changes) {
 					t.Errorf("the import made less than it holds: %v", report.Changes)

@@ -213,7 +213,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.kinds = resource.New(resource.Config{Blueprint: func(path, content string) error { return blueprint.CheckSource(in.blueprints, path, content) },
 		Devices: in.authenticators, DeviceKinds: in.authenticatorKinds,
 		Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
-		Tokens: in.tokens, Access: in.access, Events: in.events, Mailer: in.mailer, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Locate: in.geoip.Context, Now: in.now})
+		Tokens: in.tokens, Access: in.access, Events: in.events, Mailer: in.mailer, Mails: in.mails, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Locate: in.geoip.Context, Now: in.now})
 	return nil
 }
 

@@ -4,10 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/mail"
 	"net/url"
-
-	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/flowtoken"
@@ -22,16 +21,22 @@ type links struct{ in *Installation }
 // Write implements email.Links.
 func (l links) Write(_ context.Context, letter *email.Letter) (email.Sendable, error) {
 	in := l.in
+	if letter.Via == nil && !in.mailer.Configured() {
+		return nil, outbox.ErrNotConfigured
+	}
 	key := flowtoken.NewKey()
-	query := letter.Query
+	query := maps.Clone(letter.Query)
+	if query == nil {
+		query = url.Values{}
+	}
 	query.Set(flow.ParamFlowToken, key)
 	address := in.mailer.Link("/if/flow/"+url.PathEscape(letter.Flow.Slug)+"/", query)
 	message := outbox.Message{Subject: letter.Subject, Purpose: letter.Purpose, Account: letter.Person.ID, Client: letter.Client,
-		Language: in.mails.Language(cmp.Or(ownLanguage(letter.Person), letter.Language)), Until: letter.Expires, Via: letter.Via}
+		Language: in.mails.Language(letter.Language), Until: letter.Token.Expires, Via: letter.Via}
 	var subject string
 	var err error
-	subject, message.Text, message.HTML, err = in.mails.Render(letter.Template, message.Language, map[string]any{"url": address, "user": letter.Person, "expires": letter.Expires,
-		"token": key, "subject": letter.Subject})
+	subject, message.Text, message.HTML, err = in.mails.Render(letter.Template, message.Language, map[string]any{"url": address, "user": letter.Person,
+		"expires": letter.Token.Expires, "token": key, "subject": letter.Subject})
 	if err != nil {
 		return nil, err
 	}
@@ -63,15 +68,14 @@ func (r *ready) Send(ctx context.Context, tx flow.Tx) error {
 			return err
 		}
 	}
-	token := flowtoken.New{Identifier: "mail-" + uuid.NewString(), Purpose: flowtoken.Mail(l.Stage), User: l.Person.ID, Plan: l.Plan, Expires: l.Expires}
 	if l.To == "" {
 		if err := r.in.mailer.Pretend(ctx, w, r.message, l.Name); err != nil {
 			return err
 		}
-		return r.in.flowTokens.Pretend(ctx, w, r.key, token)
+		return r.in.flowTokens.Pretend(ctx, w, r.key, l.Token)
 	}
 	if err := r.in.mailer.Queue(ctx, w, r.message); err != nil {
 		return err
 	}
-	return r.in.flowTokens.Put(ctx, w, r.key, token)
+	return r.in.flowTokens.Put(ctx, w, r.key, l.Token)
 }

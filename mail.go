@@ -92,7 +92,7 @@ func (in *Installation) refused(k guard.Kind) {
 // what an administrator can mend becomes an event. Limits are no such thing, since
 // strangers reach them. An error is one of the database.
 func (in *Installation) queuePolicyMail(ctx context.Context, tx store.Tx, p *identity.Person, h *policy.HTTPRequest, m policy.Mail) error {
-	message := mail.Message{To: m.To, Cc: m.Cc, Bcc: m.Bcc, Subject: m.Subject, Text: m.Body, Purpose: mail.Policy, Language: in.mails.Language(wanted(p, h))}
+	message := mail.Message{To: m.To, Cc: m.Cc, Bcc: m.Bcc, Subject: m.Subject, Text: m.Body, Purpose: mail.Policy, Language: in.mails.Language(mail.Wanted(p, h))}
 	if p != nil {
 		message.Account = p.ID
 	}
@@ -123,26 +123,13 @@ func (in *Installation) queuePolicyMail(ctx context.Context, tx store.Tx, p *ide
 	return err
 }
 
-// wanted is the language that suits a person: their own one, else that of the
-// request.
-func wanted(p *identity.Person, h *policy.HTTPRequest) string {
-	if own := ownLanguage(p); own != "" {
-		return own
-	}
-	if h != nil && len(h.Header["Accept-Language"]) > 0 {
-		return h.Header["Accept-Language"][0]
-	}
-	return ""
-}
+// MailTemplates lists the names of the templates of mails, own ones among them.
+func (in *Installation) MailTemplates() []string { return in.mails.Names() }
 
-// ownLanguage is the one that a person has chosen, empty for none.
-func ownLanguage(p *identity.Person) string {
-	if p == nil {
-		return ""
-	}
-	settings, _ := p.Attributes["settings"].(map[string]any)
-	locale, _ := settings["locale"].(string)
-	return locale
+// PreviewMail shows a mail of a template in both of its forms, with values that stand
+// for real ones. The error is that of the template.
+func (in *Installation) PreviewMail(template, language string) (subject, text, html string, err error) {
+	return in.mails.Preview(template, language, nil)
 }
 
 // withUser are the values of a template, with the person where they name none.

@@ -295,3 +295,67 @@ func TestRecipeEnrollmentMakesAnOrdinaryAccount(t *testing.T) {
 		}
 	})
 }
+
+// TestTheDefaultInvitationFlow: nobody gets in without an invitation into it; who
+// has one finds what it brings in the form, makes an account and is signed in.
+func TestTheDefaultInvitationFlow(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		const slug = "default-invitation-enrollment"
+		const path = "/api/v3/flows/executor/" + slug + "/?query="
+		const form = `{"username":"max","name":"Max","email":"max@example.com","password":"p","password_repeat":"p"}`
+		o := openOffice(t, s)
+		come := func(token string) (*client, reply) {
+			t.Helper()
+			c := visit(t, o.site)
+			return c, c.follow(c.do("GET", path+"itoken%3D"+token, ""))
+		}
+		loose := o.must("POST", invitations, m{"name": "loose"})["pk"].(string)
+		late := o.must("POST", invitations, m{"name": "late", "flow": o.must("GET", "flows/instances/"+slug+"/", nil)["pk"], "expires": "2020-01-01T00:00:00Z"})["pk"].(string)
+		for name, token := range map[string]string{"no": "", "a mistyped": "x", "an unknown": "00000000-0000-4000-8000-000000000000", "an expired": late, "an unbound": loose} {
+			c, r := come(token)
+			if r.component() != "ak-stage-access-denied" {
+				t.Errorf("with %s invitation: %v", name, r.body)
+			}
+			if r = c.follow(c.do("POST", path+"itoken%3D"+token, form)); r.component() != "ak-stage-access-denied" {
+				t.Errorf("with %s invitation an answer leads to %v", name, r.body)
+			}
+		}
+		if r := visit(t, o.site).fills(slug, form); r.component() != "ak-stage-access-denied" || !strings.Contains(fmt.Sprint(r.body), "Ask for a new one.") {
+			t.Errorf("without a link: %v", r.body)
+		}
+		if n := len(results(o.must("GET", "core/users/?username=max", nil))); n != 0 {
+			t.Fatal("there is an account")
+		}
+
+		token := o.must("POST", invitations, m{"name": "for-max", "flow": o.must("GET", "flows/instances/"+slug+"/", nil)["pk"], "single_use": true, "fixed_data": m{"email": "max@example.com", "attributes": m{"team": "red"}}})["pk"].(string)
+		c, r := come(token)
+		if r.component() != "ak-stage-prompt" || fieldsOf(r)["email"] != "max@example.com" {
+			t.Fatalf("the link shows %v", r.body)
+		}
+		if r = c.follow(c.do("POST", path+"itoken%3D"+token, form)); r.component() != signedIn {
+			t.Fatalf("enrolment ends with %v", r.body)
+		}
+		if who := c.who(); who != "max" {
+			t.Errorf("signed in as %s", who)
+		}
+		if made := results(o.must("GET", "core/users/?username=max", nil))[0]; fmt.Sprint(made["attributes"]) != "map[team:red]" || made["email"] != "max@example.com" || made["is_superuser"] != false || made["type"] != "external" {
+			t.Errorf("made %v", made)
+		}
+		if _, r := come(token); r.component() != "ak-stage-access-denied" {
+			t.Errorf("the used invitation: %v", r.body)
+		}
+	})
+}
+
+// TestRule16TheInvitationFlowIsNoWayToAnAccountForAll: nothing leads there but the
+// link of an invitation.
+func TestRule16TheInvitationFlowIsNoWayToAnAccountForAll(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		for path, want := range map[string]int{"/flows/-/default/enrollment/": 404, "/if/flow/default-authentication-flow/": 200, loginFlow: 200, "/api/v3/core/brands/current/": 200} {
+			if r := visit(t, o.site).do("GET", path, "", "Sec-Fetch-Site", "same-origin"); r.status != want || strings.Contains(string(r.raw), "invitation") || strings.Contains(r.header.Get("Location"), "invitation") {
+				t.Errorf("%s: %d %v %s", path, r.status, r.header, r.raw)
+			}
+		}
+	})
+}

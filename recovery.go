@@ -7,10 +7,15 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/api"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/flowtoken"
+	"github.com/weir-id/weir/internal/mail"
+	"github.com/weir-id/weir/internal/stages/email"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
@@ -26,8 +31,8 @@ func (in *Installation) flowConfig() flow.Config {
 
 // recovery implements api.Recovery.
 type recovery struct {
+	in       *Installation
 	executor *flow.Executor
-	*flowtoken.Tokens
 }
 
 // Plan implements api.Recovery.
@@ -39,8 +44,31 @@ func (r *recovery) Plan(ctx context.Context, p *identity.Person, h *policy.HTTPR
 	if !ok {
 		return nil, nil, fmt.Errorf("plan recovery: %w", flow.ErrNoFlow)
 	}
-	plan, err := r.executor.Prepare(ctx, f, flow.RefTo(p), h, b)
+	plan, err := r.executor.Prepare(ctx, f, flow.RefTo(p), nil, h, b)
 	return f, plan, err
+}
+
+// Put implements api.Recovery.
+func (r *recovery) Put(ctx context.Context, tx store.Tx, key string, n flowtoken.New) error {
+	return r.in.flowTokens.Put(ctx, tx, key, n)
+}
+
+// Mail implements api.Recovery.
+func (r *recovery) Mail(ctx context.Context, stage uuid.UUID, f *flow.Flow, p *identity.Person, h *policy.HTTPRequest, n flowtoken.New) (func(ctx context.Context, tx store.Tx) error, error) {
+	var config *email.Config
+	if s, ok := r.executor.Catalog().Stage(stage); ok {
+		config, _ = s.Config.(*email.Config)
+	}
+	if config == nil {
+		return nil, api.ErrNoEmailStage
+	}
+	l := config.Letter(p, p.Email, h)
+	l.Flow, l.Token, l.Purpose = f, n, mail.Recovery
+	ready, err := links{r.in}.Write(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, tx store.Tx) error { return ready.Send(ctx, tx) }, nil
 }
 
 // RecoveryLink makes a link by which somebody who cannot sign in walks the recovery
@@ -64,7 +92,7 @@ func (in *Installation) RecoveryLink(ctx context.Context, username string, holds
 		return "", errors.New("a service account is not recovered: give it a token instead")
 	}
 	site := in.config.Site()
-	r := &recovery{flow.NewExecutor(in.flowConfig()), in.flowTokens}
+	r := &recovery{in, flow.NewExecutor(in.flowConfig())}
 	f, plan, err := r.Plan(ctx, person, &policy.HTTPRequest{Host: site.Host}, in.view().BrandFor(site.Hostname()))
 	if err != nil {
 		return "", err

@@ -224,6 +224,8 @@ func TestARecoveryLinkThatCannotBeMade(t *testing.T) {
 		o := openOffice(t, s)
 		ada := o.user("ada", nil)
 		path := fmt.Sprintf("core/users/%d/recovery/", ada)
+		brand := results(o.must("GET", "core/brands/?default=true", nil))[0]["brand_uuid"]
+		o.must("PATCH", fmt.Sprintf("core/brands/%s/", brand), m{"flow_recovery": nil})
 		if a := o.call(root, "POST", path, m{}); a.status != http.StatusBadRequest || !strings.Contains(a.raw, "flow_recovery") {
 			t.Errorf("without a recovery flow: %d %s", a.status, a.raw)
 		}

@@ -15,9 +15,9 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/api"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
-	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/web"
 )
@@ -101,13 +101,18 @@ func (a *account) write(w http.ResponseWriter, r *http.Request, fn func(ctx cont
 	if err != nil {
 		return err
 	}
+	return a.writeFor(r, v, fn)
+}
+
+// writeFor runs fn in one transaction, as a write of whoever makes a visit.
+func (in *Installation) writeFor(r *http.Request, v *flowhttp.Visit, fn func(ctx context.Context, w *resource.Write) error) error {
 	// The groups are read before the transaction, in which nothing else is.
-	if _, err := v.Person.Groups(r.Context()); err != nil {
+	if _, err := v.User.Groups(r.Context()); err != nil {
 		return err
 	}
-	by := catalog.Meta{ActorID: &v.Person.ID, Actor: v.Person.Username, Person: v.Person, HTTP: request.Policy(r, r.URL.Query()), Brand: v.Brand, Stale: !v.Recent(a.now()), Source: "settings"}
-	_, err = a.catalog.Update(r.Context(), by, func(ctx context.Context, tx *catalog.Tx) error {
-		return fn(ctx, &resource.Write{Tx: tx, By: by, Access: a.access})
+	by := api.Author(r, v, "page", in.now())
+	_, err := in.catalog.Update(r.Context(), by, func(ctx context.Context, tx *catalog.Tx) error {
+		return fn(ctx, &resource.Write{Tx: tx, By: by, Access: in.access})
 	})
 	return err
 }

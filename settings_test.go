@@ -30,7 +30,7 @@ func wants(intent string) url.Values {
 var shownKey = regexp.MustCompile(`(?s)<textarea id="key"[^>]*>\s*(\S+)</textarea>`)
 
 // makes creates a token on the page and returns its key and identifier.
-func (c *client) makes(intent string) (key, identifier string) {
+func (c *client) makesToken(intent string) (key, identifier string) {
 	c.t.Helper()
 	r := c.form(newTokenPage, wants(intent))
 	found := shownKey.FindSubmatch(r.raw)
@@ -47,8 +47,8 @@ func TestPeopleMakeAndDeleteTheirTokens(t *testing.T) {
 		o.member("max", "first")
 		foreign := o.must("POST", "core/tokens/", m{"identifier": "of-the-chief", "intent": "api"})["pk"].(string)
 		c := o.signedIn("max", "first")
-		password, identifier := c.makes("app_password")
-		key, _ := c.makes("api")
+		password, identifier := c.makesToken("app_password")
+		key, _ := c.makesToken("api")
 		list := string(c.do("GET", tokensPage, "").raw)
 		for _, secret := range []string{password, key, "of-the-chief", foreign} {
 			if strings.Contains(list, secret) {
@@ -93,7 +93,7 @@ func TestPeopleMakeAndDeleteTheirTokens(t *testing.T) {
 				t.Errorf("%s: %d", name, r.status)
 			}
 		}
-		over, name := c.makes("app_password")
+		over, name := c.makesToken("app_password")
 		o.exec("update tokens set expires = '2026-01-02 03:04:05' where identifier = '" + name + "'")
 		if r := visit(t, o.site).signIn("max", over); r.component() != "ak-stage-password" {
 			t.Errorf("the expired app password signs in: %v", r.body)
@@ -198,7 +198,7 @@ func TestRule39ANewTokenAsksForARecentSignIn(t *testing.T) {
 		o := openOffice(t, s)
 		o.member("max", "first")
 		c, chief := o.signedIn("max", "first"), o.signedIn("akadmin", "correct horse")
-		password, _ := c.makes("app_password")
+		password, _ := c.makesToken("app_password")
 		o.age(14 * time.Minute)
 		if r := c.do("GET", newTokenPage, ""); r.status != 200 {
 			t.Errorf("within the quarter of an hour: %d", r.status)
@@ -223,7 +223,7 @@ func TestRule39ANewTokenAsksForARecentSignIn(t *testing.T) {
 		if r := c.follow(c.do("POST", reauthFlow+next, `{"password":"first"}`)); r.component() != "xak-flow-redirect" || r.body["to"] != newTokenPage {
 			t.Fatalf("signed in again: %v", r.body)
 		}
-		c.makes("app_password")
+		c.makesToken("app_password")
 		asked("after the sign-in of somebody else", chief)
 	})
 }
@@ -264,7 +264,7 @@ func TestNobodySeesTheSettingsOfWhomTheyActAs(t *testing.T) {
 		apply(t, o.site, consentFlow)
 		max := o.member("max", "first")
 		mine := o.signedIn("max", "first")
-		_, identifier := mine.makes("api")
+		_, identifier := mine.makesToken("api")
 		mine.do("POST", "/api/v3/flows/executor/agree/", fmt.Sprintf(`{"token":%q}`, mine.do("GET", "/api/v3/flows/executor/agree/", "").body["token"]))
 		consent := fmt.Sprint(results(o.must("GET", "core/user_consent/", nil))[0]["pk"])
 		id := o.must("GET", "core/tokens/"+identifier+"/", nil)["pk"].(string)

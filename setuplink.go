@@ -21,6 +21,9 @@ const (
 	setupHolds = 24 * time.Hour
 )
 
+// setupStart tells policies that a link for the set-up led into the flow.
+var setupStart = map[string]any{"goauthentik.io/core/setup/started-by": "setup"}
+
 // ErrNoSetup means that there is no initial set-up to be done: it was, or the
 // first start has not been.
 var ErrNoSetup = errors.New("there is no initial set-up to be done")
@@ -98,7 +101,7 @@ func (in *Installation) SetupLink(ctx context.Context) (string, error) {
 		return "", err
 	}
 	site := in.config.Site()
-	plan, err := flow.NewExecutor(in.flowConfig()).Prepare(ctx, f, flow.RefTo(person), &policy.HTTPRequest{Host: site.Host}, in.view().BrandFor(site.Hostname()))
+	plan, err := flow.NewExecutor(in.flowConfig()).Prepare(ctx, f, flow.RefTo(person), setupStart, &policy.HTTPRequest{Host: site.Host}, in.view().BrandFor(site.Hostname()))
 	if err != nil {
 		return "", fmt.Errorf("make set-up link: %w", err)
 	}

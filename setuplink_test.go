@@ -265,3 +265,27 @@ entries:
 		})
 	}
 }
+
+// byTheSetUp asks what published set-up flows ask: whether a link for the set-up led
+// into the flow; and its person becomes akadmin once more.
+const byTheSetUp = `
+entries:
+  - {model: authentik_policies_expression.expressionpolicy, id: by, identifiers: {name: by}, attrs: {expression: "return context.get('goauthentik.io/core/setup/started-by') == 'setup'"}}
+  - {model: authentik_policies_expression.expressionpolicy, id: who, identifiers: {name: who}, attrs: {expression: "context['flow_plan'].context['pending_user'] = ak_user_by(username='akadmin')\nreturn True"}}
+  - {model: authentik_policies.policybinding, identifiers: {target: !Find [authentik_flows.flow, [slug, initial-setup]], policy: !KeyOf by, order: 0}}
+  - {model: authentik_policies.policybinding, identifiers: {target: !Find [authentik_flows.flowstagebinding, [order, 20], [target, !Find [authentik_flows.flow, [slug, initial-setup]]]], policy: !KeyOf who, order: 0}}
+`
+
+func TestPoliciesKnowTheSetUpByItsLink(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		b := begin(t, s)
+		apply(t, b.Server, byTheSetUp)
+		link, err := b.SetupLink(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := visit(t, b.Server).setsUp(link, "correct horse"); r.component() != "xak-flow-redirect" {
+			t.Errorf("the set-up ends with %v", r.body)
+		}
+	})
+}

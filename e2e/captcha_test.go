@@ -1,6 +1,10 @@
 package e2e
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
 // TestBrowserMeetsACaptchaAfterFailures: after five wrong passwords the browser
 // does its piece of work by itself, and the person goes on; without JavaScript
@@ -34,4 +38,36 @@ func TestBrowserMeetsACaptchaAfterFailures(t *testing.T) {
 	b.submit()
 	b.at("/if/user/")
 	b.sees("Hello, Grace Hopper")
+}
+
+// Clients of the API, and forms that are sent by a program, do the work as well.
+func TestClientsMeetACaptchaAfterFailures(t *testing.T) {
+	for _, db := range databases {
+		for by, traveller := range travellers {
+			t.Run(db+", "+by, func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t, db)
+				s.apply(t, "../docs/recipes/captcha-after-failures.yaml")
+				user := s.user(t, "Grace Hopper")
+				good, bad := signingIn(user.name, user.password), signingIn(user.name, "wrong")
+				for range 4 {
+					bad.answers = append(bad.answers, bad.answers[1])
+				}
+				checked := walk{login, "", slices.Insert(slices.Clone(good.answers), 1, answering("ak-stage-captcha"))}
+				const refused = ", ak-stage-password refused"
+				for _, row := range []struct {
+					way       walk
+					seen, who string
+				}{
+					{bad, "ak-stage-identification, ak-stage-password" + strings.Repeat(refused, 4) + ", ak-stage-access-denied", ""},
+					{checked, "ak-stage-identification, ak-stage-captcha, ak-stage-password, xak-flow-redirect", user.name},
+					{good, signedIn, user.name}, // the login has mended the score
+				} {
+					if seen, who := traveller(t, s, row.way); seen[0] != row.seen || who != row.who {
+						t.Errorf("seen %s, want %s; %q is signed in, want %q", seen[0], row.seen, who, row.who)
+					}
+				}
+			})
+		}
+	}
 }

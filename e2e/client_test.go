@@ -1,12 +1,14 @@
 package e2e
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,28 +52,71 @@ func rootConfig() apiCall {
 	return apiCall{API: "RootApi", Call: "rootConfigRetrieve", Schema: "Config"}
 }
 
-// official walks the calls with one cookie jar and checks every answer
+// officialClient is one run of the official client for all tests, since a start
+// takes longer than most walks.
+var officialClient struct {
+	sync.Mutex
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// speak hands a line to the official client, and returns what it printed.
+func speak(input []byte) ([]byte, error) {
+	c := &officialClient
+	c.Lock()
+	defer c.Unlock()
+	if c.in == nil {
+		cmd := exec.Command("node", "walk.mjs")
+		cmd.Dir, cmd.Stderr = "client", &logFile
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			return nil, err
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			return nil, err
+		}
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		c.in, c.out = in, bufio.NewReader(out)
+		atTheEnd(func() {
+			_ = in.Close()
+			_ = cmd.Wait()
+		})
+	}
+	if _, err := c.in.Write(append(input, '\n')); err != nil {
+		return nil, err
+	}
+	return c.out.ReadBytes('\n')
+}
+
+// officialSessions counts the sessions of the official client.
+var officialSessions atomic.Int64
+
+// official makes the calls in a session of its own and checks every answer
 // against the schema that the client was made from.
 func official(t *testing.T, s *site, calls ...apiCall) []apiAnswer {
 	t.Helper()
-	dir := "client"
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", "@goauthentik", "api")); err != nil {
+	return officially(t, s, officialSessions.Add(1), calls...)
+}
+
+// officially is official in a session that there may have been before.
+func officially(t *testing.T, s *site, session int64, calls ...apiCall) []apiAnswer {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join("client", "node_modules", "@goauthentik", "api")); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("the official client is not installed: %v", err)
 		}
 		t.Skip("the official client is not installed; `make test` does that")
 	}
-	input, err := json.Marshal(calls)
+	input, err := json.Marshal(object{"base": s.URL, "session": session, "calls": calls})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "node", "walk.mjs", s.URL)
-	cmd.Dir, cmd.Stdin = dir, bytes.NewReader(input)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	output, err := cmd.Output()
+	output, err := speak(input)
 	if err != nil {
-		t.Fatalf("official client: %v\n%s", err, stderr.String())
+		t.Fatalf("official client: %v", err)
 	}
 	var answers []apiAnswer
 	if err := json.Unmarshal(output, &answers); err != nil {

@@ -52,13 +52,14 @@ func sharedSite(t *testing.T, db string) *site {
 	return s
 }
 
-// newSite is a site for one test alone.
-func newSite(t *testing.T, db string) *site {
+// newSite is a site for one test alone, with other settings than usual if set
+// makes them.
+func newSite(t *testing.T, db string, set ...func(*weir.Settings)) *site {
 	t.Helper()
-	return startSite(t, db, t.Cleanup)
+	return startSite(t, db, t.Cleanup, set...)
 }
 
-func startSite(t *testing.T, db string, cleanup func(func())) *site {
+func startSite(t *testing.T, db string, cleanup func(func()), set ...func(*weir.Settings)) *site {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "weir-e2e")
 	if err != nil {
@@ -78,6 +79,9 @@ func startSite(t *testing.T, db string, cleanup func(func())) *site {
 		t.Fatal(err)
 	}
 	c.BaseURL = base
+	for _, change := range set {
+		change(&c.Settings)
+	}
 	server, err := weir.Open(context.Background(), c)
 	if err != nil {
 		t.Fatalf("open on %s: %v", db, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/policy"
 )
 
 // People reads users fresh.
@@ -120,6 +121,9 @@ func (x *Exec) ClientIP() netip.Addr {
 	return x.req.HTTP.ClientIP
 }
 
+// HTTP is the request that brought the step; nil where none did.
+func (x *Exec) HTTP() *policy.HTTPRequest { return x.req.HTTP }
+
 // Origin is the site as the browser knows it, such as "https://id.example:8443";
 // empty outside of requests.
 func (x *Exec) Origin() string {
@@ -131,15 +135,6 @@ func (x *Exec) Origin() string {
 		scheme, usual = "https", ":443"
 	}
 	return scheme + "://" + strings.TrimSuffix(strings.ToLower(x.req.HTTP.Host), usual)
-}
-
-// AcceptLanguage is what the person's browser prefers, as its header says; empty when
-// unknown.
-func (x *Exec) AcceptLanguage() string {
-	if x.req.HTTP == nil || len(x.req.HTTP.Header["Accept-Language"]) == 0 {
-		return ""
-	}
-	return x.req.HTTP.Header["Accept-Language"][0]
 }
 
 // Cookie returns a cookie of the browser by name.

@@ -374,5 +374,6 @@ func (r *run) result(result *Result) *Result {
 	if result.Execution == nil && r.before != nil {
 		result.Execution = r.before
 	}
+	result.Lapsed = r.lapsed && !r.req.Answer
 	return result
 }

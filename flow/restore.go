@@ -45,13 +45,14 @@ func (r *run) redeem(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("look for flow token: %w", err)
 	}
+	r.lapsed = true
 	if t == nil || t.Plan.Format != PlanFormat || t.Plan.FlowID != r.req.Flow.ID {
 		return false, nil
 	}
 	if ref, ok := KeyPendingUser.Get(t.Plan.Context); !ok || ref == nil || ref.ID != t.User {
 		return false, nil
 	}
-	r.plan = t.Plan
+	r.plan, r.lapsed = t.Plan, false
 	r.plan.Started, r.plan.Tokens = r.now, startTokens(r.req.Query)
 	r.plan.Consume = append(r.plan.Consume, Consumable{ConsumeFlowToken, t.ID})
 	KeyRestored.Set(r.plan.Context, map[string]any{"user": &PersonRef{ID: t.User}, "purpose": t.Purpose})
@@ -98,12 +99,14 @@ func (x *Exec) LinkQuery() url.Values {
 }
 
 // Prepare plans a flow for somebody who will come by a link, as a visitor who has
-// not signed in. What policies ask for besides their verdict is left out, since
-// nobody walks the flow yet. The error is a *RefusedError when the flow does not
-// apply to the person, or has no stage for them.
-func (e *Executor) Prepare(ctx context.Context, f *Flow, person *PersonRef, h *policy.HTTPRequest, b *Brand) (*Plan, error) {
+// not signed in; more is in the context besides them. What policies ask for besides
+// their verdict is left out, since nobody walks the flow yet. The error is a
+// *RefusedError when the flow does not apply to the person, or has no stage for them.
+func (e *Executor) Prepare(ctx context.Context, f *Flow, person *PersonRef, more map[string]any, h *policy.HTTPRequest, b *Brand) (*Plan, error) {
 	r := e.newRun(&Request{Flow: f, User: identity.Anonymous(), Brand: b, HTTP: h, Passive: true})
-	plan, err := r.planner().plan(ctx, f, map[string]any{string(KeyPendingUser): person, string(KeyRestored): true})
+	start := map[string]any{string(KeyPendingUser): person, string(KeyRestored): true}
+	maps.Copy(start, more)
+	plan, err := r.planner().plan(ctx, f, start)
 	var na *notApplicable
 	switch {
 	case err == nil:

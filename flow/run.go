@@ -35,6 +35,8 @@ type run struct {
 	mails   []policy.Mail
 	trace   Trace
 	exec    *Exec
+	// lapsed tells that the request came by a link that leads nowhere any more.
+	lapsed bool
 }
 
 func (e *Executor) newRun(req *Request) *run {

@@ -94,6 +94,9 @@ type Result struct {
 	// Stale tells a page that its form was out of date; the challenge is the
 	// current one.
 	Stale bool
+	// Lapsed tells a page that the flow token of its link holds no more, so that the
+	// flow begins anew.
+	Lapsed bool
 	// Rejected tells that Challenge carries errors of a refused response.
 	Rejected bool
 	// Execution is the state after the step; nil when nothing is stored.

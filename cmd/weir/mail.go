@@ -31,5 +31,42 @@ func mailCommand(s *settings) *cobra.Command {
 			return nil
 		},
 	})
+	cmd.AddCommand(previewCommand(s))
+	return cmd
+}
+
+func previewCommand(s *settings) *cobra.Command {
+	var language string
+	var html bool
+	cmd := &cobra.Command{
+		Use:   "preview [TEMPLATE]",
+		Short: "Show what mails of a template look like, or list the templates",
+		Args:  usage(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			in, err := s.connect(cmd)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, in.Close()) }()
+			if len(args) == 0 {
+				for _, name := range in.MailTemplates() {
+					fmt.Fprintln(cmd.OutOrStdout(), name)
+				}
+				return nil
+			}
+			subject, text, page, err := in.PreviewMail(args[0], language)
+			switch {
+			case err != nil:
+				return err
+			case html:
+				fmt.Fprint(cmd.OutOrStdout(), page)
+			default:
+				fmt.Fprintf(cmd.OutOrStdout(), "Subject: %s\n\n%s", subject, text)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&language, "language", "en", "language of the mail: en, de, fr or es")
+	cmd.Flags().BoolVar(&html, "html", false, "write the page that mail programs show, for a browser")
 	return cmd
 }

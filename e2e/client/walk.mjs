@@ -1,16 +1,18 @@
 // Walks flows with the official API client.
 //
-//   node walk.mjs BASE_URL < calls.json
+//   node walk.mjs < walks.jsonl
 //
-// calls.json is a list of calls: {"call": "flowsExecutorGet", "api": "FlowsApi",
-// "args": {...}, "schema": "ChallengeTypes"}. In args, "$3.pk" stands for a
-// member of the third answer (counted from 0), "@2026-01-01T00:00:00Z" for a
-// date. The answers are printed as one JSON list of {status, hops, data,
-// problems}: what came back on the wire and where it departs from the schema
-// of the client's own package.
+// Each line is {"base": "http://...", "session": 1, "calls": [...]}; lines of the same
+// session share their cookies. A call is {"call": "flowsExecutorGet", "api":
+// "FlowsApi", "args": {...}, "schema": "ChallengeTypes"}. In args, "$3.pk" stands for
+// a member of the third answer of the line (counted from 0), "@2026-01-01T00:00:00Z"
+// for a date. For each line the answers are printed as one JSON list of {status, hops,
+// data, problems}: what came back on the wire and where it departs from the schema of
+// the client's own package.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { validator } from "./schema.mjs";
 
 const require = createRequire(import.meta.url);
@@ -18,8 +20,9 @@ const api = require("@goauthentik/api");
 const packageDir = dirname(require.resolve("@goauthentik/api/package.json"));
 const check = validator(readFileSync(join(packageDir, "schema.yml"), "utf8"));
 
-const base = process.argv[2];
-const jar = new Map();
+const jars = new Map();
+let jar = null;
+let out = [];
 let hops = 0;
 let wire = null;
 
@@ -64,29 +67,38 @@ function fill(value) {
   return value.startsWith("@") ? new Date(value.slice(1)) : value;
 }
 
-const calls = JSON.parse(readFileSync(0, "utf8"));
-const out = [];
-for (const { api: name, call, args, schema, token } of calls) {
-  const configuration = new api.Configuration({ basePath: `${base}/api/v3`, fetchApi, accessToken: token });
-  const client = new api[name](configuration);
-  wire = null;
-  let failure = "";
-  try {
-    await client[call](fill(args));
-  } catch (e) {
-    failure = String(e?.name ?? e);
+// walk makes the calls of a line.
+async function walk(base, session, calls) {
+  if (!jars.has(session)) jars.set(session, new Map());
+  jar = jars.get(session);
+  out = [];
+  for (const { api: name, call, args, schema, token } of calls) {
+    const configuration = new api.Configuration({ basePath: `${base}/api/v3`, fetchApi, accessToken: token });
+    const client = new api[name](configuration);
+    wire = null;
+    let failure = "";
+    try {
+      await client[call](fill(args));
+    } catch (e) {
+      failure = String(e?.name ?? e);
+    }
+    let data = null;
+    try {
+      data = JSON.parse(wire?.text ?? "null");
+    } catch {
+      failure ||= "the answer is not JSON";
+    }
+    const ok = wire?.status >= 200 && wire?.status < 300;
+    const problems = [];
+    if (schema && ok) problems.push(...(schema.endsWith("[]") ? list(schema.slice(0, -2), data) : check(schema, data)));
+    if (schema && wire?.status === 400) problems.push(...check("ValidationError", data));
+    if (schema && (wire?.status === 403 || wire?.status === 404)) problems.push(...check("GenericError", data));
+    out.push({ status: wire?.status ?? 0, hops, data, problems, failure });
   }
-  let data = null;
-  try {
-    data = JSON.parse(wire?.text ?? "null");
-  } catch {
-    failure ||= "the answer is not JSON";
-  }
-  const ok = wire?.status >= 200 && wire?.status < 300;
-  const problems = [];
-  if (schema && ok) problems.push(...(schema.endsWith("[]") ? list(schema.slice(0, -2), data) : check(schema, data)));
-  if (schema && wire?.status === 400) problems.push(...check("ValidationError", data));
-  if (schema && (wire?.status === 403 || wire?.status === 404)) problems.push(...check("GenericError", data));
-  out.push({ status: wire?.status ?? 0, hops, data, problems, failure });
+  return out;
 }
-process.stdout.write(JSON.stringify(out));
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { base, session, calls } = JSON.parse(line);
+  process.stdout.write(JSON.stringify(await walk(base, session, calls)) + "\n");
+}

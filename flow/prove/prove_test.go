@@ -72,6 +72,7 @@ entries:
 - {model: authentik_stages_prompt.prompt, id: prompt, identifiers: {name: prompt}, attrs: {field_key: username, label: Name, type: username, order: 0}}
 - {model: authentik_stages_prompt.promptstage, identifiers: {name: form}, attrs: {fields: [!KeyOf prompt]}}
 - {model: authentik_stages_invitation.invitationstage, identifiers: {name: invited}, attrs: {continue_flow_without_invitation: true}}
+- {model: authentik_stages_email.emailstage, identifiers: {name: mail}}
 - {model: authentik_stages_dummy.dummystage, identifiers: {name: page}}
 - {model: authentik_stages_deny.denystage, identifiers: {name: denied}}
 - {model: authentik_stages_redirect.redirectstage, identifiers: {name: away}, attrs: {mode: static, target_static: /elsewhere}}
@@ -99,7 +100,7 @@ entries:
 var stageModels = map[string]string{"who": "identification.identificationstage", "secret": "password.passwordstage",
 	"factor": "authenticator_validate.authenticatorvalidatestage", "passkey": "authenticator_validate.authenticatorvalidatestage",
 	"login": "user_login.userloginstage", "logout": "user_logout.userlogoutstage", "delete": "user_delete.userdeletestage",
-	"write": "user_write.userwritestage", "change": "user_write.userwritestage", "form": "prompt.promptstage", "invited": "invitation.invitationstage",
+	"write": "user_write.userwritestage", "change": "user_write.userwritestage", "form": "prompt.promptstage", "invited": "invitation.invitationstage", "mail": "email.emailstage",
 	"page": "dummy.dummystage", "denied": "deny.denystage", "away": "redirect.redirectstage"}
 
 // flowFile writes a flow. Each stage is "name", with "?policy" for a policy that
@@ -128,17 +129,12 @@ func TestFindings(t *testing.T) {
 	s.apply(t, blueprint.File{Name: "stages.yaml", Data: []byte(stageFile)})
 	const (
 		authentication = "designation: authentication"
-		recovery       = "designation: recovery"
 		enrollment     = "designation: enrollment"
 		settings       = "designation: stage_configuration"
 		unenrollment   = "designation: unenrollment, authentication: require_authenticated"
 	)
 	list := func(s ...string) []string { return s }
-	rows := []struct {
-		name, attrs string
-		stages      []string
-		want        []string
-	}{
+	s.finds(t, "flow", []findingRow{
 		{"a name alone signs in", authentication, list("who", "login"), list("error unchecked-login login")},
 		{"a name and a password", authentication, list("who", "secret", "login"), nil},
 		{"a password that a policy may leave out", authentication, list("who", "secret?maybe", "login"), list("error unchecked-login login")},
@@ -155,9 +151,6 @@ func TestFindings(t *testing.T) {
 		{"a second factor that people without one fail", authentication, list("who", "passkey", "login"), nil},
 		{"another flow may have checked", authentication + ", authentication: require_redirect", list("who", "login"), list("warning unchecked-login login")},
 		{"a denied path does not sign in", authentication, list("who", "denied", "login"), list("note never-succeeds")},
-		{"a recovery past the second factor", recovery, list("who", "form", "change", "login"), list("warning no-second-factor change")},
-		{"a recovery that asks for it", recovery, list("who", "factor", "form", "change", "login"), nil},
-		{"a recovery that may ask for it", recovery, list("who", "factor?maybe", "form", "change", "login"), list("warning no-second-factor change")},
 		{"a password of nobody", settings, list("secret"), list("error missing-need secret")},
 		{"a password of somebody", settings, list("who", "secret"), nil},
 		{"a password of perhaps nobody", settings, list("who?maybe", "secret"), list("warning uncertain-need secret")},
@@ -182,9 +175,38 @@ func TestFindings(t *testing.T) {
 		{"a sign-out that leads elsewhere", "designation: invalidation", list("away"), nil},
 		{"a departure without a deletion", unenrollment, list("page"), list("warning no-effect")},
 		{"an enrolment without an account", enrollment, list("form"), list("warning no-effect")},
-	}
+	})
+}
+
+// A published recovery is imported all the same: see TestPublishedFlowsAreProved.
+func TestRule22ARecoveryPastTheSecondFactorIsReported(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.apply(t, blueprint.File{Name: "stages.yaml", Data: []byte(stageFile)})
+	const recovery = "designation: recovery"
+	list := func(s ...string) []string { return s }
+	past := list("warning no-second-factor change")
+	s.finds(t, "back", []findingRow{
+		{"a new password", recovery, list("who", "form", "change", "login"), past},
+		{"by a link in a mail", recovery, list("who", "mail", "form", "change", "login"), past},
+		{"that asks for it", recovery, list("who", "mail", "factor", "form", "change", "login"), nil},
+		{"that may ask for it", recovery, list("who", "factor?maybe", "form", "change", "login"), past},
+		{"that asks too late", recovery, list("who", "mail", "form", "change", "factor", "login"), past},
+	})
+}
+
+// findingRow is a flow and what is found in it.
+type findingRow struct {
+	name, attrs string
+	stages      []string
+	want        []string
+}
+
+// finds proves the flows of rows, with slugs that begin alike.
+func (s *site) finds(t *testing.T, slugs string, rows []findingRow) {
+	t.Helper()
 	for i, row := range rows {
-		slug := "flow-" + string(rune('a'+i/26)) + string(rune('a'+i%26))
+		slug := slugs + "-" + string(rune('a'+i/26)) + string(rune('a'+i%26))
 		t.Run(row.name, func(t *testing.T) {
 			s.apply(t, flowFile(slug, row.attrs, row.stages...))
 			if got := s.prove(t, slug); !slices.Equal(got, row.want) {
@@ -202,7 +224,7 @@ func TestDefaultFlowsHaveNoFinding(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.apply(t, files...)
-	for _, slug := range []string{"default-authentication-flow", "default-invalidation-flow", "initial-setup"} {
+	for _, slug := range []string{"default-authentication-flow", "default-invalidation-flow", "initial-setup", "default-invitation-enrollment", "default-recovery-flow"} {
 		if got := s.prove(t, slug); len(got) > 0 {
 			t.Errorf("%s: %v", slug, got)
 		}

@@ -85,8 +85,8 @@ type Config struct {
 	// Impersonation lets people act as others.
 	Impersonation Impersonation
 	Recovery      Recovery
-	// MailTemplates are the names of the templates of mails.
-	MailTemplates func() []string
+	// Mails are the templates of mails.
+	Mails Mails
 	// InstallID goes into the opaque ids of users.
 	InstallID string
 	// Version is that of the program; BaseURL is where people reach the site,

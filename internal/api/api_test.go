@@ -75,7 +75,16 @@ func newAPI(t *testing.T, db store.DB, r Runner, more ...flow.StageType) *API {
 		Blueprints: blueprint.New(blueprint.Config{Catalog: in.Catalog, Registry: in.Kinds, Access: in.Access, Grants: resource.Grants{Access: in.Access}}),
 		Log:        in.Log, Avatar: func(string) string { return "/avatar/x.svg" },
 		Roles: func(context.Context, int64) ([]Role, error) { return nil, nil }, InstallID: "install",
-		MailTemplates: func() []string { return []string{"email/password_reset.html"} }})
+		Mails: noMails{}})
+}
+
+// noMails are no templates.
+type noMails struct{}
+
+func (noMails) Names() []string { return nil }
+
+func (noMails) Preview(string, string, map[string]any) (subject, text, html string, err error) {
+	return "", "", "", nil
 }
 
 func dummy() *flow.Result {

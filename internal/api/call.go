@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
@@ -75,14 +76,17 @@ func (c *call) author() (catalog.Meta, error) {
 }
 
 // by is the person who calls, for the history and the audit trail.
-func (c *call) by() catalog.Meta {
-	person := c.visit.User
-	actor := person
-	if person.Impersonator != nil {
-		actor = person.Impersonator
+func (c *call) by() catalog.Meta { return Author(c.r, c.visit, "api", c.api.Now()) }
+
+// Author is who writes in a visit, for the history and the audit trail: whoever
+// acts as somebody else in their own name.
+func Author(r *http.Request, v *flowhttp.Visit, source string, now time.Time) catalog.Meta {
+	actor := v.User
+	if v.User.Impersonator != nil {
+		actor = v.User.Impersonator
 	}
-	return catalog.Meta{ActorID: &actor.ID, Actor: actor.Username, Person: person, HTTP: request.Policy(c.r, c.r.URL.Query()), Brand: c.visit.Brand,
-		Stale: !c.visit.Token && !c.visit.Recent(c.api.Now()), Source: "api"}
+	return catalog.Meta{ActorID: &actor.ID, Actor: actor.Username, Person: v.User, HTTP: request.Policy(r, r.URL.Query()), Brand: v.Brand,
+		Stale: !v.Token && !v.Recent(now), Source: source}
 }
 
 // answer writes v as JSON.

@@ -20,6 +20,7 @@ func (a *API) peopleRoutes() []Route {
 		{http.MethodPost, "core/users/{id}/impersonate/", onOne(user, access.Impersonate), none("create", valueOf(impersonationRequest{})), impersonate},
 		{http.MethodGet, "core/users/impersonate_end/", signedIn, Doc{Call: "retrieve", Status: http.StatusNoContent}, endImpersonation},
 		{http.MethodPost, "core/users/{id}/recovery/", onOne(user, resource.ResetPassword), Doc{Call: "create", Body: valueOf(userRecoveryLinkRequest{}), OptionalBody: true, Answer: valueOf(link{})}, recoveryLink},
+		{http.MethodPost, "core/users/{id}/recovery_email/", onOne(user, resource.ResetPassword), Doc{Call: "create", Body: valueOf(userRecoveryEmailRequest{}), Status: http.StatusNoContent}, recoveryEmail},
 		{http.MethodGet, "core/users/paths/", onAll(user, access.View), Doc{Call: "retrieve", Query: []resource.Filter{{Name: "search"}},
 			Answer: valueOf(userPath{})}, userPaths},
 		{http.MethodPost, "core/users/service_account/", onAll(user, access.Add).and("add_token; add_group for a group"), Doc{Call: "create", Body: valueOf(userServiceAccountRequest{Expiring: true}),

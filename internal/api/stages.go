@@ -2,19 +2,24 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/resource"
 )
 
 // stageRoutes tell of the types of stages and of those that people set up.
 func (a *API) stageRoutes() []Route {
-	path := a.Kinds.Model("authentik_flows.stage").Path
+	path, invitation := a.Kinds.Model("authentik_flows.stage").Path, a.Kinds.Model("authentik_stages_invitation.invitation")
 	return []Route{
+		{http.MethodPost, invitation.Path + "/{" + invitation.Param + "}/send_email/", onOne(invitation, access.Add),
+			Doc{Call: "create", Summary: "Send the link of an invitation by mail", Body: valueOf(resource.NewInvitationMail()).named("InvitationSendEmail"), Status: http.StatusNoContent}, mailInvitation},
 		{http.MethodGet, path + "/types/", signedIn, Doc{Call: "list", Summary: "List the types of stages", Answer: listOf(typeCreate{})}, stageTypes},
 		{http.MethodGet, path + "/user_settings/", signedIn, Doc{Call: "list", Summary: "List the stages that the caller can set up", Answer: listOf(userSetting{})}, stageSettings},
 		{http.MethodGet, "stages/email/templates/", signedIn, Doc{Call: "list", Summary: "List the templates of mails", Answer: listOf(typeCreate{})}, mailTemplates},
@@ -24,10 +29,24 @@ func (a *API) stageRoutes() []Route {
 // mailTemplates lists the names that an e-mail stage can be given.
 func mailTemplates(c *call) error {
 	out := []typeCreate{}
-	for _, name := range c.api.MailTemplates() {
+	for _, name := range c.api.Mails.Names() {
 		out = append(out, typeCreate{Name: name, Description: name})
 	}
 	return c.answer(http.StatusOK, out)
+}
+
+// mailInvitation sends the link of an invitation.
+func mailInvitation(c *call) error {
+	body := resource.NewInvitationMail()
+	if err := c.decode(&body); err != nil {
+		return err
+	}
+	if err := c.write(func(ctx context.Context, w *resource.Write) error {
+		return c.api.Kinds.MailInvitation(ctx, w, c.ref, body)
+	}); err != nil {
+		return err
+	}
+	return c.done()
 }
 
 // typeCreate is a type of which objects can be created.

@@ -44,6 +44,8 @@ func TestPlainScalarsAreYAML11(t *testing.T) {
 func TestLoadProblemsHaveTheirPlace(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"a syntax error", "version: 1\nentries: [\n", "f.yaml:2: this is not valid YAML: did not find expected node content"},
+		{"a bracket that stays open", "version: 1\nentries: [a\n", "f.yaml:2: this is not valid YAML: did not find expected ',' or ']'"},
+		{"a list that ends in the middle, told where it begins", "version: 1\nentries:\n  - a: 1\n   b: 2\n", "f.yaml:3: this is not valid YAML: did not find expected '-' indicator"},
 		{"a syntax error in the first line", `"`, "f.yaml:1: this is not valid YAML: found unexpected end of stream"},
 		{"a character that no text has", "version: 1\ncontext: {a: b\x01}\n", "f.yaml:2: this is not valid YAML: control characters are not allowed"},
 		{"a key given twice", "entries:\n- model: a.b\n  attrs:\n    name: x\n    name: y\n",

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -32,7 +33,9 @@ const (
 
 // reader turns YAML nodes into values and collects what is wrong with them.
 type reader struct {
-	file     string
+	file string
+	// plain allows no tags and leaves dates as text.
+	plain    bool
 	values   int
 	full     bool
 	errs     Errors
@@ -67,7 +70,11 @@ func (r *reader) place(p position) Place {
 	return place
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+)`)
+var (
+	yamlLine = regexp.MustCompile(`line (\d+)`)
+	// The library counts the lines of these problems from 0.
+	fromZero = regexp.MustCompile(`^(did not find expected (<|node content|'-' indicator|key|',' or)|found (duplicate %|incompatible YAML|undefined tag))`)
+)
 
 // parse reads the text of one YAML document, nil when it holds none.
 func (r *reader) parse(data []byte) *yaml.Node {
@@ -101,7 +108,10 @@ func (r *reader) parse(data []byte) *yaml.Node {
 	at := position{line: firstUnreadable(data)}
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		at.line, _ = strconv.Atoi(m[1])
-		message = strings.TrimPrefix(message, m[0]+": ")
+		if message = strings.TrimPrefix(message, m[0]+": "); fromZero.MatchString(message) {
+			// What is missing at the end is missing in the last line with text.
+			at.line = min(at.line, bytes.Count(bytes.TrimRight(data, "\r\n "), []byte("\n"))) + 1
+		}
 	}
 	r.fail(at, "this is not valid YAML: %s", message)
 	return nil
@@ -144,6 +154,10 @@ func (r *reader) value(n *yaml.Node, depth int) value {
 		return r.value(n.Alias, depth+1)
 	}
 	if tagged := n.Style&yaml.TaggedStyle != 0; tagged && !strings.HasPrefix(n.ShortTag(), "!!") {
+		if r.plain {
+			r.fail(at(n), "%s means something in blueprints alone; put the text in quotes", n.ShortTag())
+			return nil
+		}
 		return r.tag(n, depth)
 	}
 	switch n.Kind {
@@ -163,6 +177,9 @@ func (r *reader) scalar(n *yaml.Node) value {
 	if err != nil {
 		r.fail(at(n), "%v", err)
 		return nil
+	}
+	if _, date := v.(time.Time); date && r.plain {
+		v = n.Value
 	}
 	out := &scalar{position: at(n), v: v, block: n.Style&yaml.LiteralStyle != 0}
 	if out.block {

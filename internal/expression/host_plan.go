@@ -3,6 +3,7 @@ package expression
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 
 	"go.starlark.net/starlark"
@@ -194,6 +195,9 @@ func (e *evaluation) unchanged(v starlark.Value, original any) (bool, error) {
 			}
 		}
 		return true, nil
+	}
+	if handed, ok := v.(*goValue); ok {
+		return reflect.ValueOf(original).Comparable() && handed.value == original, nil
 	}
 	fresh, err := e.fromGo(original)
 	if err != nil || kindOf(fresh) != kindOf(v) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
@@ -45,6 +46,37 @@ func TestWrites(t *testing.T) {
 				t.Errorf("writes (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// In the plan of a link stands whose link it is. A body that looks at the plan, or
+// writes something else into it, leaves that alone, and cannot change it.
+func TestWhoseLinkItIsIsNoWrite(t *testing.T) {
+	for _, row := range []struct {
+		body string
+		want map[string]any // nil for an error
+	}{
+		{`return bool(context["flow_plan"].context.get("is_restored"))`, map[string]any{}},
+		{`context["flow_plan"].context["x"] = 1`, map[string]any{"x": int64(1)}},
+		{`context["flow_plan"].context["is_restored"]["purpose"] = "recovery"`, nil},
+		{`context["flow_plan"].context["is_restored"]["user"] = request.user`, nil},
+		{`context["flow_plan"].context["x"] = context["flow_plan"].context["is_restored"]`, nil},
+	} {
+		r := request()
+		r.Plan.(plan)["is_restored"] = map[string]any{"user": &flow.PersonRef{ID: 7}, "purpose": "mail"}
+		v, err := run(t, row.body, expression.Scope{Request: r, Policy: true})
+		if row.want == nil {
+			if err == nil {
+				t.Errorf("%s writes %v", row.body, v.Writes.Set)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", row.body, err)
+		}
+		if diff := cmp.Diff(row.want, v.Writes.Set, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s writes (-want +got):\n%s", row.body, diff)
+		}
 	}
 }
 

@@ -164,6 +164,12 @@ func (m *Message) check() (*letter, error) {
 	return l, nil
 }
 
+// CheckAddress tells what is wrong with an address, with a name or without.
+func CheckAddress(text string) error {
+	_, err := parseAddress(text)
+	return err
+}
+
 func parseAddress(text string) (*mail.Address, error) {
 	if !oneLine(text) {
 		return nil, errors.New("an address of more than one line")

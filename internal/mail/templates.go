@@ -22,12 +22,17 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/policy"
 )
 
 // Notification is the template of a plain notice. It shows title, body, key_value
 // (a table), a button that leads to link and says link_label, and source; all of
 // them may be missing.
 const Notification = "email/event_notification.html"
+
+// InvitationTemplate is that of invitations. It shows the link url, and until when
+// it holds where expires is given.
+const InvitationTemplate = "email/invitation.html"
 
 //go:embed templates
 var builtin embed.FS
@@ -120,6 +125,13 @@ func merged[V any](a, b map[string]V) map[string]V {
 
 // Names lists the templates.
 func (t *Templates) Names() []string { return slices.Clone(t.names) }
+
+// Added tells whether a template is one that an administrator has added, and
+// neither built in nor missing.
+func (t *Templates) Added(name string) bool {
+	_, err := fs.Stat(builtin, "templates/"+name)
+	return err != nil && slices.Contains(t.names, name)
+}
 
 func (t *Templates) parse(tag language.Tag, files map[string]string) (map[string]*set, error) {
 	funcs := map[string]any{
@@ -256,6 +268,22 @@ func (t *Templates) Language(lang string) string {
 
 // maxLanguage bounds what is parsed of a language, in bytes.
 const maxLanguage = 200
+
+// Wanted is the language that suits a person: their own one, else that of the
+// request. Both may be nil.
+func Wanted(p *identity.Person, h *policy.HTTPRequest) string {
+	if p != nil {
+		if settings, ok := p.Attributes["settings"].(map[string]any); ok {
+			if locale, _ := settings["locale"].(string); locale != "" {
+				return locale
+			}
+		}
+	}
+	if h != nil && len(h.Header["Accept-Language"]) > 0 {
+		return h.Header["Accept-Language"][0]
+	}
+	return ""
+}
 
 func (t *Templates) pick(lang string) (language.Tag, int) {
 	wanted, _, err := language.ParseAcceptLanguage(strings.ReplaceAll(lang[:min(len(lang), maxLanguage)], "_", "-"))

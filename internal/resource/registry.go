@@ -39,8 +39,10 @@ type Config struct {
 	// one when nil.
 	Devices     *authenticator.Devices
 	DeviceKinds []authenticator.Kind
-	// Mailer sends mails again; required for RetryMail alone.
+	// Mailer sends mails, and Mails makes them; required for RetryMail and
+	// MailInvitation alone.
 	Mailer *mail.Mailer
+	Mails  *mail.Templates
 	// Blueprint judges the sources of blueprint instances. Nil refuses all.
 	Blueprint BlueprintSource
 	// Avatar returns the address of the picture for a user name. Nil for none.
@@ -71,8 +73,12 @@ type Registry struct {
 	role    *role
 	token   *apiToken
 	session *made[sessionRow]
-	mailer  *mail.Mailer
 	event   *events
+
+	invitation *invitation
+	mailer     *mail.Mailer
+	mails      *mail.Templates
+	baseURL    string
 
 	devices     *authenticator.Devices
 	deviceKinds []authenticator.Kind
@@ -102,7 +108,7 @@ func New(c Config) *Registry {
 	r.role = &role{people: p, roles: roles, rows: rolesTable()}
 	r.token = &apiToken{people: p, tokens: c.Tokens, users: r.user, rows: tokensTable()}
 	r.session = sessions(p, c.Locate)
-	r.mailer = c.Mailer
+	r.mailer, r.mails, r.baseURL = c.Mailer, c.Mails, c.BaseURL
 	r.event = &events{people: p, rows: eventsTable(c.Now)}
 
 	flows := flowKind(c.Catalog)
@@ -113,7 +119,8 @@ func New(c Config) *Registry {
 		r.add(stageKind(c.Catalog, &c.Stages[i]))
 	}
 	r.add(promptKind(c.Catalog))
-	r.add(&Kind{Objects: &invitation{p, flows, invitationsTable()}, Model: invitationModel, Label: "Invitation", Plural: "Invitations", Path: "stages/invitation/invitations",
+	r.invitation = &invitation{p, flows, invitationsTable()}
+	r.add(&Kind{Objects: r.invitation, Model: invitationModel, Label: "Invitation", Plural: "Invitations", Path: "stages/invitation/invitations",
 		Param: "invite_uuid", Key: "pk", Schema: "Invitation", Tag: "stages", Files: true, Filters: invitationFilters()})
 	r.addBase(anyPolicyKind(c.Catalog))
 	for i := range c.Policies {

@@ -73,7 +73,7 @@ func (s *Site) refuseForm(w http.ResponseWriter, r *http.Request, err error) {
 
 // showResult shows what the engine answered; values are what was submitted.
 func (s *Site) showResult(w http.ResponseWriter, r *http.Request, result *flow.Result, values Values) {
-	p := &Page{Action: pageAddress(r), StartURL: pageAddress(r), Stale: result.Stale, Impersonated: impersonated(result.Impersonated)}
+	p := &Page{Action: pageAddress(r), StartURL: pageAddress(r), Stale: result.Stale, Lapsed: result.Lapsed, Impersonated: impersonated(result.Impersonated)}
 	if result.Execution != nil {
 		p.Execution, p.Step = result.Execution.ID, result.Execution.Version
 	}

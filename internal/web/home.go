@@ -19,6 +19,8 @@ type Home struct {
 	// Settings are what the person can change about themselves.
 	Settings []Setting
 	Sessions []Device
+	// Invites tells that the person may see invitations.
+	Invites bool
 	// Ended tells that a session was just ended.
 	Ended bool
 	// SignOut and EndSession are where the forms post to.
@@ -101,6 +103,10 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Groups = appGroups(apps)
 	if h.Settings, err = s.Visits.Settings(w, r); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if h.Invites, _, err = s.Invitations.May(r.Context(), person); err != nil {
 		s.fail(w, r, err)
 		return
 	}

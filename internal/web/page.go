@@ -114,14 +114,17 @@ type Page struct {
 	Step      int
 	// Stale says that the form sent before was out of date.
 	Stale bool
+	// Lapsed says that the link that led here holds no more.
+	Lapsed bool
 
-	// Home, Problem, Redirect and Reference are the contents of the pages of
-	// those names; Settings those of the pages below /if/user/settings/.
-	Home      *Home
-	Settings  *Settings
-	Problem   *Problem
-	Redirect  *Redirect
-	Reference *openapi.Document
+	// Home, Problem, Redirect, Reference and Invitations are the contents of the
+	// pages of those names; Settings those of the pages below /if/user/settings/.
+	Home        *Home
+	Settings    *Settings
+	Problem     *Problem
+	Redirect    *Redirect
+	Reference   *openapi.Document
+	Invitations *InvitationsPage
 
 	// Notice is the id of a text that says how something went.
 	Notice string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -34,11 +33,16 @@ func (s *Site) Problem(w http.ResponseWriter, r *http.Request, status int, id st
 	default:
 		key = http.StatusInternalServerError
 	}
+	s.problem(w, r, status, strconv.Itoa(key), id)
+}
+
+// problem writes an error page with the texts of a key.
+func (s *Site) problem(w http.ResponseWriter, r *http.Request, status int, key, id string) {
 	texts := s.catalog.texts[s.catalog.pick(r)]
 	p := &Problem{ID: id}
 	var err error
-	if p.Title, err = texts.text(fmt.Sprintf("problem.%d.title", key)); err == nil {
-		p.Text, err = texts.text(fmt.Sprintf("problem.%d.text", key))
+	if p.Title, err = texts.text("problem." + key + ".title"); err == nil {
+		p.Text, err = texts.text("problem." + key + ".text")
 	}
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "error page without text", slog.Int("status", status), slog.Any("error", err))
@@ -59,6 +63,10 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, flow.ErrNoFlow):
 		s.notFound(w, r)
+	case errors.Is(err, ErrNoInvitation):
+		s.problem(w, r, http.StatusNotFound, "invitation", "")
+	case errors.Is(err, ErrForbidden):
+		s.problem(w, r, http.StatusForbidden, "permission", "")
 	case errors.Is(err, flow.ErrOverloaded), errors.Is(err, context.DeadlineExceeded):
 		s.Log.WarnContext(r.Context(), "page not possible", slog.String("path", r.URL.Path), slog.Any("error", err))
 		request.AskLater(w.Header())

@@ -76,6 +76,7 @@ type visits struct {
 	apps         []*flow.Application
 	verdict      policy.Result
 	asked        []*policy.HTTPRequest
+	invites      invites
 }
 
 func (v *visits) Listed(context.Context, *identity.Person, *policy.HTTPRequest) ([]*flow.Application, error) {
@@ -153,7 +154,7 @@ func newSite(t testing.TB, brand *flow.Brand, e *engine, v *visits) *web.Site {
 	if v == nil {
 		v = &visits{}
 	}
-	s, err := web.New(web.Config{Runner: e, Visits: v, Account: &v.own, Applications: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
+	s, err := web.New(web.Config{Runner: e, Visits: v, Account: &v.own, Applications: v, Invitations: &v.invites, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -273,6 +274,8 @@ func samples() map[string]*flow.Result {
 	provider := captcha.Challenge{UserInfo: max(), SiteKey: "site", JSURL: "https://captcha.invalid/api.js", Interactive: true}
 	withPiece := askWho()
 	withPiece.PasswordFields, withPiece.Captcha = true, &identification.Captcha{Envelope: flow.Envelope{Component: "ak-stage-captcha", Body: &piece}}
+	lapsed := show(who)
+	lapsed.Lapsed = true
 	stale := show(&dummy.Challenge{Name: "Read this"})
 	stale.Stale = true
 	return map[string]*flow.Result{
@@ -312,11 +315,12 @@ func samples() map[string]*flow.Result {
 		"consent-list": show(&consent.Challenge{UserInfo: max(), HeaderText: "Let the wiki know who you are?", Token: "t", Permissions: []consent.Permission{{Name: "See your name and user name", ID: "profile"}},
 			Additional: []consent.Permission{{Name: "See your e-mail address", ID: "email"}}}),
 		"email":             show(&email.Challenge{UserInfo: max()}),
-		"email-again":       refused(&email.Challenge{UserInfo: max(), Recovery: true}, field.Errors{field.NonField: {{String: "email-sent", Code: "email-sent", Message: email.TextSent}}}),
+		"email-again":       refused(&email.Challenge{UserInfo: max(), Secret: true}, field.Errors{field.NonField: {{String: "email-sent", Code: "email-sent", Message: email.TextSent}}}),
 		"email-limited":     refused(&email.Challenge{UserInfo: max()}, field.Errors{field.NonField: {{String: "Wait.", Code: "email-limited", Message: "email.limited", Count: 5}}}),
-		"email-off":         show(&email.Challenge{UserInfo: max(), Recovery: true, State: email.State{Problem: "off"}}),
+		"email-off":         show(&email.Challenge{UserInfo: max(), Secret: true, State: email.State{Problem: "off"}}),
 		"email-gate":        show(&consent.Challenge{UserInfo: max(), HeaderText: "Continue.", Mailed: true, Token: "t"}),
 		"dummy":             show(&dummy.Challenge{Name: "Read this"}),
+		"lapsed":            lapsed,
 		"stale":             stale,
 		"denied":            show(&flow.AccessDenied{UserInfo: max(), Message: "Only people of the sales team\nmay go on."}),
 		"denied-unexpected": show(&flow.AccessDenied{Message: "could not be decided: 17ab", ID: "17ab"}),

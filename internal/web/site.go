@@ -91,6 +91,8 @@ type Config struct {
 	Account Account
 	// Applications are what people open from here.
 	Applications Applications
+	// Invitations are made and sent on pages of their own.
+	Invitations Invitations
 	// Brand returns the brand of the request's host; nil for the built-in one.
 	Brand func(r *http.Request) *flow.Brand
 	// Footer returns the links below the pages of brands that have none of
@@ -192,6 +194,10 @@ func (s *Site) routes() *http.ServeMux {
 	route(tokensPath+"{$}", s.tokens, get, post)
 	route(newTokenPath+"{$}", s.newToken, get, post)
 	route(tokensPath+"{token}/{$}", s.token, get)
+	route("/if/user/invitations/{$}", s.listInvitations, get)
+	route("/if/user/invitations", addSlash, get)
+	route("/if/user/invitations/new/{$}", s.newInvitation, get, post)
+	route("/if/user/invitations/{id}/{$}", s.invitation, get, post)
 	route("/application/launch/{slug}/{$}", s.launch, get, post)
 	route("/application/launch/{slug}", addSlash, get)
 	route("/flows/-/default/{designation}/{$}", s.defaultFlow, get, post)

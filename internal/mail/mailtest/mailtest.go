@@ -13,8 +13,11 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"mime/quotedprintable"
 	"net"
 	"net/mail"
+	"net/url"
+	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -41,6 +44,22 @@ type Mail struct {
 	To   []string
 	*mail.Message
 	Body []byte
+}
+
+var link = regexp.MustCompile(`https?://[^\s"<>]*/if/flow/[^\s"<>]*`)
+
+// Link is the link of the message that leads into a flow.
+func (m Mail) Link(t testing.TB) *url.URL {
+	t.Helper()
+	plain, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(m.Body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(link.FindString(string(plain)))
+	if err != nil || u.Host == "" {
+		t.Fatalf("no link in the mail, %v:\n%s", err, plain)
+	}
+	return u
 }
 
 // Server keeps the messages that it gets.

@@ -2,7 +2,6 @@ package authenticatorstatic
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -13,43 +12,14 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/flow/flowtest"
-	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/authenticator"
-	"github.com/weir-id/weir/policy"
+	"github.com/weir-id/weir/internal/authenticator/authenticatortest"
 )
 
-// shelf keeps the devices that are set up.
-type shelf struct{ devices []*authenticator.Device }
-
-func (s *shelf) Enrol(out flow.Outcome, _ authenticator.Type, d *authenticator.Device) flow.Outcome {
-	out.Apply = func(context.Context, flow.Tx) error { s.devices = append(s.devices, d); return nil }
-	return out
-}
-
-// setup is a flow that gives person codes.
-func setup(t *testing.T, person *identity.Person) (*flowtest.Browser, *shelf) {
-	s := &shelf{}
-	w := flowtest.New(t, Type(s))
-	f := w.AddFlow("f", nil)
-	w.Bind(f, w.AddStage("authenticator_static", "codes", nil), nil)
-	if person != nil {
-		if person.Saved() {
-			w.People[person.ID] = person
-		}
-		w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {
-			return policy.Result{Verdict: policy.Pass, Writes: policy.Writes{Set: map[string]any{"pending_user": person}}}, nil
-		}), nil)
-	}
-	return w.NewBrowser(), s
-}
-
-func ann() *identity.Person {
-	return identity.NewPerson(identity.User{ID: 7, Username: "ann", Active: true}, nil)
-}
-
 func TestRecoveryCodes(t *testing.T) {
-	b, s := setup(t, ann())
-	if r := b.Post(t, "f", "", map[string]any{}); !r.Rejected || len(s.devices) != 0 {
+	s := &authenticatortest.Shelf{}
+	b := authenticatortest.Setup(t, Type(s), nil, authenticatortest.Ann()).NewBrowser()
+	if r := b.Post(t, "f", "", map[string]any{}); !r.Rejected || len(s.Devices) != 0 {
 		t.Fatal("codes that nobody has seen are taken for saved")
 	}
 	codes := b.Get(t, "f", "").Challenge.Body.(*Challenge).Codes
@@ -63,10 +33,10 @@ func TestRecoveryCodes(t *testing.T) {
 	if len(seen) != 6 || !slices.Equal(codes, b.Get(t, "f", "").Challenge.Body.(*Challenge).Codes) {
 		t.Fatalf("codes %v, others on another look", codes)
 	}
-	if got := flowtest.Describe(b.Answer(t, "f", "", map[string]any{})); got != "redirect / final" || len(s.devices) != 1 {
+	if got := flowtest.Describe(b.Answer(t, "f", "", map[string]any{})); got != "redirect / final" || len(s.Devices) != 1 {
 		t.Fatal(got)
 	}
-	d := s.devices[0]
+	d := s.Devices[0]
 	if !d.Confirmed || d.User != 7 || d.Name != "Static Token" {
 		t.Errorf("device %+v", d)
 	}
@@ -109,27 +79,14 @@ func TestRecoveryCodes(t *testing.T) {
 		}
 	}
 	// The second factor stays, without a code.
-	offers, err := (Kind{}).Offer(t.Context(), &authenticator.Validation{Person: ann(), Devices: []authenticator.Device{*d}})
+	offers, err := (Kind{}).Offer(t.Context(), &authenticator.Validation{Person: authenticatortest.Ann(), Devices: []authenticator.Device{*d}})
 	if err != nil || len(offers) != 1 || left() != 0 {
 		t.Errorf("offers %v, %v", offers, err)
 	}
 }
 
 func TestWhoGetsRecoveryCodes(t *testing.T) {
-	for _, row := range []struct {
-		name   string
-		person *identity.Person
-		want   string
-	}{
-		{"a person with an account", ann(), "ak-stage-authenticator-static"},
-		{"nobody", nil, "redirect / final"},
-		{"a name of nobody", identity.NewPerson(identity.User{Username: "bob"}, nil), "denied: Unknown error"},
-	} {
-		b, s := setup(t, row.person)
-		if got := flowtest.Describe(b.Get(t, "f", "")); got != row.want || len(s.devices) != 0 {
-			t.Errorf("%s: %s, want %s", row.name, got, row.want)
-		}
-	}
+	authenticatortest.Owners(t, "ak-stage-authenticator-static", func(s *authenticatortest.Shelf) flow.StageType { return Type(s) })
 }
 
 func TestConfig(t *testing.T) {

@@ -1,7 +1,6 @@
 package authenticatortotp
 
 import (
-	"context"
 	"encoding/base32"
 	"net/url"
 	"strings"
@@ -11,9 +10,8 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/flow/flowtest"
-	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/authenticator"
-	"github.com/weir-id/weir/policy"
+	"github.com/weir-id/weir/internal/authenticator/authenticatortest"
 )
 
 // The key of the test vectors of both RFCs.
@@ -91,42 +89,15 @@ func TestADeviceTakesACodeOnce(t *testing.T) {
 	}
 }
 
-// shelf keeps the devices that are set up.
-type shelf struct{ devices []*authenticator.Device }
-
-func (s *shelf) Enrol(out flow.Outcome, _ authenticator.Type, d *authenticator.Device) flow.Outcome {
-	out.Apply = func(context.Context, flow.Tx) error { s.devices = append(s.devices, d); return nil }
-	return out
-}
-
-// setup is a flow that sets an app up for person.
-func setup(t *testing.T, person *identity.Person, digits Digits) (*flowtest.World, *flowtest.Browser, *shelf) {
-	s := &shelf{}
-	w := flowtest.New(t, Type(s))
-	brand := *w.Catalog.Brand
-	brand.Title = "Acme: Works & Co"
-	w.Catalog.Brand = &brand
-	f := w.AddFlow("f", nil)
-	w.Bind(f, w.AddStage("authenticator_totp", "app", &Config{Digits: digits}), nil)
-	if person != nil {
-		if person.Saved() {
-			w.People[person.ID] = person
-		}
-		w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {
-			return policy.Result{Verdict: policy.Pass, Writes: policy.Writes{Set: map[string]any{"pending_user": person}}}, nil
-		}), nil)
-	}
-	return w, w.NewBrowser(), s
-}
-
-func ann() *identity.Person {
-	return identity.NewPerson(identity.User{ID: 7, Username: "ann+x@example.com", Active: true}, nil)
-}
-
 func TestSettingAnAppUp(t *testing.T) {
 	for digits, n := range map[Digits]int{Six: 6, Eight: 8} {
 		t.Run(string(digits), func(t *testing.T) {
-			w, b, s := setup(t, ann(), digits)
+			s := &authenticatortest.Shelf{}
+			w := authenticatortest.Setup(t, Type(s), &Config{Digits: digits}, authenticatortest.Ann())
+			brand := *w.Catalog.Brand
+			brand.Title = "Acme: Works & Co"
+			w.Catalog.Brand = &brand
+			b := w.NewBrowser()
 			c := b.Get(t, "f", "").Challenge.Body.(*Challenge)
 			want := "otpauth://totp/Acme%20%20Works%20%26%20Co:ann%2Bx%40example.com?secret=" + c.Key + "&algorithm=SHA1&digits=" + string(digits) + "&period=30&issuer=Acme%20%20Works%20%26%20Co"
 			if u, err := url.Parse(c.ConfigURL); err != nil || c.ConfigURL != want || u.Query().Get("secret") != c.Key || len(c.Key) != 32 || c.Digits != n {
@@ -144,7 +115,7 @@ func TestSettingAnAppUp(t *testing.T) {
 					t.Errorf("the code %q: %+v", code, r.Challenge.Errors)
 				}
 			}
-			if len(s.devices) != 0 {
+			if len(s.Devices) != 0 {
 				t.Fatal("a wrong code set a device up")
 			}
 			raw, err := base32.StdEncoding.DecodeString(c.Key)
@@ -156,14 +127,14 @@ func TestSettingAnAppUp(t *testing.T) {
 			if got := flowtest.Describe(b.Answer(t, "f", "", map[string]any{"code": code[:3] + " " + code[3:]})); got != "redirect / final" {
 				t.Fatal(got)
 			}
-			if len(s.devices) != 1 || !s.devices[0].Confirmed || s.devices[0].User != 7 || s.devices[0].Name != "TOTP Authenticator" {
-				t.Fatalf("devices %+v", s.devices)
+			if len(s.Devices) != 1 || !s.Devices[0].Confirmed || s.Devices[0].User != 7 || s.Devices[0].Name != "TOTP Authenticator" {
+				t.Fatalf("devices %+v", s.Devices)
 			}
 			// The code that was just typed does not count once more; the next one does.
-			if ok, err := (Kind{}).Check(s.devices[0], code, w.Time); ok || err != nil {
+			if ok, err := (Kind{}).Check(s.Devices[0], code, w.Time); ok || err != nil {
 				t.Errorf("the same code: %v, %v", ok, err)
 			}
-			if ok, err := (Kind{}).Check(s.devices[0], key.hotp(at(w.Time)+1), w.Time); !ok || err != nil {
+			if ok, err := (Kind{}).Check(s.Devices[0], key.hotp(at(w.Time)+1), w.Time); !ok || err != nil {
 				t.Errorf("the next code: %v, %v", ok, err)
 			}
 		})
@@ -171,23 +142,7 @@ func TestSettingAnAppUp(t *testing.T) {
 }
 
 func TestWhoSetsAnAppUp(t *testing.T) {
-	for _, row := range []struct {
-		name   string
-		person *identity.Person
-		want   string
-	}{
-		{"a person with an account", ann(), "ak-stage-authenticator-totp"},
-		{"nobody", nil, "redirect / final"},
-		{"a name of nobody", identity.NewPerson(identity.User{Username: "bob"}, nil), "denied: Unknown error"},
-	} {
-		_, b, s := setup(t, row.person, Six)
-		if got := flowtest.Describe(b.Get(t, "f", "")); got != row.want {
-			t.Errorf("%s: %s, want %s", row.name, got, row.want)
-		}
-		if b.Answer(t, "f", "", map[string]any{"code": "123456"}); len(s.devices) != 0 {
-			t.Errorf("%s: a device", row.name)
-		}
-	}
+	authenticatortest.Owners(t, "ak-stage-authenticator-totp", func(s *authenticatortest.Shelf) flow.StageType { return Type(s) })
 }
 
 func TestConfig(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/mail"
+	"github.com/weir-id/weir/policy"
 )
 
 //go:embed *.html
@@ -21,14 +22,14 @@ var pages embed.FS
 // Links sends links that lead back to a plan.
 type Links interface {
 	// Write makes the mail of a letter, outside of the transaction that sends
-	// it. The error is that of a template.
+	// it. The error is mail.ErrNotConfigured where there is no server for it, or
+	// that of a template.
 	Write(ctx context.Context, l *Letter) (Sendable, error)
 }
 
 // Sendable is a mail that is ready.
 type Sendable interface {
-	// Send queues it in the transaction of a step. The error is
-	// mail.ErrNotConfigured, mail.ErrFull, a *guard.LimitedError or wraps
+	// Send queues it in the transaction of a step. The error is mail.ErrFull, a *guard.LimitedError or wraps
 	// mail.ErrMessage when nothing is sent; the transaction can go on then.
 	Send(ctx context.Context, tx flow.Tx) error
 }
@@ -109,6 +110,18 @@ func (c *Config) via() *mail.Via {
 		From: c.FromAddress, Timeout: time.Duration(c.Timeout) * time.Second}
 }
 
+// Letter begins a letter to a person as the stage writes them.
+func (c *Config) Letter(p *identity.Person, to string, h *policy.HTTPRequest) *Letter {
+	l := &Letter{To: to, Person: p, Subject: c.Subject, Template: c.Template, Purpose: mail.Confirmation, Language: mail.Wanted(p, h), Via: c.via()}
+	if c.Subject == defaultSubject {
+		l.Subject = ""
+	}
+	if h != nil {
+		l.Client = h.ClientIP
+	}
+	return l
+}
+
 // Type returns the stage type.
 func Type(links Links, accounts Accounts) flow.StageType {
 	return flow.NewStageType(flow.StageType{
@@ -132,8 +145,8 @@ func Type(links Links, accounts Accounts) flow.StageType {
 // (rule 18).
 type Challenge struct {
 	flow.UserInfo
-	// Recovery tells that the page must not tell whether there is an account.
-	Recovery bool `json:"-"`
+	// Secret tells that the page must not tell whether there is an account.
+	Secret bool `json:"-"`
 	// State is how sending went, as far as it may be told.
 	State State `json:"-"`
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/weir-id/weir/flow/flowtest"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/directory"
-	"github.com/weir-id/weir/internal/flowtoken"
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/stages/consent"
@@ -31,7 +30,12 @@ type office struct {
 	b             *flowtest.Browser
 }
 
-func (o *office) Write(_ context.Context, l *Letter) (Sendable, error) { return sealed{o, l}, o.broken }
+func (o *office) Write(_ context.Context, l *Letter) (Sendable, error) {
+	if errors.Is(o.fails, mail.ErrNotConfigured) {
+		return nil, o.fails
+	}
+	return sealed{o, l}, o.broken
+}
 
 type sealed struct {
 	o *office
@@ -69,7 +73,7 @@ func newOffice(t *testing.T, d flow.Designation, config func(*Config), set map[s
 			return nil, nil
 		}
 		l := o.letters[n]
-		return &flow.Restored{ID: uuid.New(), User: l.Person.ID, Purpose: string(flowtoken.Mail(l.Stage)), Plan: l.Plan}, nil
+		return &flow.Restored{ID: uuid.New(), User: l.Person.ID, Purpose: string(l.Token.Purpose), Plan: l.Token.Plan}, nil
 	}
 	o.Executor.Consume = map[string]func(context.Context, flow.Tx, uuid.UUID) error{
 		flow.ConsumeFlowToken: func(context.Context, flow.Tx, uuid.UUID) error { return nil },
@@ -114,8 +118,12 @@ func TestSituations(t *testing.T) {
 		{"no address in recovery", flow.Recovery, pending(identity.NewPerson(identity.User{ID: 8, Username: "bob"}, nil)), nil, "ak-stage-email", "-", State{}},
 		{"a name of nobody in recovery", flow.Recovery, pending(identity.NewPerson(identity.User{Username: "ghost"}, nil)), nil, "ak-stage-email", "-", State{}},
 		{"Rule20: a service account in recovery", flow.Recovery, pending(identity.NewPerson(identity.User{ID: 9, Username: "robot", Email: "r@example.com", Type: identity.ServiceAccount}, nil)), nil, "ak-stage-email", "-", State{}},
-		{"no mail server", flow.Enrollment, pending(ann()), mail.ErrNotConfigured, "ak-stage-email", "ann@example.com", State{Problem: noServer}},
-		{"no mail server in recovery", flow.Recovery, pending(ann()), mail.ErrNotConfigured, "ak-stage-email", "ann@example.com", State{Problem: noServer}},
+		{"a login by a name alone that nobody has", flow.Authentication, pending(identity.NewPerson(identity.User{Username: "ghost"}, nil)), nil, "ak-stage-email", "-", State{}},
+		{"such a login without an address", flow.Authentication, pending(identity.NewPerson(identity.User{ID: 8, Username: "bob"}, nil)), nil, "ak-stage-email", "-", State{}},
+		{"such a login with too many mails", flow.Authentication, pending(ann()), limited(guard.MailAccount), "ak-stage-email", "ann@example.com", State{}},
+		{"after a password, without an address", flow.Authentication, pending(identity.NewPerson(identity.User{ID: 8, Username: "bob"}, nil).WithBackend("internal")), nil, "ak-stage-email", "", State{Problem: noAddress}},
+		{"no mail server", flow.Enrollment, pending(ann()), mail.ErrNotConfigured, "ak-stage-email", "", State{Problem: noServer}},
+		{"no mail server in recovery", flow.Recovery, pending(ann()), mail.ErrNotConfigured, "ak-stage-email", "", State{Problem: noServer}},
 		{"a full outbox", flow.Enrollment, pending(ann()), mail.ErrFull, "ak-stage-email", "ann@example.com", State{Problem: notNow}},
 		{"a full outbox in recovery", flow.Recovery, pending(ann()), mail.ErrFull, "ak-stage-email", "ann@example.com", State{}},
 		{"too many to the account", flow.Enrollment, pending(ann()), limited(guard.MailAccount), "ak-stage-email", "ann@example.com", State{Wait: 2}},
@@ -135,7 +143,7 @@ func TestSituations(t *testing.T) {
 			if got := flowtest.Describe(r); got != row.want {
 				t.Fatalf("%s, want %s", got, row.want)
 			}
-			if c, ok := r.Challenge.Body.(*Challenge); ok && (c.State != row.state || c.Recovery != (row.of == flow.Recovery)) {
+			if c, ok := r.Challenge.Body.(*Challenge); ok && (c.State != row.state || c.Secret != (row.of == flow.Recovery || row.of == flow.Authentication && row.state.Problem == "")) {
 				t.Errorf("the page knows %+v, want %+v", c.State, row.state)
 			}
 			var to []string
@@ -146,9 +154,12 @@ func TestSituations(t *testing.T) {
 				t.Errorf("letters to %q, want %q", got, row.letters)
 			}
 			// Looking at the page once more sends nothing.
-			o.b.Get(t, "f", "")
-			if len(o.letters) > len(to) && row.state.Problem != noAddress {
+			again := o.b.Get(t, "f", "")
+			if len(o.letters) > len(to) {
 				t.Error("one more letter")
+			}
+			if c, ok := again.Challenge.Body.(*Challenge); ok && row.letters == "" && c.State != row.state {
+				t.Errorf("the page then knows %+v, want %+v", c.State, row.state)
 			}
 		})
 	}
@@ -161,8 +172,8 @@ func TestALetter(t *testing.T) {
 	if l.Query.Encode() != "next=%2Fhome" || l.Again || l.Subject != "" || l.Via != nil && l.Via.Host != "localhost" || l.Purpose != mail.Confirmation {
 		t.Errorf("letter %+v", l)
 	}
-	if want := o.Time.Add(2*time.Hour + time.Minute); !l.Expires.Equal(want) {
-		t.Errorf("the link ends at %s, want %s", l.Expires, want)
+	if want := o.Time.Add(2*time.Hour + time.Minute); !l.Token.Expires.Equal(want) {
+		t.Errorf("the link ends at %s, want %s", l.Token.Expires, want)
 	}
 	// Whatever is answered asks for another one, and ends nothing.
 	for _, code := range []string{"email-sent", "email-limited"} {
@@ -190,6 +201,7 @@ func TestComingBack(t *testing.T) {
 		{"the flow goes on", flow.Enrollment, nil, nil, "redirect / final", false},
 		{"the account becomes active", flow.Enrollment, activate, nil, "redirect / final", true},
 		{"Rule24: a recovery activates nobody", flow.Recovery, activate, nil, "redirect / final", false},
+		{"Rule24: nor does a login", flow.Authentication, activate, nil, "redirect / final", false},
 		{"Rule19: another address since", flow.Enrollment, activate, func(o *office) { o.People[7].Email = "new@example.com" }, "denied: " + msgChanged, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {

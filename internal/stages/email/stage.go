@@ -60,28 +60,27 @@ var problems = map[string]string{
 
 // Letter is a link that is to be sent.
 type Letter struct {
-	// Stage and Flow are where it leads back to, with Query and the plan.
-	Stage uuid.UUID
+	// Flow is where it leads, with Query and what Token stands for.
 	Flow  *flow.Flow
 	Query url.Values
-	Plan  *flow.Plan
+	Token flowtoken.New
 	// To is the address; empty for a letter that is only pretended.
 	To string
 	// Person is whom it is about.
 	Person *identity.Person
 	// Name is what their requests are counted under.
 	Name string
-	// Again tells that it was asked for; Most and Within bound how often.
-	Again  bool
-	Most   int
-	Within time.Duration
-	// Expires is when the link ends.
-	Expires  time.Time
+	// Again tells that it was asked for once more at Stage; Most and Within bound
+	// how often.
+	Again    bool
+	Stage    uuid.UUID
+	Most     int
+	Within   time.Duration
 	Subject  string
 	Template string
 	Purpose  mail.Purpose
 	Client   netip.Addr
-	// Language is what the browser asks for; the person's own one comes first.
+	// Language is what the person wants, as a browser says it.
 	Language string
 	Via      *mail.Via
 }
@@ -110,7 +109,7 @@ func (s *stage) Challenge(ctx context.Context, x *flow.Exec) (flow.Outcome, erro
 		// An administrator's link does not prove the mailbox, and is as good.
 		return flow.Skip(), nil
 	}
-	c := &Challenge{Recovery: x.Flow.Designation == flow.Recovery}
+	c := &Challenge{Secret: quiet(x, p)}
 	out := flow.Ask(c)
 	if sent, _ := keySent.Get(x.Context); sent {
 		return out, nil
@@ -162,8 +161,8 @@ func (s *stage) arrive(x *flow.Exec, p *identity.Person) (flow.Outcome, error) {
 		return flow.Deny(msgChanged), nil
 	}
 	out := flow.Done().Prove(flow.Proof{Fact: flow.FactMailbox, User: p.ID, Channel: "mail:" + strings.ToLower(to), At: x.Now})
-	// A recovery does not bring back an account that was shut (rule 24).
-	if !s.config.ActivateUserOnSuccess || p.Active || x.Flow.Designation == flow.Recovery {
+	// Neither a recovery nor a login brings back an account that was shut (rule 24).
+	if !s.config.ActivateUserOnSuccess || p.Active || quiet(x, p) {
 		return out, nil
 	}
 	out = out.Record(flow.Event{Action: string(event.UserWrite), User: p, Context: map[string]any{"created": false, "is_active": true}})
@@ -173,6 +172,12 @@ func (s *stage) arrive(x *flow.Exec, p *identity.Person) (flow.Outcome, error) {
 		return err
 	}
 	return out, nil
+}
+
+// quiet tells whether whoever walks the flow must not learn what becomes of the mail,
+// because a name is all that they have given (rule 18).
+func quiet(x *flow.Exec, p *identity.Person) bool {
+	return x.Flow.Designation == flow.Recovery || x.Flow.Designation == flow.Authentication && p.Backend == ""
 }
 
 // recipient is the address of the plan (rule 25), else that of the person.
@@ -187,16 +192,15 @@ func (*stage) recipient(x *flow.Exec, p *identity.Person) string {
 // the page may say about it. The work is the same for names that nobody has, up to
 // the rows of the database.
 func (s *stage) send(ctx context.Context, x *flow.Exec, p *identity.Person, out flow.Outcome, told *State, again bool) (flow.Outcome, error) {
-	recovery := x.Flow.Designation == flow.Recovery
+	recovery, hush := x.Flow.Designation == flow.Recovery, quiet(x, p)
 	to := s.recipient(x, p)
 	switch {
 	case !p.Saved(), recovery && !p.Human():
 		to = ""
-	case to == "" && !recovery:
+	case to == "" && !hush:
 		told.Problem = noAddress
 		return out, nil
 	}
-	keySent.Set(x.Context, true)
 	plan, err := x.PutAside(p, "consent", "mail-link", map[string]any{"mode": "always_require"})
 	if err != nil {
 		return flow.Outcome{}, err
@@ -204,25 +208,26 @@ func (s *stage) send(ctx context.Context, x *flow.Exec, p *identity.Person, out 
 	keyHeader.Set(plan.Context, header)
 	keyGate.Set(plan.Context, true)
 	keyMailed.Set(plan.Context, to)
-	l := &Letter{
-		Stage: x.StageID, Flow: x.Flow, Query: x.LinkQuery(), Plan: plan, To: to, Person: p, Name: cmp.Or(x.Typed(), p.Username),
-		Again: again, Most: int(s.config.RecoveryMaxAttempts), Within: s.config.RecoveryCacheTimeout.Duration(),
-		Expires: x.Now.Add(s.config.TokenExpiry.Duration() + time.Minute), Subject: s.config.Subject, Template: s.config.Template,
-		Purpose: mail.Confirmation, Client: x.ClientIP(), Language: x.AcceptLanguage(), Via: s.config.via(),
-	}
-	if l.Subject == defaultSubject {
-		l.Subject = ""
-	}
+	l := s.config.Letter(p, to, x.HTTP())
+	l.Flow, l.Query, l.Name = x.Flow, x.LinkQuery(), cmp.Or(x.Typed(), p.Username)
+	l.Token = flowtoken.New{Identifier: "mail-" + uuid.NewString(), Purpose: flowtoken.Mail(x.StageID), User: p.ID, Plan: plan,
+		Expires: x.Now.Add(s.config.TokenExpiry.Duration() + time.Minute)}
+	l.Again, l.Stage, l.Most, l.Within = again, x.StageID, int(s.config.RecoveryMaxAttempts), s.config.RecoveryCacheTimeout.Duration()
 	if recovery {
 		l.Purpose = mail.Recovery
 	}
 	ready, err := s.links.Write(ctx, l)
+	if errors.Is(err, mail.ErrNotConfigured) {
+		told.Problem = noServer
+		return out, nil
+	}
 	if err != nil {
 		return flow.Deny(msgBroken).Record(flow.Event{Action: string(event.ConfigurationError),
 			Context: map[string]any{"message": "The mail of an e-mail stage cannot be written: " + err.Error(), "stage": x.Stage()}}), nil
 	}
+	keySent.Set(x.Context, true)
 	out.Apply = func(ctx context.Context, tx flow.Tx) error {
-		return tell(told, ready.Send(ctx, tx), recovery)
+		return tell(told, ready.Send(ctx, tx), hush)
 	}
 	return out, nil
 }
@@ -236,8 +241,6 @@ func tell(told *State, err error, secret bool) error {
 	var limited *guard.LimitedError
 	switch {
 	case err == nil:
-	case errors.Is(err, mail.ErrNotConfigured):
-		told.Problem = noServer
 	case errors.As(err, &limited):
 		if limited.Tell() || !secret {
 			told.Wait = minutes(limited.Wait)

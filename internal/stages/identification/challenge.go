@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/flowtoken"
 )
 
 // answeredKey marks that the person typed something that was refused. From
@@ -26,9 +27,13 @@ type stage struct {
 
 var _ flow.Stage = (*stage)(nil)
 
-// Challenge implements flow.Stage. A hint about who is coming answers a simple
-// stage at once and fills in the field of any other.
+// Challenge implements flow.Stage. A recovery link names the person already, and is
+// asked nothing by a stage that asks for no more than that. A hint about who is
+// coming answers a simple stage at once and fills in the field of any other.
 func (s *stage) Challenge(ctx context.Context, x *flow.Exec) (flow.Outcome, error) {
+	if x.Restored() == string(flowtoken.Recovery) && s.config.PasswordStage == nil && s.config.CaptchaStage == nil {
+		return flow.Skip(), nil
+	}
 	hinted := hint(x)
 	if hinted != "" && s.simple(x) {
 		f, err := s.find(ctx, x, hinted, "")

@@ -59,7 +59,7 @@ type stage struct {
 	invitations Invitations
 }
 
-const msgInvalid = "This invitation is not valid or no longer valid. Ask for a new one."
+const msgInvalid = "This invitation has been used, has ended or was never valid. Ask for a new one."
 
 // check looks for the invitation. One for a single use is used up with the
 // first step after it that makes an account or signs somebody in, so that a

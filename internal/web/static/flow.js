@@ -40,6 +40,18 @@ for (const button of document.querySelectorAll("[data-reveal]")) {
   addEventListener("pagehide", () => set(false));
 }
 
+// Copy what stands in a field; by hand where the browser does not let us.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const input = document.getElementById(button.getAttribute("aria-controls"));
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    input.select();
+    try { await navigator.clipboard.writeText(input.value); } catch { if (!document.execCommand("copy")) return; }
+    button.textContent = button.dataset.copied;
+    say(button.dataset.copied);
+  });
+}
+
 for (const hint of document.querySelectorAll("[data-caps]")) {
   const input = hint.parentElement.querySelector("input[type=password]");
   input?.addEventListener("keyup", (e) => { hint.hidden = !e.getModifierState?.("CapsLock"); });
