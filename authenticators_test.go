@@ -322,7 +322,7 @@ func TestRule39TheDefaultSetUpFlows(t *testing.T) {
 			offered = append(offered, fmt.Sprint(item.(map[string]any)["component"]))
 		}
 		slices.Sort(offered)
-		if got := strings.Join(offered, " "); got != "ak-user-settings-authenticator-static ak-user-settings-authenticator-totp ak-user-settings-password" {
+		if got := strings.Join(offered, " "); got != "ak-user-settings-authenticator-static ak-user-settings-authenticator-totp ak-user-settings-authenticator-webauthn ak-user-settings-password" {
 			t.Errorf("people can set up %s", got)
 		}
 	})

@@ -179,7 +179,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.flowTokens = &flowtoken.Tokens{DB: in.db, Box: keys.Box("flow token"), Now: in.now, SetupOpen: in.setupOpen, CloseSetup: in.closeSetup}
 	in.authenticators = &authenticator.Devices{DB: in.db, Box: keys.Box("authenticator"), Now: in.now}
 	sms := authenticatorsms.Env{Devices: in.authenticators, House: messages{in}, Client: outbound.Client(nil)}
-	in.authenticatorKinds = stages.Kinds(stages.KindEnv{Devices: in.authenticators, Letters: letters{in}, SMS: sms})
+	in.authenticatorKinds = stages.Kinds(stages.KindEnv{Devices: in.authenticators, Letters: letters{in}, SMS: sms, Log: in.log.With("component", "passkeys")})
 	in.access = access.New(in.db, resource.Owners(in.authenticatorKinds))
 	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
 	in.reputation = reputation.New(reputation.Config{DB: in.db, Expiry: in.config.ReputationExpiry, Now: in.now, Places: in.places,
@@ -198,7 +198,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		return err
 	}
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Links: links{in}, Letters: letters{in}, SMS: sms, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
-		Devices: in.authenticators, Kinds: in.authenticatorKinds,
+		Devices: in.authenticators, Kinds: in.authenticatorKinds, Log: in.log.With("component", "passkeys"),
 		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
 	policyEnv, err := in.policyEnv()
 	if err != nil {

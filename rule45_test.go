@@ -114,7 +114,9 @@ func plantSecrets(o *office) map[string]string {
 		t.Fatal(err)
 	}
 	apply(t, o.site, setUpFlows)
-	chief := o.signedIn("akadmin", "correct horse")
+	apply(t, o.site, passkeyFlows)
+	named, chief := o.signedInByName(), o.signedIn("akadmin", "correct horse")
+	named.hasPasskey()
 	mobile, codes := chief.hasApp(), chief.hasCodes()
 	o.plantDevice("sms", m{"to": "+491711234567", "code": m{"text": "the code on a phone"}})
 	o.plantDevice("email", m{"to": "root@example.com", "code": m{"text": "the code in a mail"}})

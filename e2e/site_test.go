@@ -47,6 +47,7 @@ func sharedSite(t *testing.T, db string) *site {
 	s := startSite(t, db, atTheEnd)
 	s.apply(t, filepath.Join("testdata", "flows.yaml"))
 	s.apply(t, filepath.Join("testdata", "outpost.yaml"))
+	s.apply(t, filepath.Join("testdata", "passkeys.yaml"))
 	sites[db] = s
 	return s
 }

@@ -129,6 +129,19 @@ func (x *Exec) ClientIP() netip.Addr {
 // HTTP is the request that brought the step; nil where none did.
 func (x *Exec) HTTP() *policy.HTTPRequest { return x.req.HTTP }
 
+// Origin is the site as the browser knows it, such as "https://id.example:8443";
+// empty outside of requests.
+func (x *Exec) Origin() string {
+	if x.req.HTTP == nil || x.req.HTTP.Host == "" {
+		return ""
+	}
+	scheme, usual := "http", ":80"
+	if x.req.HTTP.Secure {
+		scheme, usual = "https", ":443"
+	}
+	return scheme + "://" + strings.TrimSuffix(strings.ToLower(x.req.HTTP.Host), usual)
+}
+
 // Cookie returns a cookie of the browser by name.
 func (x *Exec) Cookie(name string) string {
 	if x.req.HTTP == nil {

@@ -41,7 +41,8 @@ type Fact string
 const (
 	// FactUser: a stored pending user is known (claimed, not proved).
 	FactUser Fact = "user"
-	// FactPassword: the pending user's password was verified.
+	// FactPassword: the pending user's password was verified, or a passkey that made
+	// sure of its owner, which is password and second factor in one.
 	FactPassword Fact = "password"
 	// FactSecondFactor: a second factor of the pending user was verified.
 	FactSecondFactor Fact = "second_factor"

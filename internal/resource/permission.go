@@ -49,7 +49,10 @@ const permissionModel = "auth.permission"
 
 // permission is auth.permission: what roles can allow. It follows from the
 // declarations of the kinds and is never written.
-type permission struct{ registry *Registry }
+type permission struct {
+	unwritten
+	registry *Registry
+}
 
 // Permissions returns all permissions, by app, model and codename.
 func (r *Registry) Permissions() []*Permission { return r.permissions }
@@ -118,7 +121,7 @@ func stableID(name string) int64 {
 }
 
 func permissionKind(r *Registry) *Kind {
-	return &Kind{Objects: permission{r}, Model: permissionModel, Label: "Permission", Plural: "Permissions", Path: "rbac/permissions", Param: "id", Key: "id",
+	return &Kind{Objects: permission{permissionModel, r}, Model: permissionModel, Label: "Permission", Plural: "Permissions", Path: "rbac/permissions", Param: "id", Key: "id",
 		Schema: "Permission", Tag: "rbac", Calls: List | Retrieve,
 		Filters: []Filter{{Name: "codename"}, {Name: "content_type__app_label"}, {Name: "content_type__model"}, {Name: "role"}}}
 }
@@ -244,24 +247,3 @@ func (permission) Read(_ context.Context, _ View, refs ...*Ref) ([]map[string]an
 	}
 	return out, nil
 }
-
-// UsedBy implements Objects.
-func (permission) UsedBy(context.Context, View, *Ref) ([]Use, error) { return []Use{}, nil }
-
-// Create implements Objects.
-func (permission) Create(context.Context, *Write, string, map[string]any) (*Ref, []string, error) {
-	return nil, nil, never(permissionModel)
-}
-
-// Update implements Objects.
-func (permission) Update(context.Context, *Write, *Ref, map[string]any, field.Mode) (changed, unknown []string, err error) {
-	return nil, nil, never(permissionModel)
-}
-
-// Check implements Objects.
-func (permission) Check(context.Context, *Write, *Ref, map[string]any) error {
-	return never(permissionModel)
-}
-
-// Delete implements Objects.
-func (permission) Delete(context.Context, *Write, *Ref) error { return never(permissionModel) }

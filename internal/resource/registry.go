@@ -165,6 +165,7 @@ func New(c Config) *Registry {
 	r.add(&Kind{Objects: scores(p), Model: reputationModel, Label: "Reputation Score", Plural: "Reputation Scores", Path: "policies/reputation/scores",
 		Param: "reputation_uuid", Key: "pk", Schema: "Reputation", Tag: "policies", Calls: List | Retrieve | Delete | UsedBy, Filters: scoreFilters()})
 	r.add(permissionKind(r))
+	r.add(deviceTypeKind())
 	r.declarePermissions()
 	return r
 }

@@ -3,6 +3,8 @@
 package stages
 
 import (
+	"log/slog"
+
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/device"
@@ -13,6 +15,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/authenticatorwebauthn"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/stages/deny"
@@ -52,12 +55,14 @@ type Env struct {
 	Devices  Devices
 	// Kinds are those of the devices; see Kinds.
 	Kinds []authenticator.Kind
+	Log   *slog.Logger
 }
 
 // Devices reads and writes devices; it is authenticator.Devices.
 type Devices interface {
 	authenticatorvalidate.Devices
 	authenticatortotp.Devices
+	authenticatorwebauthn.Devices
 	authenticatoremail.Devices
 }
 
@@ -70,6 +75,7 @@ func All(env Env) []flow.StageType {
 		authenticatorstatic.Type(env.Devices),
 		authenticatortotp.Type(env.Devices),
 		authenticatorvalidate.Type(authenticatorvalidate.Env{Devices: env.Devices, Kinds: env.Kinds, Sealer: env.Sealer}),
+		authenticatorwebauthn.Type(env.Devices, env.Log),
 		captcha.Type(env.Captcha),
 		consent.Type(env.Consent),
 		deny.Type(),

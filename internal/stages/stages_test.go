@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -23,6 +24,7 @@ import (
 	"github.com/weir-id/weir/internal/guard"
 	store "github.com/weir-id/weir/internal/invitation"
 	"github.com/weir-id/weir/internal/mail"
+	"github.com/weir-id/weir/internal/passkey"
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/accountlockdown"
@@ -31,6 +33,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/authenticatorwebauthn"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/stages/deny"
@@ -112,6 +115,10 @@ func (h house) Judge(ctx context.Context, ids []int64, _ func(string) float64, c
 		return authenticator.Judgement{}, err
 	}
 	return authenticator.Judgement{Device: &all[0]}, nil
+}
+
+func (house) ByHandle(context.Context, string, string) (*authenticator.Device, error) {
+	return nil, nil
 }
 
 func (house) Enrol(out flow.Outcome, _ authenticator.Type, _ *authenticator.Device) flow.Outcome {
@@ -231,6 +238,9 @@ var subjects = []subject{
 	{"second factor", "authenticator_validate", func(*flowtest.World) any {
 		return &authenticatorvalidate.Config{NotConfiguredAction: authenticatorvalidate.Deny, DeviceClasses: []authenticatorvalidate.Class{"sms"}}
 	}, map[string]any{"code": "right"}, ""},
+	{"making a passkey", "authenticator_webauthn", func(*flowtest.World) any {
+		return &authenticatorwebauthn.Config{UserVerification: passkey.Preferred, ResidentKey: passkey.Preferred}
+	}, nil, ""},
 	{"setting up an app", "authenticator_totp", func(*flowtest.World) any { return &authenticatortotp.Config{Digits: "6"} }, nil, ""},
 	{"giving out recovery codes", "authenticator_static", func(*flowtest.World) any {
 		return &authenticatorstatic.Config{TokenCount: 6, TokenLength: 12}
@@ -267,7 +277,7 @@ func hostile() []map[string]any {
 // world has a flow of the subject's stage for ann, and a stage behind it.
 func (s subject) world(t *testing.T) (*flowtest.World, *flowtest.Browser) {
 	h := house{identity.NewPerson(identity.User{ID: 7, UUID: uuid.New(), Username: "ann", Active: true}, nil)}
-	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Kinds: []authenticator.Kind{phones{}}, Remover: h, Writer: h, Ends: h, Tokens: h, Links: h, Letters: codes{}, SMS: authenticatorsms.Env{Devices: codes{}, House: codes{}, Client: &http.Client{Transport: provider{}}}, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
+	w := flowtest.New(t, stages.All(stages.Env{Users: h, Reputation: h, Sessions: h, Accounts: h, Sealer: h, Devices: h, Kinds: []authenticator.Kind{phones{}}, Log: slog.New(slog.DiscardHandler), Remover: h, Writer: h, Ends: h, Tokens: h, Links: h, Letters: codes{}, SMS: authenticatorsms.Env{Devices: codes{}, House: codes{}, Client: &http.Client{Transport: provider{}}}, Invitations: nobody{}, Captcha: captcha.Env{Client: &http.Client{Transport: provider{}}, Key: []byte("key")}})...)
 	w.People[7] = h.ann
 	f := w.AddFlow("f", nil)
 	w.BindPolicy(f.ID, policy.Func(func(context.Context, *policy.Request) (policy.Result, error) {

@@ -146,6 +146,7 @@ var formValues = map[string]func(string) any{
 	"selected_challenge": selectedChallenge,
 	"webauthn":           jsonObject,
 	"passkey":            jsonObject,
+	"response":           jsonObject,
 }
 
 // selectedChallenge reads "class:uid", the value of a button.

@@ -45,6 +45,7 @@ func (t *texts) funcs(icons string) template.FuncMap {
 		"problem": func(e *field.Error) string { return t.messages([]field.Error{*e})[0].Text },
 		"post":    newPost,
 		"captcha": newCaptcha,
+		"passkey": newPasskey,
 		"qr":      newQR,
 		"otpauth": otpauth,
 		"groups":  groups,

@@ -60,6 +60,9 @@
 //	{{template "captcha" (captcha . "token" .Challenge true)}}
 //	                         the place of a captcha and its hidden field; true sends the form when the check is done.
 //	                         What carries data-ready and hidden is shown once the module runs
+//	{{template "passkey" (passkey . "create" .Challenge.Registration)}}
+//	                         the place of a ceremony ("create", "get", or "beside" in a form of its own in "ways"), its
+//	                         hidden field and its button
 //	{{template "submit" (t "form.continue")}}   the primary button of the main form; exactly one, last in "content"
 //	{{template "post" (post . (t "...") "name" "selected_challenge" "value" "totp:7")}}  in "ways"
 //	{{template "way" (link .Challenge.RecoveryURL (t "identification.recovery"))}}         a link of its own line
@@ -69,7 +72,7 @@
 // A submitted form becomes the body of a response: every field a string, empty
 // ones included, and fields whose name begins with "weir." left out. A few
 // names of the wire are not strings there; see formValues for them
-// (remember_me, selected_challenge, webauthn, passkey).
+// (remember_me, selected_challenge, webauthn, passkey, response).
 package web
 
 import (

@@ -20,12 +20,14 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/guard"
+	"github.com/weir-id/weir/internal/passkey"
 	"github.com/weir-id/weir/internal/stages"
 	"github.com/weir-id/weir/internal/stages/authenticatoremail"
 	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
 	"github.com/weir-id/weir/internal/stages/authenticatortotp"
 	"github.com/weir-id/weir/internal/stages/authenticatorvalidate"
+	"github.com/weir-id/weir/internal/stages/authenticatorwebauthn"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	"github.com/weir-id/weir/internal/stages/consent"
 	"github.com/weir-id/weir/internal/stages/dummy"
@@ -247,14 +249,21 @@ func everyField() *prompt.Challenge {
 
 func samples() map[string]*flow.Result {
 	who := askWho()
+	site := passkey.Site{Origin: "https://id.example", Host: "id.example", Name: "Acme Works"}
 	whoAll := askWho()
 	whoAll.PasswordFields, whoAll.AllowShowPassword, whoAll.EnableRememberMe = true, true, true
+	whoAll.Passkey = site.Request("Y2hhbGxlbmdl", nil, passkey.Required, nil)
 	whoAll.PasswordlessURL, whoAll.ApplicationPre = "/if/flow/passwordless/", "Wiki"
 	ways := []authenticatorvalidate.DeviceChallenge{{Class: "totp", UID: "1"}, {Class: "static", UID: "2"}}
 	code := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways[:1], Chosen: &ways[0]}
 	beside := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways, Chosen: &ways[0]}
 	recovery := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways, Chosen: &ways[1]}
 	list := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: ways}
+	signs := append([]authenticatorvalidate.DeviceChallenge{{Class: "webauthn", UID: "3", Challenge: site.Request("Y2hhbGxlbmdl", []string{"a2V5"}, passkey.Preferred, nil)}}, ways...)
+	key := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: signs, Chosen: &signs[0]}
+	made := &authenticatorwebauthn.Challenge{UserInfo: max(), Registration: site.Creation(passkey.Owner{Handle: []byte("handle"), Name: "max"}, "Y2hhbGxlbmdl", passkey.Wanted{
+		UserVerification: passkey.Preferred, ResidentKey: passkey.Preferred})}
+	restricted := &authenticatorwebauthn.Challenge{UserInfo: max(), Registration: made.Registration, Allowed: []string{"Google Titan Security Key v2", "YubiKey 5 Series with NFC"}}
 	app := &authenticatortotp.Challenge{UserInfo: max(), Key: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", Digits: 6,
 		ConfigURL: "otpauth://totp/Acme%20Works:max.mustermann%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&algorithm=SHA1&digits=6&period=30&issuer=Acme%20Works"}
 	wrongCode := field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "validate.error.code"}}}
@@ -285,31 +294,35 @@ func samples() map[string]*flow.Result {
 		"password":               show(&password.Challenge{UserInfo: max(), AllowShowPassword: true, RecoveryURL: "/if/flow/recovery/"}),
 		"password-wait": refused(&password.Challenge{UserInfo: max(), RecoveryURL: "/if/flow/recovery/"},
 			guard.Refusal(&guard.LimitedError{Kind: guard.Account, Wait: 3 * time.Minute})),
-		"password-refused": refused(&password.Challenge{UserInfo: max(), AllowShowPassword: true}, empty),
-		"captcha":          show(&piece),
-		"captcha-refused":  refused(&piece, field.Errors{"token": {{String: "The check did not work.", Code: "invalid", Message: "captcha.error.again"}}}),
-		"captcha-blocked":  show(&provider),
-		"captcha-embedded": show(withPiece),
-		"user-login":       show(&userlogin.Challenge{UserInfo: max()}),
-		"validate-code":    show(code),
-		"validate-refused": refused(code, wrongCode),
-		"validate-ways":    show(beside),
-		"validate-list":    show(list),
-		"validate-static":  refused(recovery, field.Errors{"code": {{String: "Wait", Code: "invalid", Message: "guard.seconds", Count: 8}}}),
-		"totp":             show(app),
-		"totp-refused":     refused(app, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "totp.error.code"}}}),
-		"static":           show(&authenticatorstatic.Challenge{UserInfo: max(), Codes: []string{"k3f9a20a77b2", "m4n5p6q7r8s9", "tuvwxyz23456", "abcdefghijkm", "q2w3e4r5t6y7", "zzxxccvvbbnn"}}),
-		"validate-choice":  show(choice),
-		"validate-mails":   show(mails),
-		"validate-mailed":  refused(mailed, field.Errors{field.NonField: {{String: "Empty response", Code: "invalid", Message: authenticatorvalidate.TextSent}}}),
-		"mailbox-address":  refused(&authenticatoremail.Challenge{UserInfo: max(), Required: true}, field.Errors{"email": {{String: "Enter", Code: "invalid", Message: "email_device.error.taken"}}}),
-		"mailbox-code":     show(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox, Typed: true}),
-		"mailbox-refused":  refused(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox}, field.Errors{field.NonField: {{String: "Wrong", Code: "invalid", Message: "code.error.spent"}}}),
-		"phone-number":     refused(&authenticatorsms.Challenge{UserInfo: max(), Required: true}, field.Errors{"phone_number": {{String: "Enter", Code: "invalid", Message: "phone.error.number"}}}),
-		"phone-unsent":     show(&authenticatorsms.Challenge{UserInfo: max(), Required: true, Problem: &field.Error{Message: "code.send"}}),
-		"phone-code":       show(&authenticatorsms.Challenge{UserInfo: max(), Target: "+49***67", Typed: true}),
-		"mailbox-limited":  show(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox, Problem: &field.Error{Message: "code.limited", Count: 5}}),
-		"prompt":           show(enrolment()),
+		"password-refused":         refused(&password.Challenge{UserInfo: max(), AllowShowPassword: true}, empty),
+		"captcha":                  show(&piece),
+		"captcha-refused":          refused(&piece, field.Errors{"token": {{String: "The check did not work.", Code: "invalid", Message: "captcha.error.again"}}}),
+		"captcha-blocked":          show(&provider),
+		"captcha-embedded":         show(withPiece),
+		"user-login":               show(&userlogin.Challenge{UserInfo: max()}),
+		"validate-code":            show(code),
+		"validate-refused":         refused(code, wrongCode),
+		"validate-ways":            show(beside),
+		"validate-list":            show(list),
+		"validate-static":          refused(recovery, field.Errors{"code": {{String: "Wait", Code: "invalid", Message: "guard.seconds", Count: 8}}}),
+		"validate-passkey":         show(key),
+		"validate-passkey-refused": refused(key, field.Errors{"webauthn": {{String: "Unknown", Code: "invalid", Message: "webauthn.error.unknown"}}}),
+		"webauthn":                 show(made),
+		"webauthn-restricted":      refused(restricted, field.Errors{"response": {{String: "Not allowed", Code: "invalid", Message: "webauthn.error.make"}}}),
+		"totp":                     show(app),
+		"totp-refused":             refused(app, field.Errors{"code": {{String: "Invalid", Code: "invalid", Message: "totp.error.code"}}}),
+		"static":                   show(&authenticatorstatic.Challenge{UserInfo: max(), Codes: []string{"k3f9a20a77b2", "m4n5p6q7r8s9", "tuvwxyz23456", "abcdefghijkm", "q2w3e4r5t6y7", "zzxxccvvbbnn"}}),
+		"validate-choice":          show(choice),
+		"prompt":                   show(enrolment()),
+		"validate-mails":           show(mails),
+		"validate-mailed":          refused(mailed, field.Errors{field.NonField: {{String: "Empty response", Code: "invalid", Message: authenticatorvalidate.TextSent}}}),
+		"mailbox-address":          refused(&authenticatoremail.Challenge{UserInfo: max(), Required: true}, field.Errors{"email": {{String: "Enter", Code: "invalid", Message: "email_device.error.taken"}}}),
+		"mailbox-code":             show(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox, Typed: true}),
+		"mailbox-refused":          refused(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox}, field.Errors{field.NonField: {{String: "Wrong", Code: "invalid", Message: "code.error.spent"}}}),
+		"phone-number":             refused(&authenticatorsms.Challenge{UserInfo: max(), Required: true}, field.Errors{"phone_number": {{String: "Enter", Code: "invalid", Message: "phone.error.number"}}}),
+		"phone-unsent":             show(&authenticatorsms.Challenge{UserInfo: max(), Required: true, Problem: &field.Error{Message: "code.send"}}),
+		"phone-code":               show(&authenticatorsms.Challenge{UserInfo: max(), Target: "+49***67", Typed: true}),
+		"mailbox-limited":          show(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox, Problem: &field.Error{Message: "code.limited", Count: 5}}),
 		"prompt-refused": refused(enrolment(), field.Errors{"username": {{String: "This user name is taken.", Code: "invalid", Message: "prompt.error.username_taken"}},
 			field.NonField: {{String: "The passwords are not the same.", Code: "invalid", Message: "prompt.error.passwords"}}}),
 		"prompt-all": show(everyField()),

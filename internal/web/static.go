@@ -20,8 +20,9 @@ var staticFiles embed.FS
 // of the content, so that browsers may keep them for a year.
 type Assets struct {
 	Stylesheet, Module string
-	// Captcha is the module of pages with a captcha.
-	Captcha string
+	// Captcha is the module of pages with a captcha, Passkey that of those that ask
+	// for a passkey.
+	Captcha, Passkey string
 }
 
 // asset is a file in memory, compressed where that helps.

@@ -19,6 +19,8 @@ var foreseen = map[string]policy.Foresight{
 	`plan = context.get("flow_plan")
 if plan is None:
     return True
+if plan.context.get("auth_method") == "auth_webauthn_pwl":
+    return False
 person = plan.context.get("pending_user")
 return person is None or not hasattr(person, "backend")`: {FailsAfter: string(flow.FactPassword)},
 	`flow_plan = request.context.get("flow_plan")

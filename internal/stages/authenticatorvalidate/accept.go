@@ -44,7 +44,9 @@ func (s *stage) accept(ctx context.Context, x *flow.Exec, o *offered, d *authent
 		x.SetPendingUser(p)
 		args["device"], args["device_type"] = named, t.Class
 		flow.KeyAuthMethod.Set(x.Context, methodPasswordless)
-		out = out.Prove(flow.Proof{Fact: flow.FactUser, User: p.ID, At: x.Now})
+		// A device that says who somebody is has made sure of it: two factors in one.
+		out = out.Prove(flow.Proof{Fact: flow.FactUser, User: p.ID, At: x.Now},
+			flow.Proof{Fact: flow.FactPassword, User: p.ID, Channel: t.Class, Authenticator: t.Model + "/" + d.Key(), At: x.Now})
 	} else if o.validation.Person.ID != d.User {
 		return flow.Outcome{}, fmt.Errorf("%s device %d is not the pending user's", d.Class, d.ID)
 	} else if method, _ := flow.KeyAuthMethod.Get(x.Context); method == "" {

@@ -186,7 +186,7 @@ func TestWhatAnAnswerProves(t *testing.T) {
 		{"a code", "", ann(), map[string]any{"code": "totp1"}, []flow.Fact{flow.FactSecondFactor}, "totp", "tests_totp.device/1", "auth_mfa"},
 		{"a code after a password", "password", ann(), map[string]any{"code": "totp1"}, []flow.Fact{flow.FactSecondFactor}, "totp", "tests_totp.device/1", "password"},
 		{"a code by mail", "password", ann(), map[string]any{"code": "email1"}, []flow.Fact{flow.FactSecondFactor}, "mail:email1", "tests_email.device/2", "password"},
-		{"a passkey alone", "", nil, map[string]any{"webauthn": map[string]any{"id": "webauthn1"}}, []flow.Fact{flow.FactUser, flow.FactSecondFactor},
+		{"a passkey alone", "", nil, map[string]any{"webauthn": map[string]any{"id": "webauthn1"}}, []flow.Fact{flow.FactUser, flow.FactPassword, flow.FactSecondFactor},
 			"webauthn", "tests_webauthn.device/3", "auth_webauthn_pwl"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

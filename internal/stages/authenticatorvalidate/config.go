@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/internal/passkey"
 )
 
 // NotConfigured says what happens to a person without an allowed device.
@@ -41,42 +42,6 @@ func (Class) Choices() []string {
 	return []string{string(Static), string(TOTP), string(WebAuthn), string(Duo), string(SMS), string(Email)}
 }
 
-// UserVerification is whether a passkey must see that it is its owner.
-type UserVerification string
-
-// The values on the wire, those of WebAuthn.
-const (
-	Required    UserVerification = "required"
-	Preferred   UserVerification = "preferred"
-	Discouraged UserVerification = "discouraged"
-)
-
-// Choices lists the values.
-func (UserVerification) Choices() []string {
-	return []string{string(Required), string(Preferred), string(Discouraged)}
-}
-
-// Hint tells browsers which kind of passkey is expected.
-type Hint string
-
-// The hints on the wire, those of WebAuthn.
-const (
-	SecurityKey  Hint = "security-key"
-	ClientDevice Hint = "client-device"
-	Hybrid       Hint = "hybrid"
-)
-
-// Choices lists the hints.
-func (Hint) Choices() []string {
-	return []string{string(SecurityKey), string(ClientDevice), string(Hybrid)}
-}
-
-// DeviceType is a make of passkeys.
-type DeviceType struct {
-	AAGUID      uuid.UUID `json:"aaguid" field:"required"`
-	Description string    `json:"description" field:"required"`
-}
-
 // Config is the configuration of an authenticator validation stage.
 type Config struct {
 	NotConfiguredAction NotConfigured `json:"not_configured_action"`
@@ -86,12 +51,12 @@ type Config struct {
 	ConfigurationStages []uuid.UUID `json:"configuration_stages" field:"ref=stage"`
 	// LastAuthThreshold is for how long a browser need not ask again; 0 asks
 	// every time.
-	LastAuthThreshold          field.Duration   `json:"last_auth_threshold"`
-	WebAuthnUserVerification   UserVerification `json:"webauthn_user_verification"`
-	WebAuthnHints              []Hint           `json:"webauthn_hints"`
-	WebAuthnAllowedDeviceTypes []uuid.UUID      `json:"webauthn_allowed_device_types"`
-	// AllowedDeviceTypes describes the allowed types; none is known here.
-	AllowedDeviceTypes []DeviceType `json:"webauthn_allowed_device_types_obj" field:"readonly"`
+	LastAuthThreshold          field.Duration           `json:"last_auth_threshold"`
+	WebAuthnUserVerification   passkey.UserVerification `json:"webauthn_user_verification"`
+	WebAuthnHints              []passkey.Hint           `json:"webauthn_hints"`
+	WebAuthnAllowedDeviceTypes []uuid.UUID              `json:"webauthn_allowed_device_types"`
+	// AllowedDeviceTypes describes the allowed types.
+	AllowedDeviceTypes []passkey.DeviceType `json:"webauthn_allowed_device_types_obj" field:"readonly"`
 	// The throttling factors multiply the wait after a wrong code, in seconds;
 	// 0 turns the wait off.
 	EmailThrottling  float64 `json:"email_otp_throttling_factor"`
@@ -102,15 +67,16 @@ type Config struct {
 
 func defaults() Config {
 	return Config{NotConfiguredAction: Skip, DeviceClasses: []Class{Static, TOTP, WebAuthn, Duo, SMS, Email},
-		ConfigurationStages: []uuid.UUID{}, LastAuthThreshold: "seconds=0", WebAuthnUserVerification: Preferred,
-		WebAuthnHints: []Hint{}, WebAuthnAllowedDeviceTypes: []uuid.UUID{},
+		ConfigurationStages: []uuid.UUID{}, LastAuthThreshold: "seconds=0", WebAuthnUserVerification: passkey.Preferred,
+		WebAuthnHints: []passkey.Hint{}, WebAuthnAllowedDeviceTypes: []uuid.UUID{},
 		EmailThrottling: 1, SMSThrottling: 1, TOTPThrottling: 1, StaticThrottling: 1}
 }
 
 // Validate refuses a set-up that could never be offered, and factors that
-// would shorten the wait.
+// would shorten the wait. It names the allowed types.
 func (c *Config) Validate() field.Errors {
 	var errs field.Errors
+	c.AllowedDeviceTypes = passkey.Named(c.WebAuthnAllowedDeviceTypes)
 	if c.NotConfiguredAction == Configure && len(c.ConfigurationStages) == 0 {
 		errs = errs.Merge(field.Errorf("not_configured_action", field.CodeInvalid,
 			"Name at least one of configuration_stages, or choose another action."))

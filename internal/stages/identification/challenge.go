@@ -44,14 +44,14 @@ func (s *stage) Challenge(ctx context.Context, x *flow.Exec) (flow.Outcome, erro
 			return s.accept(x, f), nil
 		}
 	}
-	c, err := s.challenge(x, hinted)
+	c, err := s.challenge(ctx, x, hinted)
 	if err != nil {
 		return flow.Outcome{}, err
 	}
 	return flow.Ask(c), nil
 }
 
-func (s *stage) challenge(x *flow.Exec, hinted string) (*Challenge, error) {
+func (s *stage) challenge(ctx context.Context, x *flow.Exec, hinted string) (*Challenge, error) {
 	c := &Challenge{UserFields: s.config.userFields(), PasswordFields: s.config.PasswordStage != nil,
 		PendingUserIdentifier: Hint(hinted), FlowDesignation: x.Flow.Designation, PrimaryAction: "Continue",
 		Sources: []Source{}, ShowSourceLabels: s.config.ShowSourceLabels, EnableRememberMe: s.config.EnableRememberMe,
@@ -78,6 +78,15 @@ func (s *stage) challenge(x *flow.Exec, hinted string) (*Challenge, error) {
 		inner := captcha.Ask(x)
 		c.Captcha = &Captcha{flow.Envelope{Component: inner.Component(), Body: inner}}
 	}
+	if s.config.WebAuthnStage != nil {
+		passkeys, err := s.passkeys(x)
+		if err != nil {
+			return nil, err
+		}
+		if c.Passkey, err = passkeys.AskPasskey(ctx, x); err != nil {
+			return nil, fmt.Errorf("embedded stage: %w", err)
+		}
+	}
 	return c, nil
 }
 
@@ -98,11 +107,11 @@ func hint(x *flow.Exec) string {
 // is a whole answer.
 func (s *stage) simple(x *flow.Exec) bool {
 	answered, _ := answeredKey.Get(x.Context)
-	return s.config.PasswordStage == nil && s.config.CaptchaStage == nil && !x.BindingPolicies && !answered
+	return s.config.PasswordStage == nil && s.config.CaptchaStage == nil && s.config.WebAuthnStage == nil && !x.BindingPolicies && !answered
 }
 
 // embedded returns the password stage as it is configured now, captcha the
-// captcha stage. One that cannot be used is an error, so that nobody passes
+// captcha stage, passkeys the validation stage. One that cannot be used is an error, so that nobody passes
 // without it.
 func (s *stage) embedded(x *flow.Exec) (embedded, error) {
 	object, err := part(x, *s.config.PasswordStage)
@@ -126,6 +135,18 @@ func (s *stage) captcha(x *flow.Exec) (captcha, error) {
 		return nil, fmt.Errorf("embedded stage %q is no captcha", object.Name)
 	}
 	return captcha, nil
+}
+
+func (s *stage) passkeys(x *flow.Exec) (passkeys, error) {
+	object, err := part(x, *s.config.WebAuthnStage)
+	if err != nil {
+		return nil, err
+	}
+	passkeys, ok := object.Stage.(passkeys)
+	if !ok {
+		return nil, fmt.Errorf("embedded stage %q takes no passkeys", object.Name)
+	}
+	return passkeys, nil
 }
 
 // part finds a stage that is embedded in this one.

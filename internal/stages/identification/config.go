@@ -47,7 +47,8 @@ type Config struct {
 	// EnableRememberMe lets the browser remember the name; only the page acts
 	// on it.
 	EnableRememberMe bool `json:"enable_remember_me"`
-	// WebAuthnStage is an authenticator validation stage for passkeys.
+	// WebAuthnStage is an authenticator validation stage, whose passkeys tell who
+	// somebody is in place of name and password.
 	WebAuthnStage *uuid.UUID `json:"webauthn_stage" field:"null,ref=stage:authenticator_validate"`
 }
 
@@ -65,7 +66,7 @@ func (c *Config) Validate() field.Errors {
 		errs = errs.Merge(field.Errorf(field.NonField, field.CodeInvalid, "Name at least one of user_fields."))
 	}
 	for name, set := range map[string]bool{
-		"webauthn_stage": c.WebAuthnStage != nil, "sources": len(c.Sources) > 0,
+		"sources": len(c.Sources) > 0,
 	} {
 		if set {
 			errs = errs.Merge(field.Errorf(name, field.CodeInvalid, "Leave %s empty; this version cannot use it yet.", name))

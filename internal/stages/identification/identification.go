@@ -48,6 +48,15 @@ type captcha interface {
 	Check(ctx context.Context, x *flow.Exec, token string) (*field.Error, error)
 }
 
+// passkeys is an authenticator validation stage whose passkeys tell who somebody is.
+type passkeys interface {
+	// AskPasskey is what the browser is told.
+	AskPasskey(ctx context.Context, x *flow.Exec) (map[string]any, error)
+	// TakePasskey judges the answer. With ok the pending user is the owner of the
+	// passkey and out is done; else out has the events about the refusal.
+	TakePasskey(ctx context.Context, x *flow.Exec, value any) (out flow.Outcome, ok bool, err error)
+}
+
 // Reputation remembers who typed names that nobody has.
 type Reputation interface {
 	// Unknown lowers the score of a name from an address, in the transaction of
@@ -75,13 +84,17 @@ func Type(users Users, reputation Reputation) flow.StageType {
 // effects: a pretended user is claimed, which the stages after this one can
 // work with; they refuse whatever such a person answers.
 func effects(c Config) flow.Effects {
+	e := flow.Effects{Names: true, Always: []flow.Fact{flow.FactUser}}
+	if c.WebAuthnStage != nil {
+		e.Sometimes = []flow.Fact{flow.FactPassword, flow.FactSecondFactor}
+	}
 	switch {
 	case c.PasswordStage != nil:
-		return flow.Effects{Names: true, Always: []flow.Fact{flow.FactUser, flow.FactPassword}}
+		e.Always = append(e.Always, flow.FactPassword)
 	case c.PretendUserExists:
-		return flow.Effects{Names: true, Sometimes: []flow.Fact{flow.FactUser}, Supplies: []flow.Fact{flow.FactUser}}
+		e.Always, e.Sometimes, e.Supplies = nil, append(e.Sometimes, flow.FactUser), []flow.Fact{flow.FactUser}
 	}
-	return flow.Effects{Names: true, Always: []flow.Fact{flow.FactUser}}
+	return e
 }
 
 // Hint is who is expected, null on the wire for nobody.
@@ -115,8 +128,8 @@ type Challenge struct {
 	EnableRememberMe bool             `json:"enable_remember_me" field:"default"`
 	// Captcha is the challenge of an embedded captcha stage; null without one.
 	Captcha *Captcha `json:"captcha_stage" field:"null"`
-	// Passkey is null: none can be checked yet, and a configuration that asks for
-	// one is refused.
+	// Passkey is what the browser is told so that a passkey answers; null where none
+	// is asked for.
 	Passkey map[string]any `json:"passkey_challenge" field:"null"`
 }
 

@@ -380,7 +380,7 @@ func TestConfig(t *testing.T) {
 		{"no user field is too few", map[string]any{}, field.NonField},
 		{"an unknown user field is refused", map[string]any{"user_fields": []any{"phone"}}, "user_fields"},
 		{"a captcha may be embedded", map[string]any{"user_fields": names, "captcha_stage": id}, ""},
-		{"passkeys are refused rather than ignored", map[string]any{"user_fields": names, "webauthn_stage": id}, "webauthn_stage"},
+		{"passkeys may be asked for", map[string]any{"user_fields": names, "webauthn_stage": id}, ""},
 		{"sources are refused rather than ignored", map[string]any{"user_fields": names, "sources": []any{id}}, "sources"},
 		{"nulls stand for nothing", map[string]any{"user_fields": names, "captcha_stage": nil, "webauthn_stage": nil, "password_stage": nil}, ""},
 	} {

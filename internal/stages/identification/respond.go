@@ -28,8 +28,7 @@ func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flo
 		return flow.AskAgain(errs), nil
 	}
 	if offersPasskey(r) {
-		// No passkey can be checked here, so none is accepted.
-		return flow.AskAgain(refusal(msgFailed, "identification.error.failed")), nil
+		return s.passkey(ctx, x, r.Data["passkey"])
 	}
 	if a.UIDField == nil || *a.UIDField == "" {
 		return flow.AskAgain(s.empty()), nil
@@ -50,6 +49,24 @@ func (s *stage) Respond(ctx context.Context, x *flow.Exec, r flow.Response) (flo
 		return s.refuse(x, f), nil
 	}
 	return s.accept(x, f), nil
+}
+
+// passkey takes an answer of a passkey in place of a name.
+func (s *stage) passkey(ctx context.Context, x *flow.Exec, value any) (flow.Outcome, error) {
+	again := flow.AskAgain(refusal("Your passkey was not accepted. Try again, or use another way.", "identification.error.passkey"))
+	if s.config.WebAuthnStage == nil {
+		return again, nil
+	}
+	passkeys, err := s.passkeys(x)
+	if err != nil {
+		return flow.Outcome{}, err
+	}
+	out, ok, err := passkeys.TakePasskey(ctx, x, value)
+	if err != nil || ok {
+		return out, err
+	}
+	again.Apply = out.Apply
+	return again.Record(out.Events...), nil
 }
 
 // human checks the token of an embedded captcha stage.
