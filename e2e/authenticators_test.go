@@ -28,12 +28,7 @@ func TestPeopleSetAnAppAndRecoveryCodesUp(t *testing.T) {
 		b.fill("code", typed)
 		b.submit()
 		b.at("/if/user/")
-		// The next code is one step ahead, unless the step has ended meanwhile: the app
-		// counts as slow then.
-		next := int64(1)
-		if typed != totptest.Code(t, key, 0) {
-			next = 0
-		}
+		next := nextStep(t, key, typed)
 
 		b.open("/if/flow/default-authenticator-static-setup/")
 		b.fill("password", user.password)
@@ -55,4 +50,14 @@ func TestPeopleSetAnAppAndRecoveryCodesUp(t *testing.T) {
 		other.submit()
 		other.at("/if/user/")
 	})
+}
+
+// nextStep is how many steps ahead the code is that counts after the one typed: one,
+// unless the step has ended meanwhile, since the app counts as slow then.
+func nextStep(t *testing.T, key, typed string) int64 {
+	t.Helper()
+	if typed != totptest.Code(t, key, 0) {
+		return 0
+	}
+	return 1
 }
