@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -61,27 +60,12 @@ func (deviceType) List(_ context.Context, _ View, q *Query) ([]*Ref, int, error)
 			found = append(found, d)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b passkey.DeviceType) int {
-		for _, o := range q.Order {
-			c := cmp.Compare(a.Description, b.Description)
-			if o.Field == "aaguid" {
-				c = cmp.Compare(a.AAGUID.String(), b.AAGUID.String())
-			}
-			if o.Desc {
-				c = -c
-			}
-			if c != 0 {
-				return c
-			}
+	refs, total := arrange(found, q, func(d passkey.DeviceType, name string) string {
+		if name == "aaguid" {
+			return d.AAGUID.String()
 		}
-		return 0
-	})
-	total := len(found)
-	found = found[min(q.offset(), total):min(q.offset()+q.Size, total)]
-	refs := make([]*Ref, len(found))
-	for i, d := range found {
-		refs[i] = deviceTypeRef(d)
-	}
+		return d.Description
+	}, deviceTypeRef)
 	return refs, total, nil
 }
 

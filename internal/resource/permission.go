@@ -178,24 +178,7 @@ func (k permission) List(ctx context.Context, v View, q *Query) ([]*Ref, int, er
 			found = append(found, p)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b *Permission) int {
-		for _, o := range q.Order {
-			c := cmp.Compare(orderText(a, o.Field), orderText(b, o.Field))
-			if o.Desc {
-				c = -c
-			}
-			if c != 0 {
-				return c
-			}
-		}
-		return 0
-	})
-	total := len(found)
-	found = found[min(q.offset(), total):min(q.offset()+q.Size, total)]
-	refs := make([]*Ref, len(found))
-	for i, p := range found {
-		refs[i] = permissionRef(p)
-	}
+	refs, total := arrange(found, q, orderText, permissionRef)
 	return refs, total, nil
 }
 

@@ -1,7 +1,9 @@
 package resource
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/weir-id/weir/field"
 )
@@ -30,3 +32,27 @@ func (u unwritten) Check(context.Context, *Write, *Ref, map[string]any) error {
 
 // Delete implements Objects.
 func (u unwritten) Delete(context.Context, *Write, *Ref) error { return never(string(u)) }
+
+// arrange orders what a list has found in memory by its texts, and returns the page
+// that q asks for with the number of all.
+func arrange[T any](found []T, q *Query, text func(of T, field string) string, ref func(T) *Ref) ([]*Ref, int) {
+	slices.SortStableFunc(found, func(a, b T) int {
+		for _, o := range q.Order {
+			c := cmp.Compare(text(a, o.Field), text(b, o.Field))
+			if o.Desc {
+				c = -c
+			}
+			if c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	total := len(found)
+	found = found[min(q.offset(), total):min(q.offset()+q.Size, total)]
+	refs := make([]*Ref, len(found))
+	for i, one := range found {
+		refs[i] = ref(one)
+	}
+	return refs, total
+}
