@@ -3,8 +3,6 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,30 +13,13 @@ import (
 // the stage stands once in its flow, behind the ones that ask who is there. The
 // published login with two factors then asks for the app that was set up.
 func TestPublishedSecondFactors(t *testing.T) {
-	var files []string
-	for _, kind := range []string{"totp", "static", "webauthn"} {
-		files = append(files, filepath.Join(corpus, "flow-default-authenticator-"+kind+"-setup.yaml"))
-	}
-	files = append(files, filepath.Join(filepath.Dir(corpus), "example", "flows-login-2fa.yaml"))
-	for _, f := range files {
-		if _, err := os.Stat(f); err != nil {
-			t.Skipf("the published files are not here: %v", err)
-		}
-	}
+	files := publishedFiles(t, "default/flow-default-authenticator-totp-setup.yaml", "default/flow-default-authenticator-static-setup.yaml",
+		"default/flow-default-authenticator-webauthn-setup.yaml", "example/flows-login-2fa.yaml")
 	for _, db := range databases {
 		t.Run(db, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, db)
-			if _, err := s.Apply(t.Context(), files, false); err != nil {
-				t.Fatal(err)
-			}
-			again, err := s.Apply(t.Context(), files, true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n := again.Count("+") + again.Count("~") + again.Count("-"); n != 0 {
-				t.Errorf("the second import would change %d objects: %+v", n, again.Changes)
-			}
+			s.importsUnchanged(t, files)
 			root := administrator(&node{s.URL})
 			for _, kind := range []string{"totp", "static", "webauthn"} {
 				slug := "default-authenticator-" + kind + "-setup"

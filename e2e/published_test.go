@@ -14,29 +14,44 @@ import (
 // read, never copied.
 const corpus = "../../shared/corpus/blueprints/default"
 
-// The published login and logout flows import unchanged over ours, a second
-// time without any change, and people sign in and out as before.
-func TestPublishedFlowsImportUnchanged(t *testing.T) {
-	files := []string{filepath.Join(corpus, "flow-default-authentication-flow.yaml"), filepath.Join(corpus, "flow-default-invalidation-flow.yaml")}
-	for _, f := range files {
-		if _, err := os.Stat(f); err != nil {
+// publishedFiles are files by their names below the corpus; the test is skipped, and says
+// so, where they are not.
+func publishedFiles(t *testing.T, names ...string) []string {
+	t.Helper()
+	files := make([]string, len(names))
+	for i, name := range names {
+		files[i] = filepath.Join(filepath.Dir(corpus), name)
+		if _, err := os.Stat(files[i]); err != nil {
 			t.Skipf("the published files are not here: %v", err)
 		}
 	}
+	return files
+}
+
+// importsUnchanged imports files; doing it again changes nothing.
+func (s *site) importsUnchanged(t *testing.T, files []string) {
+	t.Helper()
+	if _, err := s.Apply(t.Context(), files, false); err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Apply(t.Context(), files, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := again.Count("+") + again.Count("~") + again.Count("-"); n != 0 {
+		t.Errorf("the second import would change %d objects: %+v", n, again.Changes)
+	}
+}
+
+// The published login and logout flows import unchanged over ours, a second
+// time without any change, and people sign in and out as before.
+func TestPublishedFlowsImportUnchanged(t *testing.T) {
+	files := publishedFiles(t, "default/flow-default-authentication-flow.yaml", "default/flow-default-invalidation-flow.yaml")
 	for _, db := range databases {
 		t.Run(db, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, db)
-			if _, err := s.Apply(t.Context(), files, false); err != nil {
-				t.Fatal(err)
-			}
-			again, err := s.Apply(t.Context(), files, true)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n := again.Count("+") + again.Count("~") + again.Count("-"); n != 0 {
-				t.Errorf("the second import would change %d objects: %+v", n, again.Changes)
-			}
+			s.importsUnchanged(t, files)
 			user := s.user(t, "Published")
 			b := newTab(t, s.URL, false)
 			signIn(b, user.name, "wrong")

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,28 +51,13 @@ var publishedJourneys = []struct {
 // databases. Links of mails are followed in another session.
 func TestPublishedExamplesWorkToTheEnd(t *testing.T) {
 	for _, row := range publishedJourneys {
-		var files []string
-		for _, name := range row.files {
-			files = append(files, filepath.Join(filepath.Dir(corpus), name))
-			if _, err := os.Stat(files[len(files)-1]); err != nil {
-				t.Skipf("the published files are not here: %v", err)
-			}
-		}
+		files := publishedFiles(t, row.files...)
 		for _, db := range databases {
 			t.Run(row.name+", "+db, func(t *testing.T) {
 				t.Parallel()
 				// People ask again and again.
 				s, mails := mailSite(t, db, func(c *weir.Settings) { c.Sends.Delay = time.Nanosecond })
-				if _, err := s.Apply(t.Context(), files, false); err != nil {
-					t.Fatal(err)
-				}
-				again, err := s.Apply(t.Context(), files, true)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if n := again.Count("+") + again.Count("~") + again.Count("-"); n != 0 {
-					t.Errorf("the second import would change %d objects: %+v", n, again.Changes)
-				}
+				s.importsUnchanged(t, files)
 				by := maps.Clone(travellers)
 				if row.browser {
 					by["browser"] = inBrowser(db == databases[0])
