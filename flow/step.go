@@ -178,22 +178,3 @@ type Counter interface {
 	Count(ctx context.Context, sessionKey, name string) (int, error)
 	Reset(ctx context.Context, sessionKey, name string) error
 }
-
-// Trace is what one step of an execution did, for the inspector.
-type Trace struct {
-	At       time.Time     `json:"at"`
-	Stage    string        `json:"stage,omitempty"`
-	Type     string        `json:"type,omitempty"`
-	Answer   bool          `json:"answer"`
-	Outcome  string        `json:"outcome"`
-	Policies []PolicyTrace `json:"policies,omitempty"`
-	Message  string        `json:"message,omitempty"`
-}
-
-// PolicyTrace is what the policies of one target decided.
-type PolicyTrace struct {
-	Target   string   `json:"target"`
-	Verdict  string   `json:"verdict"`
-	Messages []string `json:"messages,omitempty"`
-	Error    string   `json:"error,omitempty"`
-}
