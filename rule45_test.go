@@ -120,6 +120,7 @@ func plantSecrets(o *office) map[string]string {
 	mobile, codes := chief.hasApp(), chief.hasCodes()
 	o.plantDevice("sms", m{"to": "+491711234567", "code": m{"text": "the code on a phone"}})
 	o.plantDevice("email", m{"to": "root@example.com", "code": m{"text": "the code in a mail"}})
+	o.plantDevice("duo", m{})
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
 	visit(t, o.site).signIn("ada", "the wrong password")
@@ -141,6 +142,8 @@ func plantSecrets(o *office) map[string]string {
 		"a code on a phone":           "the code on a phone",
 		"the token of a provider":     "the token of a text message provider",
 		"its password":                "the password of a text message provider",
+		"the secret of Duo":           "the secret key of a Duo application",
+		"that of its administrator":   "the secret key of a Duo administrator",
 		"a code in a mail":            "the code in a mail",
 		"the password of one more":    "the password of another mail server",
 		"the key of a captcha":        "the private key of a captcha",
@@ -171,6 +174,7 @@ entries:
   - {model: authentik_stages_email.emailstage, identifiers: {name: planted-mail}, attrs: {password: the password of a mail server}}
   - {model: authentik_stages_authenticator_email.authenticatoremailstage, identifiers: {name: planted-codes}, attrs: {password: the password of another mail server}}
   - {model: authentik_stages_authenticator_sms.authenticatorsmsstage, identifiers: {name: planted-sms}, attrs: {provider: generic, from_number: "1", account_sid: "https://example.com/", auth: the token of a text message provider, auth_password: the password of a text message provider}}
+  - {model: authentik_stages_authenticator_duo.authenticatorduostage, identifiers: {name: planted-duo}, attrs: {client_id: DI1, client_secret: the secret key of a Duo application, api_hostname: api.example.com, admin_integration_key: DI2, admin_secret_key: the secret key of a Duo administrator}}
   - {model: authentik_stages_account_lockdown.accountlockdownstage, identifiers: {name: planted-lockdown}}
   - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
   - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}
