@@ -106,6 +106,7 @@ func TestExportGolden(t *testing.T) {
 // ways. Types with required fields have their line here.
 func everything(in *Installation) string {
 	attrs := map[string]string{
+		"mtls":               `{mode: optional, cert_attribute: common_name, user_attribute: username}`,
 		"authenticator_sms":  `{provider: twilio, account_sid: AC123, from_number: "+15550001"}`,
 		"authenticator_totp": `{digits: "8"}`,
 		"redirect":           `{mode: static, target_static: "/x?a=b"}`,

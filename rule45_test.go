@@ -174,6 +174,7 @@ entries:
   - {model: authentik_stages_email.emailstage, identifiers: {name: planted-mail}, attrs: {password: the password of a mail server}}
   - {model: authentik_stages_authenticator_email.authenticatoremailstage, identifiers: {name: planted-codes}, attrs: {password: the password of another mail server}}
   - {model: authentik_stages_authenticator_sms.authenticatorsmsstage, identifiers: {name: planted-sms}, attrs: {provider: generic, from_number: "1", account_sid: "https://example.com/", auth: the token of a text message provider, auth_password: the password of a text message provider}}
+  - {model: authentik_stages_mtls.mutualtlsstage, identifiers: {name: planted-mtls}, attrs: {mode: optional, cert_attribute: email, user_attribute: email}}
   - {model: authentik_stages_account_lockdown.accountlockdownstage, identifiers: {name: planted-lockdown}}
   - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
   - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}

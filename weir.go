@@ -154,8 +154,8 @@ func (s *Server) assemble() error {
 	}
 	s.handler, err = server.New(server.Config{
 		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem, Raise: raise,
-		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, Log: s.log},
-		Outpost: func(ctx context.Context, key string) bool { _, ok := s.sessions.Outpost(ctx, key); return ok },
+		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, CertificateHeader: s.config.CertificateHeader, Log: s.log},
+		Outpost: s.sessions.Outpost,
 		Locate:  s.locate(),
 		Scrape:  scrape(s.registry, runner),
 	}, s.api.Mount, func(mux *http.ServeMux) { mux.Handle("GET /media/", media); mux.Handle("/", site) })

@@ -186,6 +186,8 @@ func kindsOfTheAPI() []kindCalls {
 			miss: object{"domain": "none", "brandingTitle": "none", "brandUuid": nowhere, "flowAuthentication": nowhere, "webCertificate": nowhere, "clientCertificates": []any{nowhere}, "_default": true}},
 		{api: "CryptoApi", base: "cryptoCertificatekeypairs", schema: "CertificateKeyPair", key: "kpUuid", keyOf: "pk", create: object{"name": "e2e pair", "certificateData": public, "keyData": private},
 			patch: object{"name": "e2e other pair"}, hit: object{"name": "e2e other pair", "hasKey": true, "keyType": []any{"ed25519"}}, miss: object{"name": "none", "hasKey": false, "keyType": []any{"rsa"}, "managed": "x"}},
+		with(stage("Mtls", "MutualTLSStage", object{"mode": "optional", "certAttribute": "email", "userAttribute": "email"}), object{"mode": "required"},
+			object{"mode": "required", "certAttribute": "email", "userAttribute": "email"}, object{"mode": "optional", "certAttribute": "subject", "userAttribute": "username", "certificateAuthorities": []any{nowhere}}),
 		{api: "CoreApi", base: "coreApplications", schema: "Application", key: "slug", keyOf: "slug", create: object{"name": "E2E app", "slug": "e2e-app"},
 			patch: object{"metaLaunchUrl": "https://example.org/", "metaDescription": "D", "metaPublisher": "P", "group": "G", "openInNewTab": true, "metaHide": true, "policyEngineMode": "all"},
 			hit:   object{"slug": "e2e-app", "name": "E2E app", "metaLaunchUrl": "https://example.org/", "metaDescription": "D", "metaPublisher": "P", "group": "G"},

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
@@ -290,7 +291,11 @@ type Browser struct {
 	Token string
 	// IP is where the browser is; 192.0.2.1 from NewBrowser.
 	IP netip.Addr
-	mu sync.Mutex
+	// Certificates are what the browser shows, Outpost the account of the outpost
+	// that it is; nil for none.
+	Certificates []*x509.Certificate
+	Outpost      *identity.Person
+	mu           sync.Mutex
 }
 
 // NewBrowser returns a browser without a session.
@@ -324,7 +329,8 @@ func (b *Browser) Request(slug, query string) *flow.Request {
 	}
 	return &flow.Request{Flow: f, Query: values, RawQuery: query, Session: session, Execution: execution, User: user, Brand: b.World.Catalog.Brand,
 		HTTP: &policy.HTTPRequest{ID: "request", Method: "GET", Path: "/if/flow/" + slug + "/", Host: "weir.test", Query: values,
-			Header: map[string][]string{"User-Agent": {"flowtest"}}, Cookies: map[string]string{}, ClientIP: b.IP}}
+			Header: map[string][]string{"User-Agent": {"flowtest"}}, Cookies: map[string]string{}, ClientIP: b.IP,
+			Certificates: func() []*x509.Certificate { return b.Certificates }, Outpost: b.Outpost}}
 }
 
 // Do takes one step and keeps the session that comes back.

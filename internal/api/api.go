@@ -207,7 +207,6 @@ var outside = []struct{ path, why string }{
 	{"stages/source/", "The source stage needs sources, which are outside of Weir."},
 	{"stages/endpoints/", "The endpoints stage is an enterprise feature that Weir does not have."},
 	{"stages/authenticator/endpoint_gdtc/", "The Google device trust stage is an enterprise feature that Weir does not have."},
-	{"stages/mtls/", "The mutual TLS stage is an enterprise feature that Weir does not have."},
 	{"propertymappings/source/", "Property mappings of sources are outside of Weir."},
 	{"propertymappings/provider/", "Property mappings of providers are outside of Weir."},
 }

@@ -34,6 +34,9 @@ type Config struct {
 	SecretKey Secret
 	// TrustedProxies are the peers whose forwarding headers count. Default none.
 	TrustedProxies []netip.Prefix
+	// CertificateHeader is the header in which those proxies tell the certificate
+	// of a client; empty for none.
+	CertificateHeader string
 	// Blueprints is a folder whose files are applied at start and whenever
 	// they change; empty for none.
 	Blueprints string

@@ -150,7 +150,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 func TestEverySettingHasItsEffect(t *testing.T) {
 	values := map[string]string{
 		"listen": ":1", "data": "/x", "database_url": "postgres://h/d", "base_url": "https://a.example",
-		"secret_key": strings.Repeat("s", 32), "trusted_proxies": "10.0.0.0/8", "blueprints": "/b", "pages": "/p", "geoip_city": "/c", "geoip_asn": "/a",
+		"secret_key": strings.Repeat("s", 32), "trusted_proxies": "10.0.0.0/8", "client_cert_header": "ssl-client-cert", "blueprints": "/b", "pages": "/p", "geoip_city": "/c", "geoip_asn": "/a",
 		"bootstrap_password": "p", "bootstrap_token": strings.Repeat("t", 32), "bootstrap_email": "a@b.example",
 		"notifications_per_minute": "7", "log_level": "error", "log_format": "json", "hash_memory": "65536", "hash_time": "3", "hash_threads": "2",
 		"hash_workers": "5", "hash_queue": "7", "guess_account": "3", "guess_delay": "1s", "guess_max_delay": "2m", "guess_address": "9", "guess_window": "1m", "reputation_expiry": "48h",

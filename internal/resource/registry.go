@@ -302,7 +302,6 @@ var areas = []struct{ prefix, area string }{
 	{"authentik_enterprise", "enterprise features"},
 	{"authentik_endpoints", "enterprise features"},
 	{"authentik_stages_authenticator_endpoint_gdtc.", "enterprise features"},
-	{"authentik_stages_mtls.", "enterprise features"},
 	{"authentik_policies_unique_password.", "enterprise features"},
 	{"authentik_tenants.", "tenants"},
 	{"authentik_rbac.initialpermissions", "initial permissions"},
