@@ -1,11 +1,14 @@
 package weir
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -113,4 +116,49 @@ func TestRule47OutpostsTellCertificatesByPermission(t *testing.T) {
 	}
 	header[1] = "not-" + key
 	visit(t, o.site).settles("by-certificate", "A certificate is required", header...)
+}
+
+// Browsers are asked for a certificate only where a stage may want one, and told
+// of which authorities.
+func TestClientsAreAskedForCertificatesThatStagesTrust(t *testing.T) {
+	s := settings(t)
+	ca, own := certificatetest.Authority(t, "authority"), certificatetest.Authority(t, "own")
+	for name, text := range map[string]string{"tls.crt": own.PEM(), "tls.key": own.KeyPEM(t)} {
+		if err := os.WriteFile(filepath.Join(s.Data, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.TLS.Certificate, s.TLS.Key = filepath.Join(s.Data, "tls.crt"), filepath.Join(s.Data, "tls.key")
+	o := openOffice(t, s)
+	asked := func(host string) *tls.Config {
+		t.Helper()
+		c, err := o.site.TLS().GetConfigForClient(&tls.ClientHelloInfo{ServerName: host})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if c := asked("id.example"); c != nil {
+		t.Errorf("without a stage: %v", c.ClientAuth)
+	}
+	apply(t, o.site, byCertificate(ca))
+	only := x509.NewCertPool()
+	only.AddCert(ca.Certificate)
+	if c := asked("id.example"); c == nil || c.ClientAuth != tls.RequestClientCert || !c.ClientCAs.Equal(only) {
+		t.Errorf("with a stage: %+v", c)
+	}
+	o.must("POST", "stages/mtls/", m{"name": "of the brand", "mode": "optional", "cert_attribute": "email", "user_attribute": "email"})
+	o.must("POST", "core/brands/", m{"domain": "id.example", "client_certificates": []string{o.pair("of the brand", own, "")}})
+	both := only.Clone()
+	both.AddCert(own.Certificate)
+	if c := asked("ID.example"); c == nil || !c.ClientCAs.Equal(both) {
+		t.Errorf("with a brand: %+v", c)
+	}
+	if c := asked("other.example"); c == nil || !c.ClientCAs.Equal(only) {
+		t.Errorf("at another brand: %+v", c)
+	}
+	s.TLS.Key = filepath.Join(s.Data, "none")
+	if site, err := Open(t.Context(), Config{Settings: s}); err == nil || !strings.Contains(err.Error(), "tls.crt") {
+		t.Errorf("a key that is not there: %v %v", site, err)
+	}
 }

@@ -42,6 +42,8 @@ type Server struct {
 	*Installation
 	handler *server.Handler
 	api     *api.API
+	// keyFiles hold the certificate that TLS is served with; nil for none.
+	keyFiles *server.KeyFiles
 
 	stop       context.CancelFunc
 	background sync.WaitGroup
@@ -63,6 +65,9 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func (s *Server) start(ctx context.Context) error {
+	if err := s.openTLS(); err != nil {
+		return err
+	}
 	if err := s.geoip.Open(ctx); err != nil {
 		return err
 	}

@@ -32,6 +32,14 @@ type Setting struct {
 func Settings() []Setting {
 	return []Setting{
 		{"listen", "address to serve on (host:port)", false, setListen},
+		{"tls_cert", "file with the certificate to serve HTTPS with, and its chain (PEM); HTTP when empty", false, func(c *Config, v string) error {
+			c.TLS.Certificate = v
+			return nil
+		}},
+		{"tls_key", "file with the private key of that certificate (PEM)", false, func(c *Config, v string) error {
+			c.TLS.Key = v
+			return nil
+		}},
 		{"data", "folder for the SQLite database and the generated key", false, func(c *Config, v string) error {
 			c.Data = v
 			return notEmpty(v)

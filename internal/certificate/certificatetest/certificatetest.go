@@ -99,3 +99,10 @@ func sign(t testing.TB, parent *Pair, template *x509.Certificate) *Pair {
 	}
 	return &Pair{c, key}
 }
+
+// Pool holds the certificate alone.
+func (p *Pair) Pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(p.Certificate)
+	return pool
+}
