@@ -40,7 +40,10 @@ func (p *Proxies) Certificates(r *http.Request, info *Info) []*x509.Certificate 
 		header = outpostCertificate
 	case !info.Trusted && r.TLS != nil:
 		return r.TLS.PeerCertificates
-	case !info.Trusted || header == "":
+	case !info.Trusted:
+		return nil
+	case header == "":
+		p.unread(r)
 		return nil
 	}
 	values := r.Header.Values(header)
@@ -55,6 +58,17 @@ func (p *Proxies) Certificates(r *http.Request, info *Info) []*x509.Certificate 
 	}
 	p.ignored(r, header)
 	return nil
+}
+
+// unread notes that a trusted proxy may tell certificates to somebody who was not
+// told to listen.
+func (p *Proxies) unread(r *http.Request) {
+	for _, name := range CertificateHeaders() {
+		if r.Header.Get(name) != "" && p.Log != nil {
+			p.Log.WarnContext(r.Context(), "a certificate in a header of a trusted proxy is not read; if the proxy writes the header, name it in client_cert_header",
+				"header", name, "peer", r.RemoteAddr)
+		}
+	}
 }
 
 // parseCertificates reads a header; an empty one holds no certificate. One that

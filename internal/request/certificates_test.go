@@ -90,6 +90,9 @@ func TestRule29And37CertificatesOnlyFromTrustedPeers(t *testing.T) {
 			if !slices.Equal(names(got), row.want) {
 				t.Errorf("%v, want %v", names(got), row.want)
 			}
+			if unread := row.peer == proxy && row.header == ""; strings.Contains(log.String(), "client_cert_header") != unread {
+				t.Errorf("the log says %s", &log)
+			}
 			if strings.Contains(log.String(), base64.StdEncoding.EncodeToString(ann.Raw)[:40]) {
 				t.Error("the log repeats the header")
 			}

@@ -297,6 +297,26 @@ func checkIdentified(t *testing.T, w *world, proofs []flow.Proof, user int64) {
 	}
 }
 
+// Whoever is switched off is refused like somebody unknown, also where a
+// certificate is optional, and whichever attribute names them.
+func TestRule24OwnersWhoAreSwitchedOff(t *testing.T) {
+	for _, mode := range []mtls.Mode{mtls.Required, mtls.Optional} {
+		w := open(t)
+		w.config.Mode = mode
+		w.show(w.ca.Issue(t, "nobody", nil))
+		stranger := w.run(false)
+		w = open(t)
+		w.config.Mode = mode
+		w.show(w.ca.Issue(t, "gone", nil))
+		if got := w.run(false); got != stranger || !strings.HasPrefix(got, unknown) {
+			t.Errorf("%s: %s, and a stranger gets %s", mode, got, stranger)
+		}
+		if e := w.browser.Request("f", "").Execution; e != nil && len(e.Plan.Proofs) > 0 {
+			t.Errorf("%s: proved %v", mode, e.Plan.Proofs)
+		}
+	}
+}
+
 func TestEnrolment(t *testing.T) {
 	w := open(t)
 	w.designation = flow.Enrollment
