@@ -6,9 +6,7 @@ package flowtest
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -278,12 +276,6 @@ func (c *Catalog) PolicyBindings(target uuid.UUID) []*policy.Binding { return c.
 func (c *Catalog) Policy(id uuid.UUID) (*policy.Object, bool) { p, ok := c.policies[id]; return p, ok }
 
 var _ flow.Catalog = (*Catalog)(nil)
-
-// SessionKey is how a session token is known to the store.
-func SessionKey(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
-}
 
 // Browser walks flows: it keeps the session like a cookie jar.
 type Browser struct {

@@ -67,17 +67,5 @@ func generatePair(c *call) error {
 	if err != nil {
 		return err
 	}
-	var made []map[string]any
-	err = c.write(func(ctx context.Context, w *resource.Write) error {
-		ref, _, err := c.kind.Create(ctx, w, "", map[string]any{"name": body.CommonName, "certificate_data": public, "key_data": key})
-		if err != nil {
-			return err
-		}
-		made, err = c.kind.Read(ctx, w.View(), ref)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return c.object(http.StatusOK, made[0])
+	return c.create(http.StatusOK, map[string]any{"name": body.CommonName, "certificate_data": public, "key_data": key})
 }

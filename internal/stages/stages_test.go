@@ -194,8 +194,8 @@ var subjects = []subject{
 		return c
 	}, map[string]any{"token": "good"}, "it goes on after any verdict, which policies look at"},
 	{"captcha by a piece of work", "captcha", func(*flowtest.World) any { return &captcha.Config{ErrorOnInvalidScore: true} }, nil, ""},
-	{"mutual TLS", "mtls", func(w *flowtest.World) any {
-		return &mtls.Config{Mode: mtls.Required, CertificateAuthorities: []uuid.UUID{uuid.New()}, CertAttribute: mtls.CommonName, UserAttribute: mtls.Username}
+	{"mutual TLS", "mtls", func(*flowtest.World) any {
+		return &mtls.Config{Mode: mtls.Required, CertificateAuthorities: []uuid.UUID{uuid.New()}}
 	}, nil, ""},
 	{"password", "password", func(*flowtest.World) any {
 		return &password.Config{Backends: []password.Backend{password.Inbuilt}, FailedAttemptsBeforeCancel: 1 << 20}
