@@ -34,7 +34,7 @@ func (x *Exec) Judge(ctx context.Context, policies []uuid.UUID, values map[strin
 	if err != nil {
 		return policy.Result{Verdict: policy.Error, Err: err}, nil
 	}
-	view, err := newPlanView(ctx, x.Catalog, x.people, x.plan)
+	view, err := newPlanView(ctx, x.Catalog, x.people, x.plan, x.req)
 	if err != nil {
 		return policy.Result{Verdict: policy.Error, Err: err}, nil
 	}

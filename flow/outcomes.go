@@ -170,7 +170,7 @@ func (r *run) finish(ctx context.Context, out Outcome) (*Result, error) {
 		}
 		result.Challenge = envelope
 	}
-	if r.before == nil && !out.acts() && len(r.plan.Consume) == 0 && !r.owes() && len(out.Events) == 0 {
+	if r.before == nil && !out.acts() && len(r.plan.Consume) == 0 && !r.owes() && len(out.Events) == 0 && r.proofsToKeep(out) == nil {
 		return result, nil // nothing was stored and nothing happened
 	}
 	r.consume(&out)
@@ -357,7 +357,7 @@ func (r *run) leave(ctx context.Context, to string) (*Result, error) {
 func (r *run) commit(ctx context.Context, result *Result, after *Plan, out Outcome) error {
 	c := &Commit{Session: r.req.Session, HTTP: r.req.HTTP, User: r.req.User, Pending: r.pendingForEvents(ctx), Brand: r.req.Brand,
 		Flow: r.req.Flow, Before: r.before, After: after, Login: out.Login, Logout: out.Logout,
-		Events: append(r.events, out.Events...), Apply: r.apply, Effects: r.effects, Mails: r.mails, Trace: r.trace}
+		Events: append(r.events, out.Events...), Apply: r.apply, Effects: r.effects, Mails: r.mails, Trace: r.trace, Proofs: r.proofsToKeep(out)}
 	if out.Apply != nil {
 		c.Apply = append(c.Apply, out.Apply)
 	}

@@ -161,7 +161,7 @@ func (p *planner) flowPolicies(ctx context.Context, f *Flow, plan *Plan, user *i
 // evaluate runs a target's policies over the plan as it stands and applies
 // what they write to its context.
 func (p *planner) evaluate(ctx context.Context, plan *Plan, user *identity.Person, target policy.Target) policy.Result {
-	view, err := newPlanView(ctx, p.cat, p.people, plan)
+	view, err := newPlanView(ctx, p.cat, p.people, plan, p.req)
 	if err != nil {
 		return policy.Result{Verdict: policy.Error, Err: err}
 	}

@@ -35,6 +35,8 @@ type Session struct {
 	UserID int64
 	// ActsAs is the user whom that one impersonates, 0 for nobody.
 	ActsAs int64
+	// Proofs are what the user has proved in this session.
+	Proofs []Proof
 }
 
 // Execution is one person's run of one flow, as it is stored.
@@ -151,6 +153,9 @@ type Commit struct {
 	// others of the session are dropped.
 	Login  *Login
 	Logout bool
+	// Proofs are what the session that the step ends in knows from now on about its
+	// user; nil changes nothing.
+	Proofs []Proof
 	Events []Event
 	Apply  []func(ctx context.Context, tx Tx) error
 	// Effects are what policies asked for, carried out after Apply, which is

@@ -95,20 +95,23 @@ func (s *step) insertSession(ctx context.Context, key string, login *flow.Login)
 	if login != nil {
 		user, unless = &login.User.ID, ""
 		row.AuthBackend, row.AuthMethod, row.AuthMethodArgs = login.Backend, login.Method, login.MethodArgs
-		row.NetworkBinding, row.GeoIPBinding = login.NetworkBinding, login.GeoIPBinding
+		row.NetworkBinding, row.GeoIPBinding, row.Proofs = login.NetworkBinding, login.GeoIPBinding, s.Proofs
 		if !login.Expires.IsZero() {
 			row.Expires, row.BrowserLength = login.Expires, false
 		}
+	}
+	if row.Proofs == nil {
+		row.Proofs = []flow.Proof{}
 	}
 	if row.AuthMethodArgs == nil {
 		row.AuthMethodArgs = map[string]any{}
 	}
 	from := origin(s.HTTP)
 	_, err := s.tx.Exec(ctx, `insert into sessions (key, uuid, user_id, created, expires, last_used, last_ip, last_user_agent, browser_length, data,
-			auth_backend, auth_method, auth_method_args, network_binding, geoip_binding)
-		values ($1, $2, $3, $4, $5, $4, $6, $7, $8, '{}', $9, $10, $11, $12, $13)`+unless,
+			auth_backend, auth_method, auth_method_args, network_binding, geoip_binding, proofs)
+		values ($1, $2, $3, $4, $5, $4, $6, $7, $8, '{}', $9, $10, $11, $12, $13, $14)`+unless,
 		key, row.UUID, user, s.now, row.Expires, from.ip, from.agent, row.BrowserLength,
-		row.AuthBackend, row.AuthMethod, store.JSON(row.AuthMethodArgs), row.NetworkBinding, row.GeoIPBinding)
+		row.AuthBackend, row.AuthMethod, store.JSON(row.AuthMethodArgs), row.NetworkBinding, row.GeoIPBinding, store.JSON(row.Proofs))
 	if err != nil {
 		return fmt.Errorf("create session: %w", err)
 	}
