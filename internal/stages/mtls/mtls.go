@@ -167,7 +167,8 @@ func (s *stage) authorities(x *flow.Exec) (trusted, between *x509.CertPool) {
 
 // proof is that of the certificate, which is an authenticator of its own.
 func proof(x *flow.Exec, c *x509.Certificate, user int64) flow.Proof {
-	return flow.Proof{Fact: flow.FactCertificate, User: user, Channel: methodMTLS, Authenticator: "certificate/" + certificate.SHA256(c), At: x.Now}
+	return flow.Proof{Fact: flow.FactCertificate, User: user, Channel: methodMTLS, Authenticator: "certificate/" + certificate.SHA256(c),
+		Methods: []string{flow.MethodKey}, At: x.Now}
 }
 
 // enrol leaves what the certificate says of a person who has no account yet.
