@@ -62,6 +62,20 @@ func hasExactly(u *identity.User, fields []string, typed string) bool {
 		slices.Contains(fields, "upn") && upnOf(u) == typed
 }
 
+// Named returns the one user of whom a field ("username", "email") is value, to
+// the letter. It returns nil for nobody, and where somebody else has a value that
+// counts as the same: then it names neither (rule 40).
+func (d *Directory) Named(ctx context.Context, field, value string) (*identity.Person, error) {
+	if value == "" || len(value) > maxUPN || strings.ContainsFunc(value, hidden) {
+		return nil, nil // nobody has such a name
+	}
+	users, err := d.FirstUsers(ctx, d.db, map[string]any{field + "__iexact": value}, 2)
+	if err != nil || len(users) != 1 || !hasExactly(&users[0], []string{field}, value) {
+		return nil, err
+	}
+	return d.NewPerson(users[0]), nil
+}
+
 // Exists tells whether there is a "user" or "group" with the id as text.
 func (d *Directory) Exists(ctx context.Context, q store.Querier, kind, id string) (bool, error) {
 	sql, arg := "", any(nil)

@@ -224,3 +224,34 @@ func TestExistsAndActive(t *testing.T) {
 		})
 	})
 }
+
+// What a certificate names is a user's whole name or address and nothing like
+// it (rule 40).
+func TestRule40CertificatesNameUsersToTheLetter(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db store.DB) {
+		h := newHouse(t, db)
+		h.create(identity.User{Username: "Alice", Email: "alice@example.com", Active: true, Attributes: map[string]any{"upn": "carol"}})
+		h.create(identity.User{Username: "bob", Email: "shared@example.com", Active: true})
+		h.create(identity.User{Username: "carol@host", Email: "Shared@example.com"})
+		for _, row := range []struct{ field, value, want string }{
+			{"username", "Alice", "Alice"}, {"email", "alice@example.com", "Alice"}, {"username", "carol@host", "carol@host"},
+			{"username", "alice", ""}, {"username", " Alice", ""}, {"username", "Alice ", ""}, {"username", "Ａlice", ""}, {"username", "Αlice", ""},
+			{"username", "Alice\x00.evil.example", ""}, {"username", "Alic", ""}, {"username", "Alice,O=Example", ""}, {"username", "alice@example.com", ""},
+			{"username", "carol", ""}, {"username", "CN=Alice", ""}, {"username", "%", ""}, {"username", "", ""}, {"username", "' or 1=1 --", ""},
+			{"email", "ALICE@example.com", ""}, {"email", "alice@example.com.evil.example", ""}, {"email", "", ""},
+			{"email", "shared@example.com", ""}, {"email", "Shared@example.com", ""},
+		} {
+			p, err := h.Named(t.Context(), row.field, row.value)
+			got := ""
+			if p != nil {
+				got = p.Username
+			}
+			if err != nil || got != row.want {
+				t.Errorf("%s %q: %q %v, want %q", row.field, row.value, got, err, row.want)
+			}
+		}
+		if _, err := h.Named(t.Context(), "password", "x"); err == nil {
+			t.Error("a field that names nobody was taken")
+		}
+	})
+}
