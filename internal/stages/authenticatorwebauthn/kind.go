@@ -46,6 +46,8 @@ var (
 	_ authenticator.Answerer  = Kind{}
 	_ authenticator.Shown     = Kind{}
 	_ authenticator.Described = Kind{}
+	_ authenticator.Detailed  = Kind{}
+	_ authenticator.Usable    = Kind{}
 )
 
 // Type implements authenticator.Kind.
@@ -64,11 +66,11 @@ func (k Kind) Offer(_ context.Context, v *authenticator.Validation) ([]authentic
 	}
 	var usable []authenticator.Device
 	for _, d := range v.Devices {
-		var r passkey.Record
-		if err := d.Read(&r); err != nil {
+		ok, err := k.Usable(&d, v.Options)
+		if err != nil {
 			return nil, err
 		}
-		if r.OneOf(v.Options.AllowedTypes) {
+		if ok {
 			usable = append(usable, d)
 		}
 	}
@@ -194,6 +196,24 @@ func (Kind) Members(d *authenticator.Device) (any, error) {
 		m.DeviceType = &passkey.DeviceType{AAGUID: r.AAGUID, Description: name}
 	}
 	return m, nil
+}
+
+// Usable implements authenticator.Usable.
+func (Kind) Usable(d *authenticator.Device, o authenticator.Options) (bool, error) {
+	var r passkey.Record
+	if err := d.Read(&r); err != nil {
+		return false, err
+	}
+	return r.OneOf(o.AllowedTypes), nil
+}
+
+// Details implements authenticator.Detailed.
+func (Kind) Details(d *authenticator.Device) (authenticator.Details, error) {
+	var r passkey.Record
+	if err := d.Read(&r); err != nil {
+		return authenticator.Details{}, err
+	}
+	return authenticator.Details{Synced: &r.Synced}, nil
 }
 
 // Describe implements authenticator.Described.
