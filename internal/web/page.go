@@ -47,6 +47,7 @@
 //	qr TEXT                  a QR code: .Size and the .Path of an svg
 //	otpauth ADDRESS          the address of an authenticator app, for href; empty for any other address
 //	groups KEY               a key in groups of four
+//	today                    the day by UTC: 2026-11-24
 //
 // Partials:
 //
