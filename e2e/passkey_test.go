@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
@@ -206,5 +207,72 @@ func TestPasskeyBesideAName(t *testing.T) {
 		other.fill("uid_field", user.name)
 		other.submit()
 		other.at("/if/user/")
+	}
+}
+
+// TestPasskeyAmongTheNames: the browser offers passkeys where it offers names, without a
+// button, and the chosen one signs the person in.
+func TestPasskeyAmongTheNames(t *testing.T) {
+	t.Parallel()
+	s, b := passkeys(t, "sqlite", true)
+	user := s.user(t, "Barbara Liskov")
+	b.plug(platform)
+	signIn(b, user.name, user.password)
+	b.at("/if/user/")
+	b.open("/if/flow/passkey-virtual/")
+	b.submit()
+	b.at("/if/user/")
+	signOut(b)
+	tell(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
+		const get = navigator.credentials.get;
+		navigator.credentials.get = function (options) {
+			sessionStorage.setItem("asked", JSON.stringify([options.mediation, options.publicKey.allowCredentials ?? []]));
+			return get.call(this, options);
+		};`})
+	b.open("/if/flow/passkey-or-name/")
+	b.at("/if/user/")
+	b.sees("Hello, Barbara Liskov")
+	if got := b.try(`sessionStorage.getItem("asked")`); got != `["conditional",[]]` {
+		t.Errorf("asked for %s", got)
+	}
+}
+
+// TestPasskeyIsOffered to people on whose device one can be made, until they have one
+// or want none.
+func TestPasskeyIsOffered(t *testing.T) {
+	t.Parallel()
+	const title = "Sign in faster with a passkey"
+	s, b := passkeys(t, "sqlite", true)
+	user, other := s.user(t, "Margaret Hamilton"), s.user(t, "Katherine Johnson")
+	unable, declines := newTab(t, b.base, true), newTab(t, b.base, true)
+	b.plug(platform)
+	declines.plug(platform)
+	signIn(unable, user.name, user.password)
+	unable.sees("Hello, Margaret Hamilton")
+	signIn(declines, other.name, other.password)
+	declines.sees(title)
+	declines.press("[data-passkey] button")
+	declines.sees("Hello, Katherine Johnson")
+	declines.open("/if/user/")
+	declines.sees("Hello, Katherine Johnson")
+
+	signIn(b, user.name, user.password)
+	b.sees(title)
+	b.press("[data-passkey] a")
+	b.fill("password", user.password)
+	b.submit()
+	b.sees("A passkey lets you sign in")
+	b.submit()
+	b.at("/if/user/settings/sign-in/")
+	b.sees("It is added.")
+	b.sees("On one device only")
+	b.open("/if/user/")
+	for name, at := range map[string]*tab{"declined": declines, "made": b} {
+		if got := at.try(`String(document.querySelector("[data-passkey]"))`); got != "null" {
+			t.Errorf("offered once it is %s", name)
+		}
+	}
+	if got := unable.try(`String(document.querySelector("[data-passkey]").hidden)`); got != "true" {
+		t.Error("offered on a device that cannot make one")
 	}
 }
