@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+
+	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/authenticator"
@@ -41,6 +44,11 @@ func (a *account) SetUps(w http.ResponseWriter, r *http.Request) ([]web.SetUp, e
 		if class == "" {
 			continue
 		}
+		if done, err := a.done(r.Context(), visit.Person.ID, class, up.Stage.ID); err != nil {
+			return nil, err
+		} else if done {
+			continue
+		}
 		ok, err := a.runner.Startable(w, r, flowhttp.Call{Slug: up.Flow.Slug})
 		if err != nil {
 			return nil, err
@@ -50,6 +58,19 @@ func (a *account) SetUps(w http.ResponseWriter, r *http.Request) ([]web.SetUp, e
 		}
 	}
 	return out, nil
+}
+
+// done tells whether a stage has set up for somebody all that it ever does.
+func (a *account) done(ctx context.Context, person int64, class string, stage uuid.UUID) (bool, error) {
+	at := slices.IndexFunc(a.authenticatorKinds, func(k authenticator.Kind) bool { return k.Type().Class == class })
+	if at < 0 {
+		return false, nil
+	}
+	if _, single := a.authenticatorKinds[at].(authenticator.Single); !single {
+		return false, nil
+	}
+	list, err := a.authenticators.Confirmed(ctx, person)
+	return slices.ContainsFunc(list, func(d authenticator.Device) bool { return d.Class == class && d.Stage == stage }), err
 }
 
 // RenameAuthenticator implements web.Authenticators.

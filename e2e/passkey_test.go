@@ -276,3 +276,41 @@ func TestPasskeyIsOffered(t *testing.T) {
 		t.Error("offered on a device that cannot make one")
 	}
 }
+
+// TestPasswordlessRecipe: the sign-in page leads to the flow that asks for a passkey
+// alone; without one, people go back and sign in as before.
+func TestPasswordlessRecipe(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "sqlite")
+	s.apply(t, "../docs/recipes/passwordless.yaml")
+	b := newTab(t, strings.Replace(s.URL, "127.0.0.1", "localhost", 1), true)
+	user := s.user(t, "Hedy Lamarr")
+	k := b.plug(platform)
+	signIn(b, user.name, user.password)
+	b.at("/if/user/")
+	b.open("/if/flow/default-authenticator-webauthn-setup/")
+	b.fill("password", user.password)
+	b.submit()
+	b.sees("A passkey lets you sign in")
+	b.submit()
+	b.at("/if/user/")
+	k.knows(false) // so that nothing is answered unasked
+	signOut(b)
+	b.sees("Sign in without a password")
+	b.press(`a[href^="/if/flow/default-passwordless-authentication/"]`)
+	b.sees("Use your passkey")
+	k.knows(true)
+	b.submit()
+	b.at("/if/user/")
+	b.sees("Hello, Hedy Lamarr")
+
+	without := newTab(t, b.base, true)
+	without.plug(platform)
+	other := s.user(t, "Grete Hermann")
+	without.open("/if/flow/default-passwordless-authentication/")
+	without.sees("Use your passkey")
+	without.click()
+	without.sees("Your passkey was not used")
+	signIn(without, other.name, other.password)
+	without.at("/if/user/")
+}

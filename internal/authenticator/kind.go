@@ -141,6 +141,12 @@ type Details struct {
 	Target string
 }
 
+// Single is a Kind of which one stage sets at most one device up for a person.
+type Single interface {
+	Kind
+	Single()
+}
+
 // Used is a Kind whose answers come through a channel that other stages know.
 type Used interface {
 	Kind

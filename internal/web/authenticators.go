@@ -76,8 +76,11 @@ func (a AuthenticatorRow) ShutOut() bool { return a.Loss == authenticator.ShutOu
 func (a AuthenticatorRow) Remove() string { return authenticatorsPath + a.ID + "/remove/" }
 func (a AuthenticatorRow) Rename() string { return authenticatorsPath + a.ID + "/name/" }
 
+// passkeyClass is the class of passkeys.
+const passkeyClass = "webauthn"
+
 // kinds are the classes that have a name in the texts, in the order of the page.
-var kinds = []string{"webauthn", "totp", "sms", "email", "static"}
+var kinds = []string{passkeyClass, "totp", "sms", "email", "static"}
 
 // said are what the page of all authenticators can be told to say.
 var said = map[string]string{"added": "authenticators.added", "renamed": "authenticators.renamed", "removed": "authenticators.removed"}
@@ -138,7 +141,7 @@ func (s *Site) authenticators(w http.ResponseWriter, r *http.Request) {
 		return slices.ContainsFunc(c.Authenticators, func(a AuthenticatorRow) bool { return a.Class == class })
 	}
 	c.HasCodes = has("static")
-	if first := slices.IndexFunc(c.SetUps, func(u SetUp) bool { return u.Class == "webauthn" }); first >= 0 && !has("webauthn") {
+	if first := slices.IndexFunc(c.SetUps, func(u SetUp) bool { return u.Class == passkeyClass }); first >= 0 && !has(passkeyClass) {
 		c.Passkey = c.SetUps[first].URL
 		c.SetUps = slices.Delete(c.SetUps, first, first+1)
 	}
@@ -250,13 +253,13 @@ func (s *Site) offerPasskey(w http.ResponseWriter, r *http.Request) (string, err
 	if _, err := r.Cookie(laterCookie); err == nil {
 		return "", nil
 	}
-	list, err := s.setUps(w, r, toAuthenticators("added"))
-	i := slices.IndexFunc(list, func(u SetUp) bool { return u.Class == "webauthn" })
-	if err != nil || i < 0 {
+	have, err := s.Account.Authenticators(w, r)
+	if err != nil || slices.ContainsFunc(have, func(a Authenticator) bool { return a.Class == passkeyClass }) {
 		return "", err
 	}
-	have, err := s.Account.Authenticators(w, r)
-	if err != nil || slices.ContainsFunc(have, func(a Authenticator) bool { return a.Class == "webauthn" }) {
+	list, err := s.setUps(w, r, toAuthenticators("added"))
+	i := slices.IndexFunc(list, func(u SetUp) bool { return u.Class == passkeyClass })
+	if err != nil || i < 0 {
 		return "", err
 	}
 	return list[i].URL, nil

@@ -22,6 +22,7 @@ var (
 	_ authenticator.Shown    = Kind{}
 	_ authenticator.Detailed = Kind{}
 	_ authenticator.Usable   = Kind{}
+	_ authenticator.Single   = Kind{}
 	_ authenticator.Used     = Kind{}
 )
 
@@ -52,6 +53,9 @@ func (Kind) Usable(d *authenticator.Device, _ authenticator.Options) (bool, erro
 	k, err := authenticator.ReadReceiver(d)
 	return err == nil && k.To != "", err
 }
+
+// Single implements authenticator.Single.
+func (Kind) Single() {}
 
 // Details implements authenticator.Detailed. The address is the owner's own, whole as
 // the API shows it to them.
