@@ -11,6 +11,8 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/passkey"
+	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/web"
 )
@@ -30,6 +32,27 @@ func (a *account) Authenticators(w http.ResponseWriter, r *http.Request) ([]web.
 		}
 	}
 	return out, err
+}
+
+// KnownPasskeys implements web.Authenticators.
+func (a *account) KnownPasskeys(w http.ResponseWriter, r *http.Request) (passkey.Known, error) {
+	visit, err := a.visit(w, r)
+	if err != nil {
+		return passkey.Known{}, err
+	}
+	known := passkey.NewKnown(request.From(r.Context()).Host, visit.Person.UUID)
+	list, err := a.authenticators.Confirmed(r.Context(), visit.Person.ID)
+	for _, d := range list {
+		if d.Class != passkey.Class {
+			continue
+		}
+		var record passkey.Record
+		if err := d.Read(&record); err != nil {
+			return passkey.Known{}, err
+		}
+		known.Add(d.Handle, &record)
+	}
+	return known, err
 }
 
 // SetUps implements web.Authenticators.

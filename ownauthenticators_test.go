@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/weir-id/weir/internal/passkey/passkeytest"
 )
 
 const confirmPage = "/if/user/settings/sign-in/"
@@ -204,8 +206,13 @@ func TestNobodyWithoutAPasswordRemovesTheirLastPasskey(t *testing.T) {
 	max := o.member("max", "first")
 	c := byName(t, o.site)
 	c.signIn("max", "first")
-	c.hasPasskey()
+	elsewhere := o.signedIn("max", "first") // by an address
+	id := passkeytest.Text(c.hasPasskey().ID)
 	page := confirmPage + o.device(max, "webauthn") + "/remove/"
+	// The browser learns which passkeys count here, and at no other host.
+	if here, there := string(c.do("GET", confirmPage, "").raw), string(elsewhere.do("GET", confirmPage, "").raw); !strings.Contains(here, `[&#34;`+id+`&#34;]`) || strings.Contains(there, id) {
+		t.Errorf("known here: %s\nand there: %s", here, there)
+	}
 	if list := string(c.do("GET", confirmPage, "").raw); !strings.Contains(list, "Google Titan Security Key v2") || !strings.Contains(list, "On one device only") {
 		t.Errorf("the list: %s", list)
 	}

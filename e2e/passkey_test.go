@@ -63,6 +63,15 @@ func passkeys(t *testing.T, db string, js bool) (*site, *tab) {
 	return s, newTab(t, strings.Replace(s.URL, "127.0.0.1", "localhost", 1), js)
 }
 
+// createsPasskey goes through the default set-up flow, which is open.
+func (b *tab) createsPasskey(a account) {
+	b.t.Helper()
+	b.fill("password", a.password)
+	b.submit()
+	b.sees("A passkey lets you sign in")
+	b.submit()
+}
+
 func signOut(b *tab) {
 	b.t.Helper()
 	b.open("/if/flow/default-invalidation-flow/")
@@ -89,10 +98,7 @@ func TestPasskeys(t *testing.T) {
 			signIn(b, user.name, user.password)
 			b.at("/if/user/")
 			b.open("/if/flow/default-authenticator-webauthn-setup/")
-			b.fill("password", user.password)
-			b.submit()
-			b.sees("A passkey lets you sign in")
-			b.submit()
+			b.createsPasskey(user)
 			b.at("/if/user/")
 			made := k.credential()
 			if made.IsResidentCredential != options.HasResidentKey || made.RpID != "localhost" {
@@ -245,7 +251,7 @@ func TestPasskeyIsOffered(t *testing.T) {
 	s, b := passkeys(t, "sqlite", true)
 	user, other := s.user(t, "Margaret Hamilton"), s.user(t, "Katherine Johnson")
 	unable, declines := newTab(t, b.base, true), newTab(t, b.base, true)
-	b.plug(platform)
+	k := b.plug(platform)
 	declines.plug(platform)
 	signIn(unable, user.name, user.password)
 	unable.sees("Hello, Margaret Hamilton")
@@ -259,13 +265,11 @@ func TestPasskeyIsOffered(t *testing.T) {
 	signIn(b, user.name, user.password)
 	b.sees(title)
 	b.press("[data-passkey] a")
-	b.fill("password", user.password)
-	b.submit()
-	b.sees("A passkey lets you sign in")
-	b.submit()
+	b.createsPasskey(user)
 	b.at("/if/user/settings/sign-in/")
 	b.sees("It is added.")
 	b.sees("On one device only")
+	k.credential() // it counts, and stays
 	b.open("/if/user/")
 	for name, at := range map[string]*tab{"declined": declines, "made": b} {
 		if got := at.try(`String(document.querySelector("[data-passkey]"))`); got != "null" {
@@ -275,6 +279,37 @@ func TestPasskeyIsOffered(t *testing.T) {
 	if got := unable.try(`String(document.querySelector("[data-passkey]").hidden)`); got != "true" {
 		t.Error("offered on a device that cannot make one")
 	}
+}
+
+// TestARemovedPasskeyIsForgotten by the browser too, and no other.
+func TestARemovedPasskeyIsForgotten(t *testing.T) {
+	t.Parallel()
+	s, b := passkeys(t, "sqlite", true)
+	first, second := s.user(t, "Frances Allen"), s.user(t, "Jean Sammet")
+	k := b.plug(platform)
+	for i, user := range []account{first, second} {
+		signIn(b, user.name, user.password)
+		b.at("/if/user/")
+		b.open("/if/flow/default-authenticator-webauthn-setup/")
+		b.createsPasskey(user)
+		b.at("/if/user/")
+		if i == 0 {
+			signOut(b)
+		}
+	}
+	b.open("/if/user/settings/sign-in/")
+	b.press("main li a + a")
+	b.sees("Delete the passkey on your device")
+	b.press("main form button")
+	b.sees("It is removed.")
+	eventually(t, "one passkey is left", func() bool {
+		return len(tell(b, webauthn.GetCredentials, webauthn.GetCredentialsParams{AuthenticatorID: k.id}).Credentials) == 1
+	})
+	signOut(b)
+	signIn(b, first.name, first.password)
+	b.sees("Use your passkey")
+	b.submit()
+	b.at("/if/user/")
 }
 
 // TestPasswordlessRecipe: the sign-in page leads to the flow that asks for a passkey
@@ -289,10 +324,7 @@ func TestPasswordlessRecipe(t *testing.T) {
 	signIn(b, user.name, user.password)
 	b.at("/if/user/")
 	b.open("/if/flow/default-authenticator-webauthn-setup/")
-	b.fill("password", user.password)
-	b.submit()
-	b.sees("A passkey lets you sign in")
-	b.submit()
+	b.createsPasskey(user)
 	b.at("/if/user/")
 	k.knows(false) // so that nothing is answered unasked
 	signOut(b)

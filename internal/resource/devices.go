@@ -11,6 +11,7 @@ import (
 	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory/password"
+	"github.com/weir-id/weir/internal/passkey"
 )
 
 // Device is a device of any kind, as lists of all of them show it.
@@ -119,7 +120,7 @@ func (r *Registry) lossOf(s *catalog.Snapshot, brand *flow.Brand, owner *identit
 	// Who has no password signs in with a passkey.
 	demands := signInDemands(s, brand)
 	if !password.Usable(owner.PasswordHash) {
-		demands = append(demands, authenticator.Demand{Classes: []string{passkeyClass}, Without: authenticator.ShutOut})
+		demands = append(demands, authenticator.Demand{Classes: []string{passkey.Class}, Without: authenticator.ShutOut})
 	}
 	worst := authenticator.Spared
 	for _, demand := range demands {
@@ -131,9 +132,6 @@ func (r *Registry) lossOf(s *catalog.Snapshot, brand *flow.Brand, owner *identit
 	}
 	return worst, nil
 }
-
-// passkeyClass is the class of devices that sign people in by themselves.
-const passkeyClass = "webauthn"
 
 // signInDemands are what the stages want that sign people in at a brand: those of its
 // flow; where it names none, those of all flows up to the first that lets everybody

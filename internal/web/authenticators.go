@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/authenticator"
+	"github.com/weir-id/weir/internal/passkey"
 	"github.com/weir-id/weir/internal/request"
 )
 
@@ -24,6 +26,8 @@ type Authenticators interface {
 	Authenticators(w http.ResponseWriter, r *http.Request) ([]Authenticator, error)
 	// SetUps lists what they can set up.
 	SetUps(w http.ResponseWriter, r *http.Request) ([]SetUp, error)
+	// KnownPasskeys are those of the person that count at the host of the request.
+	KnownPasskeys(w http.ResponseWriter, r *http.Request) (passkey.Known, error)
 	// RenameAuthenticator renames one. The error is ErrNotYours when the person has
 	// none with the id, and field.Errors for a bad name.
 	RenameAuthenticator(w http.ResponseWriter, r *http.Request, id, name string) error
@@ -76,11 +80,8 @@ func (a AuthenticatorRow) ShutOut() bool { return a.Loss == authenticator.ShutOu
 func (a AuthenticatorRow) Remove() string { return authenticatorsPath + a.ID + "/remove/" }
 func (a AuthenticatorRow) Rename() string { return authenticatorsPath + a.ID + "/name/" }
 
-// passkeyClass is the class of passkeys.
-const passkeyClass = "webauthn"
-
 // kinds are the classes that have a name in the texts, in the order of the page.
-var kinds = []string{passkeyClass, "totp", "sms", "email", "static"}
+var kinds = []string{passkey.Class, "totp", "sms", "email", "static"}
 
 // said are what the page of all authenticators can be told to say.
 var said = map[string]string{"added": "authenticators.added", "renamed": "authenticators.renamed", "removed": "authenticators.removed"}
@@ -133,19 +134,33 @@ func (s *Site) authenticators(w http.ResponseWriter, r *http.Request) {
 	if c.Authenticators, err = s.rows(w, r); err == nil {
 		c.SetUps, err = s.setUps(w, r, toAuthenticators("added"))
 	}
+	var known []byte
+	if err == nil {
+		known, err = s.known(w, r)
+	}
 	if err != nil {
 		s.refuseSettings(w, r, err)
 		return
 	}
+	c.Known = string(known)
 	has := func(class string) bool {
 		return slices.ContainsFunc(c.Authenticators, func(a AuthenticatorRow) bool { return a.Class == class })
 	}
 	c.HasCodes = has("static")
-	if first := slices.IndexFunc(c.SetUps, func(u SetUp) bool { return u.Class == passkeyClass }); first >= 0 && !has(passkeyClass) {
+	if first := slices.IndexFunc(c.SetUps, func(u SetUp) bool { return u.Class == passkey.Class }); first >= 0 && !has(passkey.Class) {
 		c.Passkey = c.SetUps[first].URL
 		c.SetUps = slices.Delete(c.SetUps, first, first+1)
 	}
 	s.showSettings(w, r, http.StatusOK, "authenticators", c, nil, nil)
+}
+
+// known are the passkeys that count, for the browser.
+func (s *Site) known(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	known, err := s.Account.KnownPasskeys(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(known)
 }
 
 // setUps are what the person can set up, after which they come to next.
@@ -254,11 +269,11 @@ func (s *Site) offerPasskey(w http.ResponseWriter, r *http.Request) (string, err
 		return "", nil
 	}
 	have, err := s.Account.Authenticators(w, r)
-	if err != nil || slices.ContainsFunc(have, func(a Authenticator) bool { return a.Class == passkeyClass }) {
+	if err != nil || slices.ContainsFunc(have, func(a Authenticator) bool { return a.Class == passkey.Class }) {
 		return "", err
 	}
 	list, err := s.setUps(w, r, toAuthenticators("added"))
-	i := slices.IndexFunc(list, func(u SetUp) bool { return u.Class == passkeyClass })
+	i := slices.IndexFunc(list, func(u SetUp) bool { return u.Class == passkey.Class })
 	if err != nil || i < 0 {
 		return "", err
 	}

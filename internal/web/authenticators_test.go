@@ -11,11 +11,16 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/authenticator"
+	"github.com/weir-id/weir/internal/passkey"
 	"github.com/weir-id/weir/internal/web"
 )
 
 func (a *account) Authenticators(http.ResponseWriter, *http.Request) ([]web.Authenticator, error) {
 	return a.authenticators, nil
+}
+
+func (*account) KnownPasskeys(http.ResponseWriter, *http.Request) (passkey.Known, error) {
+	return passkey.NewKnown("id.example:443", uuid.Nil), nil
 }
 
 func (a *account) SetUps(http.ResponseWriter, *http.Request) ([]web.SetUp, error) {

@@ -97,6 +97,8 @@ type Settings struct {
 	// empty where it cannot be or there is one.
 	SetUps  []SetUp
 	Passkey string
+	// Known are the passkeys that count, as JSON for the browser.
+	Known string
 	// Notice is the id of a text that says how something went; empty for none.
 	Notice string
 	// ConsentsPath and the others are where forms and links lead; Back is the list that

@@ -262,7 +262,7 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, name str
 		p.Brand = look.with(s.Footer())
 	}
 	p.Assets = Assets{Stylesheet: look.stylesheet.path, Module: s.static.address("flow.js"), Captcha: s.static.address("captcha.js"), Passkey: s.static.address("passkey.js"),
-		Codes: s.static.address("codes.js")}
+		Codes: s.static.address("codes.js"), Known: s.static.address("known.js")}
 	if p.Layout == "" || !slices.Contains(p.Layout.Choices(), string(p.Layout)) {
 		p.Layout = flow.Stacked
 	}

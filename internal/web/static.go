@@ -21,8 +21,8 @@ var staticFiles embed.FS
 type Assets struct {
 	Stylesheet, Module string
 	// Captcha is the module of pages with a captcha, Passkey that of those that ask
-	// for a passkey, Codes that of recovery codes.
-	Captcha, Passkey, Codes string
+	// for a passkey, Codes that of recovery codes, Known that of the list of passkeys.
+	Captcha, Passkey, Codes, Known string
 }
 
 // asset is a file in memory, compressed where that helps.

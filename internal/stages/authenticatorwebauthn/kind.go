@@ -23,7 +23,7 @@ import (
 var pages embed.FS
 
 // kindType describes the devices.
-var kindType = authenticator.Type{Class: "webauthn", Model: "authentik_stages_authenticator_webauthn.webauthndevice", Label: "WebAuthn Device", Plural: "WebAuthn Devices",
+var kindType = authenticator.Type{Class: passkey.Class, Model: "authentik_stages_authenticator_webauthn.webauthndevice", Label: "WebAuthn Device", Plural: "WebAuthn Devices",
 	Schema: "WebAuthnDevice", MaxName: 200}
 
 // Judges are the devices that answer; it is authenticator.Devices.
