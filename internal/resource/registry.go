@@ -133,7 +133,7 @@ func New(c Config) *Registry {
 		Key: "pk", Schema: "UserConsent", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: consentFilters()})
 	r.devices, r.deviceKinds = c.Devices, c.DeviceKinds
 	for _, kind := range c.DeviceKinds {
-		own, admin := deviceKinds(p, c.Devices, kind)
+		own, admin := r.declareDevices(p, kind)
 		r.add(own)
 		r.order = append(r.order, admin)
 	}
