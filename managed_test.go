@@ -306,6 +306,7 @@ func TestImportingABlueprint(t *testing.T) {
 			{"a context that is no JSON", c, "", []string{"path", "hand.yaml", "context", "{"}, 400, nil, "JSON", ""},
 			{"a context that is no object", c, "", []string{"path", "hand.yaml", "context", "[1]"}, 400, nil, "context", ""},
 			{"two problems at once", c, two, nil, 200, false, "entry 1 (authentik_flows.flow \"a\"): field designation", ""},
+			{"what is wrong with the file does not hide what its entries lack", c, "entries:\n- {model: authentik_flows.flow, identifiers: {slug: a}}\n- {model: x}\n", nil, 200, false, "entry 1 (authentik_flows.flow): field designation", ""},
 			{"no YAML", c, "entries: [", nil, 200, false, "error: In line", ""},
 			{"a permission is missing", viewer, fmt.Sprintf(dummyStage, "x"), nil, 403, nil, "the-stage:You need the permission authentik_stages_dummy.delete_dummystage.", ""},
 			{"also for an entry whose condition is not met", viewer, "entries: [{model: authentik_stages_dummy.dummystage, id: the-stage, conditions: [false], identifiers: {name: x}}]\n", nil, 403, nil, "the-stage:", ""},

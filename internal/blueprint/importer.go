@@ -101,18 +101,31 @@ func New(c Config) *Importer {
 func (i *Importer) Apply(ctx context.Context, files []File, o Options) (*Report, error) {
 	var documents []*Document
 	var errs Errors
+	broken := false
 	for _, f := range files {
-		d, err := Load(f)
-		if found, ok := asErrors(err); ok {
-			errs = append(errs, found...)
-			continue
-		}
+		d, found := load(f)
+		errs = append(errs, found...)
 		documents = append(documents, d)
+		broken = broken || d.broken
 	}
-	if err := errs.Err(); err != nil {
-		return &Report{DryRun: o.DryRun}, err
+	if errs == nil {
+		return i.apply(ctx, documents, o)
 	}
-	return i.apply(ctx, documents, o)
+	// What the other entries say is tried, so that all problems are told at
+	// once; nothing of it is kept.
+	report := &Report{DryRun: o.DryRun}
+	if !broken {
+		trial := o
+		trial.DryRun = true
+		tried, err := i.apply(ctx, documents, trial)
+		more, ok := asErrors(err)
+		if err != nil && !ok {
+			return report, err
+		}
+		errs = append(errs, more...)
+		report.Warnings = tried.Warnings
+	}
+	return report, errs
 }
 
 // run is one attempt to apply all documents of a call.
@@ -242,10 +255,14 @@ func (r *run) document(ctx context.Context, w *resource.Write, d *Document, over
 	r.applied[d] = false
 	r.report.Warnings = append(r.report.Warnings, d.Warnings...)
 	s := &scope{run: r, ctx: ctx, w: w, document: d, overrides: overrides, ids: map[string]*resource.Ref{},
-		skipped: map[string]bool{}, failed: map[string]bool{}, keys: map[string]any{}}
+		skipped: map[string]bool{}, failed: map[string]bool{}, keys: map[string]any{}, lost: map[string]bool{}}
 	var errs Errors
 	for _, e := range d.entries {
 		s.entry, s.rounds, s.depth = e, nil, 0
+		if e.bad {
+			s.lose(e)
+			continue
+		}
 		err := s.apply(e)
 		if err == nil {
 			continue
@@ -259,10 +276,7 @@ func (r *run) document(ctx context.Context, w *resource.Write, d *Document, over
 			return err
 		}
 		errs = append(errs, found...)
-		s.anyFailed = true
-		if e.id != "" && s.ids[e.id] == nil {
-			s.failed[e.id] = true
-		}
+		s.lose(e)
 		if len(errs) >= maxErrors || r.spent > maxSpent {
 			break
 		}
