@@ -92,7 +92,7 @@ type converter struct {
 
 // convert converts a document that has been read.
 func (r *reader) convert(d *Document) {
-	c := &converter{reader: r, d: d, names: map[string]bool{}, old: exportedBefore2022(d)}
+	c := &converter{reader: r, d: d, names: map[string]bool{}, old: r.json && exportedBefore2022(d)}
 	defer func() { r.entry = Place{} }()
 	for _, e := range d.entries {
 		c.renameModel(e)
@@ -119,8 +119,8 @@ func (r *reader) convert(d *Document) {
 	}
 }
 
-// exportedBefore2022 knows the exports from before blueprints: they have no
-// metadata, and all entries have a key and nothing that came later.
+// exportedBefore2022 knows the exports from before blueprints, which are JSON: they
+// have no metadata, and all entries have a key and nothing that came later.
 func exportedBefore2022(d *Document) bool {
 	later := func(e *entry) bool {
 		_, keyed := text(e.identifiers.get("pk"))

@@ -46,6 +46,8 @@ type reader struct {
 	entry Place
 	// path are the keys of the mappings around the value being read.
 	path []string
+	// json tells that the file is JSON.
+	json bool
 	// lines are the lines of the file.
 	lines [][]byte
 	// ids are the numbers of the entries by their ids.
@@ -101,7 +103,7 @@ func (r *reader) parse(data []byte) *yaml.Node {
 	}
 	// YAML knows no tabs between tokens, JSON does. In valid JSON every tab is
 	// between tokens.
-	if bytes.ContainsRune(data, '\t') && json.Valid(data) {
+	if r.json = json.Valid(data); r.json && bytes.ContainsRune(data, '\t') {
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
 	}
 	r.lines = bytes.Split(data, []byte("\n"))
