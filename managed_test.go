@@ -551,7 +551,7 @@ func TestTheWatcherTellsInstances(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &folder{importer: importer, in: site.Installation, seen: map[string][32]byte{}}
+	f := site.newFolder(importer)
 	f.apply(t.Context())
 	for _, row := range []struct{ text, status string }{{fmt.Sprintf(dummyStage, "b"), "successful"}, {"entries: [", "error"}, {fmt.Sprintf(dummyStage, "c"), "successful"}} {
 		before := c.call("GET", path, "").body

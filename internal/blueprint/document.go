@@ -10,8 +10,8 @@ import (
 
 // The labels that say how a program should treat a blueprint.
 const (
-	// LabelInstantiate with the value "false" keeps discovery from applying
-	// the file; it can still be applied by hand.
+	// LabelInstantiate with the value "false", in any letter case, keeps
+	// discovery from applying the file; it can still be applied by hand.
 	LabelInstantiate = "blueprints.goauthentik.io/instantiate"
 	// LabelDescription is a text for people.
 	LabelDescription = "blueprints.goauthentik.io/description"
