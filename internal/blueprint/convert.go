@@ -36,6 +36,7 @@ const (
 
 // conversions are made in this order.
 var conversions = []conversion{
+	{"authentik_core.application", "", false, alias("icon", "meta_icon")},
 	{"authentik_stages_password.passwordstage", "0.10.7", true, rename("change_flow", "configure_flow")},
 	{"authentik_stages_password.passwordstage", "2021.8", true, exchange("backends", "django.contrib.auth.backends.ModelBackend", "authentik.core.auth.InbuiltBackend")},
 	{"authentik_stages_identification.identificationstage", "2021.6", false, ignore("template", "all pages are laid out by the flow")},
@@ -175,6 +176,16 @@ func rename(from, to string) change {
 			}
 		}
 		return done
+	}
+}
+
+// alias gives a field that only blueprints call so the name that it has elsewhere.
+func alias(name, is string) change {
+	return func(_ *converter, e *entry, _ string) bool {
+		if v := e.take(name); v != nil {
+			e.set(is, v)
+		}
+		return false
 	}
 }
 

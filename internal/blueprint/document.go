@@ -314,6 +314,8 @@ func (r *reader) entryMember(e *entry, m member) {
 		}
 	case "permissions":
 		r.permissions(e, m.value)
+	case "_instance":
+		// The first exports had it.
 	default:
 		r.misspelt(m, "model", "id", "state", "conditions", "identifiers", "attrs", "permissions")
 	}
