@@ -30,8 +30,10 @@ type change func(c *converter, e *entry, since string) bool
 const (
 	bindingModel     = "authentik_flows.flowstagebinding"
 	policyBinding    = "authentik_policies.policybinding"
+	flowModel        = "authentik_flows.flow"
 	promptModel      = "authentik_stages_prompt.prompt"
 	promptStageModel = "authentik_stages_prompt.promptstage"
+	writeModel       = "authentik_stages_user_write.userwritestage"
 )
 
 // conversions are made in this order.
@@ -42,7 +44,7 @@ var conversions = []conversion{
 	{"authentik_stages_identification.identificationstage", "2021.6", false, ignore("template", "all pages are laid out by the flow")},
 	{"authentik_stages_authenticator_validate.authenticatorvalidatestage", "2022.2", true, wrap("configuration_stage", "configuration_stages")},
 	{"authentik_stages_user_login.userloginstage", "2020.12", true, untilClosed},
-	{"authentik_stages_user_write.userwritestage", "2023.1", true, creationMode},
+	{writeModel, "2023.1", true, creationMode},
 	{"authentik_stages_email.emailstage", "2020.12", true, mailTemplate},
 	{"authentik_stages_email.emailstage", "2025.4", false, minutes("token_expiry")},
 	{"authentik_stages_authenticator_webauthn.authenticatorwebauthnstage", "2026.8", false, ignore("prevent_duplicate_devices", "only 2026.5 had it")},
@@ -87,22 +89,31 @@ type converter struct {
 	d *Document
 	// old tells that the file was written before 2023.3.
 	old bool
-	// names are the prompts that have got a name.
-	names map[string]bool
+	// byID and byKey are the entries that references mean.
+	byID, byKey map[string]*entry
+	// askedBy are the names of the stages that ask for prompts.
+	askedBy map[*entry]string
+	// deaf are the stage bindings that never asked policies.
+	deaf map[*entry]bool
+	// names counts the names that prompts have got.
+	names map[string]int
 }
 
 // convert converts a document that has been read.
 func (r *reader) convert(d *Document) {
-	c := &converter{reader: r, d: d, names: map[string]bool{}, old: r.json && exportedBefore2022(d)}
+	c := &converter{reader: r, d: d, byID: map[string]*entry{}, byKey: map[string]*entry{}, askedBy: map[*entry]string{}, names: map[string]int{}, deaf: map[*entry]bool{},
+		old: r.json && exportedBefore2022(d)}
 	defer func() { r.entry = Place{} }()
 	for _, e := range d.entries {
 		c.renameModel(e)
+		c.known(e)
 	}
 	c.dropScores()
 	c.groupPolicies()
+	c.prompts()
 	for _, rule := range conversions {
 		for _, e := range d.entries {
-			if strings.EqualFold(e.literalModel, rule.model) && rule.change(c, e, rule.since) {
+			if e.is(rule.model) && rule.change(c, e, rule.since) {
 				c.old = c.old || rule.old
 			}
 		}
@@ -111,13 +122,15 @@ func (r *reader) convert(d *Document) {
 		return
 	}
 	for _, e := range d.entries {
-		switch strings.ToLower(e.literalModel) {
-		case promptModel:
+		switch {
+		case e.is(promptModel):
 			c.initialValue(e)
-		case bindingModel:
+		case e.is(bindingModel):
 			c.evaluation(e)
 		}
 	}
+	c.switchOff()
+	c.accounts()
 }
 
 // exportedBefore2022 knows the exports from before blueprints, which are JSON: they
@@ -307,6 +320,9 @@ func creationMode(c *converter, e *entry, since string) bool {
 	c.told(e, v.at(), "can_create_users is user_creation_mode: %s since %s", mode, since)
 	return true
 }
+
+// is tells whether an entry is of a model, as far as it says so in text.
+func (e *entry) is(model string) bool { return strings.EqualFold(e.literalModel, model) }
 
 // fields are the mappings with the fields of an entry, those that win first.
 func (e *entry) fields() []*mapping {

@@ -18,43 +18,70 @@ func (c *converter) dropScores() {
 	})
 }
 
-// groupPolicies turns policies that ask for a group into bindings of the group.
-func (c *converter) groupPolicies() {
-	const model = "authentik_policies_group_membership.groupmembershippolicy"
-	for _, old := range slices.Clone(c.d.entries) {
-		if !strings.EqualFold(old.literalModel, model) {
-			continue
-		}
-		group := old.given("group")
-		if group == nil {
-			c.refused(old, old.position, "this model is a policy binding with a group since 2021.4, but no group is given; name it, or bind the group instead")
-			continue
-		}
-		c.old = true
-		c.told(old, old.model.at(), "policies that ask for a group are bindings of the group since 2021.4")
-		c.d.entries = slices.DeleteFunc(c.d.entries, func(e *entry) bool { return e == old })
-		for _, e := range c.d.entries {
-			if strings.EqualFold(e.literalModel, policyBinding) && old.isMeant(e.given("policy")) {
-				at := e.take("policy").at()
-				e.set("group", group)
-				if e.identifiers != nil && e.identifiers.get("group") == nil {
-					// It is the subject by which the binding is found again.
-					e.identifiers.members = append(e.identifiers.members, member{"group", true, at, group})
-				}
-				c.told(e, at, "the policy has become the group that it asked for")
-			}
-		}
+// known notes by what an entry is meant.
+func (c *converter) known(e *entry) {
+	if e.id != "" && c.byID[e.id] == nil {
+		c.byID[e.id] = e
+	}
+	if pk, ok := text(e.identifiers.get("pk")); ok && pk != "" && c.byKey[pk] == nil {
+		c.byKey[pk] = e
 	}
 }
 
-// isMeant tells whether a reference leads to the entry.
-func (e *entry) isMeant(by value) bool {
+// meant is the entry that a reference leads to, nil when that is unknown.
+func (c *converter) meant(by value) *entry {
 	if t, ok := by.(*keyOf); ok {
-		return e.id != "" && t.id == e.id
+		return c.byID[t.id]
 	}
-	key, ok := text(by)
-	pk, keyed := text(e.identifiers.get("pk"))
-	return ok && keyed && key == pk
+	key, _ := text(by)
+	return c.byKey[key]
+}
+
+// groupPolicies turns policies that ask for a group into bindings of the group.
+func (c *converter) groupPolicies() {
+	groups := map[*entry]value{}
+	c.d.entries = slices.DeleteFunc(c.d.entries, func(e *entry) bool {
+		if !e.is("authentik_policies_group_membership.groupmembershippolicy") {
+			return false
+		}
+		group := e.given("group")
+		if group == nil {
+			c.refused(e, e.position, "this model is a policy binding with a group since 2021.4, but no group is given; name it, or bind the group instead")
+			return false
+		}
+		c.old, groups[e] = true, group
+		c.told(e, e.model.at(), "policies that ask for a group are bindings of the group since 2021.4")
+		return true
+	})
+	for _, e := range c.d.entries {
+		group := groups[c.meant(e.given("policy"))]
+		if group == nil || !e.is(policyBinding) {
+			continue
+		}
+		at := e.take("policy").at()
+		e.set("group", group)
+		if e.identifiers != nil && e.identifiers.get("group") == nil {
+			// It is the subject by which the binding is found again.
+			e.identifiers.members = append(e.identifiers.members, member{"group", true, at, group})
+		}
+		c.told(e, at, "the policy has become the group that it asked for")
+	}
+}
+
+// prompts notes which stage asks for which prompt first.
+func (c *converter) prompts() {
+	for _, e := range c.d.entries {
+		fields, ok := e.given("fields").(*list)
+		if !ok || !e.is(promptStageModel) {
+			continue
+		}
+		name, _ := text(e.given("name"))
+		for _, item := range fields.items {
+			if prompt := c.meant(item); prompt != nil && c.askedBy[prompt] == "" {
+				c.askedBy[prompt] = name
+			}
+		}
+	}
 }
 
 // promptName names a prompt as authentik named its own when prompts got names:
@@ -67,13 +94,14 @@ func promptName(c *converter, e *entry, since string) bool {
 		return false
 	}
 	name := key
-	if stage := c.stageWith(e); stage != "" {
+	if stage := c.askedBy[e]; stage != "" {
 		name += "_" + stage
 	}
-	for n, first := 2, name; c.names[name]; n++ {
-		name = fmt.Sprintf("%s_%d", first, n)
+	for first := name; c.names[name] > 0; {
+		c.names[first]++
+		name = fmt.Sprintf("%s_%d", first, c.names[first])
 	}
-	c.names[name] = true
+	c.names[name]++
 	at := e.given("field_key").at()
 	named := member{"name", true, at, &scalar{position: at, v: name}}
 	if e.identifiers.get("pk") != nil {
@@ -89,20 +117,6 @@ func promptName(c *converter, e *entry, since string) bool {
 	}
 	c.told(e, at, "prompts have names since %s; this one is called %s", since, name)
 	return true
-}
-
-// stageWith is the name of the first stage that asks for a prompt.
-func (c *converter) stageWith(prompt *entry) string {
-	for _, e := range c.d.entries {
-		if !strings.EqualFold(e.literalModel, promptStageModel) {
-			continue
-		}
-		if fields, ok := e.given("fields").(*list); ok && slices.ContainsFunc(fields.items, prompt.isMeant) {
-			name, _ := text(e.given("name"))
-			return name
-		}
-	}
-	return ""
 }
 
 // shown are the types of prompts that once showed their placeholder as a value,
@@ -138,12 +152,7 @@ func (c *converter) evaluation(e *entry) {
 		return // a tag says, or it is done
 	case !plan && !again:
 		e.set("re_evaluate_policies", yes)
-		for _, p := range c.d.entries {
-			if strings.EqualFold(p.literalModel, policyBinding) && e.isMeant(p.given("target")) {
-				p.set("enabled", &scalar{position: p.position, v: false})
-				c.told(p, p.position, "switched off, because the stage binding never asked its policies")
-			}
-		}
+		c.deaf[e] = true
 		c.told(e, e.position, "it never asked policies, which no binding may since 2023.3; those in this file are switched off instead")
 	case e.given("evaluate_on_plan") == nil && e.given("re_evaluate_policies") != nil:
 		// Which is only looked at together; see flow.Binding.
@@ -156,6 +165,40 @@ func (c *converter) evaluation(e *entry) {
 	case e.given("re_evaluate_policies") == nil:
 		e.defaults = &mapping{e.position, []member{{"re_evaluate_policies", true, e.position, &scalar{position: e.position, v: false}}}}
 		c.told(e, e.position, "a new binding does not ask policies again, as was the default before 2023.3")
+	}
+}
+
+// switchOff switches the policies off that their stage binding never asked.
+func (c *converter) switchOff() {
+	for _, e := range c.d.entries {
+		if e.is(policyBinding) && c.deaf[c.meant(e.given("target"))] {
+			e.set("enabled", &scalar{position: e.position, v: false})
+			c.told(e, e.position, "switched off, because the stage binding never asked its policies")
+		}
+	}
+}
+
+// accounts keeps stages that do not say so from making accounts, unless they stand
+// in an enrolment. They made some wherever nobody was signed in, which let
+// strangers in through the settings of users (CVE-2022-46145, rule 16).
+func (c *converter) accounts() {
+	enrols := map[*entry]bool{}
+	for _, b := range c.d.entries {
+		if !b.is(bindingModel) {
+			continue
+		}
+		stage, flow := c.meant(b.given("stage")), c.meant(b.given("target"))
+		if stage != nil && flow != nil && stage.is(writeModel) && flow.is(flowModel) {
+			designation, _ := text(flow.given("designation"))
+			enrols[stage] = enrols[stage] || designation == "enrollment"
+		}
+	}
+	for _, e := range c.d.entries {
+		if enrols, bound := enrols[e]; !bound || enrols || e.given("user_creation_mode") != nil || e.defaults != nil {
+			continue
+		}
+		e.defaults = &mapping{e.position, []member{{"user_creation_mode", true, e.position, &scalar{position: e.position, v: "never_create"}}}}
+		c.told(e, e.position, "a new stage makes no accounts, because its flow is no enrolment")
 	}
 }
 
