@@ -251,3 +251,15 @@ func BenchmarkApplyDefaultsUnchanged(b *testing.B) {
 		}
 	}
 }
+
+func TestTheDocumentedBlueprintApplies(t *testing.T) {
+	text, err := os.ReadFile("../../docs/blueprints.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "```yaml\n")
+	block, _, found := strings.Cut(block, "```")
+	if report := newSite(t, storetest.SQLite(t), nil).mustApply(t, block); !found || report.Count(blueprint.Create) != 3 || len(report.Warnings) > 0 {
+		t.Errorf("the example makes %v, with %v", report.Changes, report.Warnings)
+	}
+}

@@ -204,3 +204,28 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// Whoever reads about old files finds each release from which on something is
+// called otherwise, and each field and model.
+func TestConversionsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/blueprints.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(text), "<!-- conversions:")
+	table, _, more := strings.Cut(table, "A file is from **before 2023.3**")
+	if !found || !more {
+		t.Fatal("docs/blueprints.md has no table of conversions")
+	}
+	for model, r := range renamings {
+		_, name, _ := strings.Cut(r.to, ".")
+		if !strings.Contains(table, "`"+model+"`") || !strings.Contains(table, r.since) || !strings.Contains(table, name) {
+			t.Errorf("the table does not tell that %s is %s since %s", model, r.to, r.since)
+		}
+	}
+	for _, c := range conversions {
+		if !strings.Contains(table, c.since) {
+			t.Errorf("the table has no line for what %s has since %s", c.model, c.since)
+		}
+	}
+}
