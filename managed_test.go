@@ -170,6 +170,7 @@ func TestInstancesOfBlueprints(t *testing.T) {
 			{"a taken name", "POST", "managed/blueprints/", `{"name":"one","path":"hand.yaml"}`, 400, "name", "exists"},
 			{"no blueprint", "POST", "managed/blueprints/", `{"name":"x","content":"version: 2\nentries: [{}]\n"}`, 400, "content", "line 2, column 11"},
 			{"a trial that fails", "POST", "managed/blueprints/", `{"name":"x","content":"entries:\n- {model: authentik_flows.flow, identifiers: {slug: s}}\n"}`, 400, "content", "In line 2, column 3: entry 1 (authentik_flows.flow): field designation"},
+			{"all problems at once", "POST", "managed/blueprints/", `{"name":"x","content":"entries:\n- {model: authentik_flows.flow, identifiers: {slug: s}}\n- {model: x}\n"}`, 400, "content", "field designation"},
 			{"the same on a change", "PATCH", path, `{"content":"entries:\n- {model: authentik_flows.flow, identifiers: {slug: s}}\n"}`, 400, "content", "designation"},
 			{"only enabled", "PATCH", path, `{"enabled":false}`, 200, "", ""},
 			{"apply leaves it alone", "POST", path + "apply/", "", 200, "", ""},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -210,4 +211,25 @@ func TestInstancesWithoutAFileAreCleanedUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Nodes that start together find the same files.
+func TestNodesAtOnceKeepOneInstance(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db store.DB) {
+		folder := fstest.MapFS{"a.yaml": groupFile("", "a")}
+		var nodes sync.WaitGroup
+		for range 4 {
+			node := newServer(t, db, folder)
+			nodes.Go(func() {
+				if _, err := node.Discover(t.Context(), blueprint.File{Name: "a.yaml", Data: folder["a.yaml"].Data}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		nodes.Wait()
+		s := newServer(t, db, folder)
+		if got := s.instances(); got != "Groups a.yaml successful" || s.groups(t) != "a" {
+			t.Errorf("instances %q, groups %q", got, s.groups(t))
+		}
+	})
 }

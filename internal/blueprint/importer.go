@@ -99,7 +99,13 @@ func New(c Config) *Importer {
 // transaction. The error is an Errors when the files are at fault; nothing has
 // changed then, and the report still holds the warnings.
 func (i *Importer) Apply(ctx context.Context, files []File, o Options) (*Report, error) {
-	var documents []*Document
+	_, report, err := i.read(ctx, files, o)
+	return report, err
+}
+
+// read reads the files and applies them. The documents are those of the files, as
+// far as they could be read.
+func (i *Importer) read(ctx context.Context, files []File, o Options) (documents []*Document, report *Report, err error) {
 	var errs Errors
 	broken := false
 	for _, f := range files {
@@ -109,23 +115,24 @@ func (i *Importer) Apply(ctx context.Context, files []File, o Options) (*Report,
 		broken = broken || d.broken
 	}
 	if errs == nil {
-		return i.apply(ctx, documents, o)
+		report, err = i.apply(ctx, documents, o)
+		return documents, report, err
 	}
 	// What the other entries say is tried, so that all problems are told at
 	// once; nothing of it is kept.
-	report := &Report{DryRun: o.DryRun}
+	report = &Report{DryRun: o.DryRun}
 	if !broken {
 		trial := o
 		trial.DryRun = true
 		tried, err := i.apply(ctx, documents, trial)
 		more, ok := asErrors(err)
 		if err != nil && !ok {
-			return report, err
+			return documents, report, err
 		}
 		errs = append(errs, more...)
 		report.Warnings = tried.Warnings
 	}
-	return report, errs
+	return documents, report, errs
 }
 
 // run is one attempt to apply all documents of a call.

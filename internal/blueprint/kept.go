@@ -97,8 +97,11 @@ func (i *Importer) Open(path string) (File, bool, error) { return i.config.Insta
 // Try applies a blueprint that is to be kept and keeps nothing. Its problems are
 // field.Errors of content or path.
 func (i *Importer) Try(ctx context.Context, b *system.Blueprint, by catalog.Meta) error {
-	if err := CheckSource(i.config.Instances, b.Path, b.Content); err != nil {
-		return err
+	if b.Path != "" {
+		// The text is not what is tried then.
+		if err := loadProblems("content", File{Data: []byte(b.Content)}).Err(); err != nil {
+			return err
+		}
 	}
 	_, err := i.attempt(ctx, b, by, true)
 	if problems, ok := asErrors(err); ok {
@@ -123,13 +126,9 @@ func (i *Importer) attempt(ctx context.Context, b *system.Blueprint, by catalog.
 	if err != nil {
 		return outcome{}, err
 	}
-	out := outcome{hash: hashOf(file.Data)}
-	if out.document, err = Load(file); err != nil {
-		return out, err
-	}
 	by.Source = "blueprint " + b.Name
-	_, err = i.apply(ctx, []*Document{out.document}, Options{DryRun: dryRun, AllowEnv: !file.Upload, Context: b.Context, By: by, Authors: b.Authors})
-	return out, err
+	documents, _, err := i.read(ctx, []File{file}, Options{DryRun: dryRun, AllowEnv: !file.Upload, Context: b.Context, By: by, Authors: b.Authors})
+	return outcome{hash: hashOf(file.Data), document: documents[0]}, err
 }
 
 // ApplyKept applies a kept blueprint for somebody and notes what came of it;
@@ -168,7 +167,7 @@ func (i *Importer) note(ctx context.Context, out outcome, failed error, ids ...u
 	} else {
 		data["status"] = string(system.Failed)
 	}
-	if d := out.document; d != nil {
+	if d := out.document; d != nil && !d.broken {
 		labels := map[string]any{}
 		for name, text := range d.Labels {
 			labels[name] = text
