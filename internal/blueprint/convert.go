@@ -19,7 +19,8 @@ type conversion struct {
 	model string
 	// since is the release from which on the new form holds.
 	since string
-	// old tells that whoever writes it knows the defaults from before 2023.3.
+	// old tells that files with it are from before 2023.3, when defaults were
+	// others, unless they hold something that came later.
 	old    bool
 	change change
 }
@@ -87,7 +88,7 @@ func renamed(model string) (now, since string, old, ok bool) {
 type converter struct {
 	*reader
 	d *Document
-	// old tells that the file was written before 2023.3.
+	// old tells that something in the file is from before 2023.3.
 	old bool
 	// byID and byKey are the entries that references mean.
 	byID, byKey map[string]*entry
@@ -103,6 +104,7 @@ type converter struct {
 func (r *reader) convert(d *Document) {
 	c := &converter{reader: r, d: d, byID: map[string]*entry{}, byKey: map[string]*entry{}, askedBy: map[*entry]string{}, names: map[string]int{}, deaf: map[*entry]bool{},
 		old: r.json && exportedBefore2022(d)}
+	later := slices.ContainsFunc(d.entries, writtenLater)
 	defer func() { r.entry = Place{} }()
 	for _, e := range d.entries {
 		c.renameModel(e)
@@ -118,7 +120,7 @@ func (r *reader) convert(d *Document) {
 			}
 		}
 	}
-	if !c.old {
+	if !c.old || later {
 		return
 	}
 	for _, e := range d.entries {
@@ -149,10 +151,15 @@ func (c *converter) refused(e *entry, at position, format string, args ...any) {
 	c.fail(at, format, args...)
 }
 
+// writtenLater knows what no file from before 2023.3 says.
+func writtenLater(e *entry) bool {
+	return e.permissions != nil || e.given("initial_value") != nil || e.given("user_creation_mode") != nil || e.is(promptModel) && e.given("name") != nil
+}
+
 // told warns that something of an entry has been converted.
 func (c *converter) told(e *entry, at position, format string, args ...any) {
 	c.entry = e.place()
-	c.warn(at, "converted: "+format, args...)
+	c.converted(at, format, args...)
 }
 
 func (c *converter) renameModel(e *entry) {

@@ -99,7 +99,7 @@ func importOne(t *testing.T, root fs.FS, name string) string {
 	}
 	converted, outcome := 0, "imports"
 	for _, w := range report.Warnings {
-		if strings.HasPrefix(w.Message, "converted: ") {
+		if w.Converted {
 			converted++
 			continue
 		}

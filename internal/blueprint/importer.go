@@ -233,9 +233,10 @@ func (r *run) bounded(ctx context.Context, w *resource.Write, users []int64) (*r
 // maxTold is how many warnings of a call become events.
 const maxTold = 10
 
-// tell makes events of the warnings.
+// tell makes events of the warnings, but not of conversions: those lose nothing.
 func (r *run) tell(ctx context.Context, w *resource.Write) error {
-	for _, warning := range r.report.Warnings[:min(len(r.report.Warnings), maxTold)] {
+	amiss := slices.DeleteFunc(slices.Clone(r.report.Warnings), func(w Warning) bool { return w.Converted })
+	for _, warning := range amiss[:min(len(amiss), maxTold)] {
 		if err := r.registry.Warn(ctx, w, warning.File, warning.Message); err != nil {
 			return err
 		}

@@ -134,7 +134,7 @@ func TestPublishedFilesLoad(t *testing.T) {
 				continue
 			}
 			for _, w := range d.Warnings {
-				if !strings.HasPrefix(w.Message, "converted: ") {
+				if !w.Converted {
 					t.Errorf("%s: %v", f.Name, w)
 				}
 			}
@@ -261,5 +261,24 @@ func TestTheDocumentedBlueprintApplies(t *testing.T) {
 	block, _, found := strings.Cut(block, "```")
 	if report := newSite(t, storetest.SQLite(t), nil).mustApply(t, block); !found || report.Count(blueprint.Create) != 3 || len(report.Warnings) > 0 {
 		t.Errorf("the example makes %v, with %v", report.Changes, report.Warnings)
+	}
+}
+
+func TestConversionsAreNoEvents(t *testing.T) {
+	s := newSite(t, storetest.SQLite(t), nil)
+	events := func() (n int) {
+		t.Helper()
+		if err := s.db.QueryRow(t.Context(), "select count(*) from events where action = 'configuration_warning'").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	s.mustApply(t, "entries: [{model: authentik_core.group, identifiers: {name: x}, attrs: {parent: null}}]")
+	if n := events(); n != 0 {
+		t.Errorf("%d events about what loses nothing", n)
+	}
+	s.mustApply(t, "entries: [{model: authentik_core.group, identifiers: {name: x}, attrs: {colour: red}}]")
+	if n := events(); n != 1 {
+		t.Errorf("%d events about a field that is ignored", n)
 	}
 }

@@ -183,7 +183,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		// Conversions have places, and leave nothing to convert.
 		for _, w := range d.Warnings {
-			if w.Line < 1 || strings.HasPrefix(w.Message, "converted: ") && w.Line > bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte("\r"))+1 {
+			if w.Line < 1 || w.Converted && w.Line > bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte("\r"))+1 {
 				t.Errorf("%q: a warning at line %d: %v", data, w.Line, w)
 			}
 		}

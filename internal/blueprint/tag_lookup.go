@@ -61,7 +61,7 @@ func (a arguments) find(object bool) value {
 	if model, ok := text(t.model); ok {
 		if now, since, _, other := renamed(model); other {
 			t.model = &scalar{position: t.model.at(), v: now}
-			a.warn(t.model.at(), "converted: the model %s is called %s since %s", model, now, since)
+			a.converted(t.model.at(), "the model %s is called %s since %s", model, now, since)
 		}
 	}
 	for _, item := range a.items[1:] {

@@ -77,10 +77,16 @@ func (r *reader) field() string {
 }
 
 func (r *reader) warn(p position, format string, args ...any) {
-	if len(r.warnings) >= maxWarnings {
-		return
+	if len(r.warnings) < maxWarnings {
+		r.warnings = append(r.warnings, Warning{Place: r.place(p), Message: fmt.Sprintf(format, args...)})
 	}
-	r.warnings = append(r.warnings, Warning{Place: r.place(p), Message: fmt.Sprintf(format, args...)})
+}
+
+// converted warns that something is understood as what it is called today.
+func (r *reader) converted(p position, format string, args ...any) {
+	if len(r.warnings) < maxWarnings {
+		r.warnings = append(r.warnings, Warning{Place: r.place(p), Message: "converted: " + fmt.Sprintf(format, args...), Converted: true})
+	}
 }
 
 func (r *reader) place(p position) Place {
