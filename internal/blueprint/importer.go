@@ -100,6 +100,9 @@ func New(c Config) *Importer {
 // changed then, and the report still holds the warnings.
 func (i *Importer) Apply(ctx context.Context, files []File, o Options) (*Report, error) {
 	_, report, err := i.read(ctx, files, o)
+	if errs, ok := asErrors(err); ok {
+		i.config.Logger.WarnContext(ctx, "blueprint refused", slog.String("source", o.By.Source), slog.String("problem", errs[0].Error()))
+	}
 	return report, err
 }
 
@@ -132,7 +135,7 @@ func (i *Importer) read(ctx context.Context, files []File, o Options) (documents
 		errs = append(errs, more...)
 		report.Warnings = tried.Warnings
 	}
-	return documents, report, errs
+	return documents, report, errs[:min(len(errs), maxErrors)]
 }
 
 // run is one attempt to apply all documents of a call.
@@ -196,7 +199,6 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			report = &Report{DryRun: o.DryRun}
 		}
 		if errs, ok := asErrors(err); ok {
-			i.config.Logger.WarnContext(ctx, "blueprint refused", slog.String("source", o.By.Source), slog.String("problem", errs[0].Error()))
 			report.Changes, report.Findings = nil, nil
 			return report, errs
 		}
