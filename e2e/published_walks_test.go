@@ -149,17 +149,7 @@ func enrolling(query, name, password string) walk {
 }
 
 func enrolInTwoStages(p *publishedSite) {
-	name := p.newcomer()
-	// The file is older than the default of create_users_as_inactive: an account
-	// waits for somebody to let it in, and its login says so.
-	p.walks("", []string{"ak-stage-prompt, ak-stage-prompt, ak-stage-access-denied"}, enrolling("", name, "correct horse"))
-	made := p.found(name)
-	if made["name"] != "New Comer" || made["email"] != name+"@example.com" || made["is_active"] != false {
-		p.t.Errorf("made %v", made)
-	}
-	p.opens(name, "correct horse", false)
-	p.root.call(p.t, http.StatusOK, "PATCH", fmt.Sprintf("/api/v3/core/users/%v/", made["pk"]), object{"is_active": true})
-	p.opens(name, "correct horse", true)
+	name := enrolLetIn(p)
 	// A form with a taken name, and passwords that differ, is shown again.
 	for _, wrong := range []object{
 		answering("ak-stage-prompt", "username", name, "password", "a", "password_repeat", "a"),
@@ -172,15 +162,22 @@ func enrolInTwoStages(p *publishedSite) {
 }
 
 // enrolAsIn2022 enrols through a file whose prompts have no names yet.
-func enrolAsIn2022(p *publishedSite) {
-	name := p.newcomer()
+func enrolAsIn2022(p *publishedSite) { enrolLetIn(p) }
+
+// enrolLetIn enrols in two stages, and lets the account in. The files are older than
+// the default of create_users_as_inactive: an account waits for somebody to let it
+// in, and its login says so.
+func enrolLetIn(p *publishedSite) (name string) {
+	name = p.newcomer()
 	p.walks("", []string{"ak-stage-prompt, ak-stage-prompt, ak-stage-access-denied"}, enrolling("", name, "correct horse"))
 	made := p.found(name)
 	if made["name"] != "New Comer" || made["email"] != name+"@example.com" || made["is_active"] != false {
 		p.t.Errorf("made %v", made)
 	}
+	p.opens(name, "correct horse", false)
 	p.root.call(p.t, http.StatusOK, "PATCH", fmt.Sprintf("/api/v3/core/users/%v/", made["pk"]), object{"is_active": true})
 	p.opens(name, "correct horse", true)
+	return name
 }
 
 // changeSettingsAsIn2022 changes settings through a file that does not say for whom
