@@ -88,6 +88,13 @@ func TestFind(t *testing.T) {
 			{"by id as text", map[string]any{"id": fmt.Sprint(id)}, []string{"Alice"}},
 			{"by a flag", map[string]any{"is_active": false}, []string{"bob"}},
 			{"by two fields", map[string]any{"is_active": true, "username": "bob"}, nil},
+			{"by how a name begins", map[string]any{"username__startswith": "Al"}, []string{"Alice"}},
+			{"in another case", map[string]any{"username__startswith": "al"}, nil},
+			{"by how a name ends", map[string]any{"username__endswith": "ob"}, []string{"bob"}},
+			{"by more than there is", map[string]any{"username__endswith": "bobob"}, nil},
+			{"by a part", map[string]any{"email__contains": "@ex", "username__contains": "lic"}, []string{"Alice"}},
+			{"by a sign that means something elsewhere", map[string]any{"username__contains": "%"}, nil},
+			{"by nothing", map[string]any{"username__contains": "", "username__startswith": "", "username__endswith": ""}, []string{"Alice", "bob"}},
 			{"by an attribute", map[string]any{"attributes": map[string]any{"team": map[string]any{"id": 1.0}}}, []string{"Alice"}},
 			{"by a member of a list", map[string]any{"attributes": map[string]any{"team": map[string]any{"tags": []any{"b"}}}}, []string{"Alice"}},
 			{"by an attribute that nobody has", map[string]any{"attributes": map[string]any{"x": nil}}, nil},
@@ -107,7 +114,8 @@ func TestFind(t *testing.T) {
 				}
 			})
 		}
-		for _, match := range []map[string]any{{"password_hash": "!"}, {"pk": "x"}, {"is_active": "maybe"}, {"name__iexact": "a"}, {"uuid": "x"}, {"name": "\x00"}} {
+		for _, match := range []map[string]any{{"password_hash": "!"}, {"pk": "x"}, {"is_active": "maybe"}, {"name__iexact": "a"}, {"uuid": "x"}, {"name": "\x00"},
+			{"name__contains": "\x00"}, {"name__contains": 5}, {"pk__contains": "1"}, {"username__regex": "a"}, {"username__": "a"}} {
 			if _, err := h.FindUsers(t.Context(), db, match); !errors.Is(err, directory.ErrField) {
 				t.Errorf("%v accepted", match)
 			}
