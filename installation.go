@@ -73,6 +73,13 @@ type Config struct {
 	// Every start makes one as long as nobody has; see
 	// Installation.SetupLink. An error ends the start. Nil makes no link.
 	Announce func(link string) error
+	// Stages are stage types of the program, beside those of Weir. Their names are
+	// stored, so a later start without one of them leaves stages that deny.
+	Stages []flow.StageType
+	// PageFiles are texts, templates, style and pictures of the program, as
+	// docs/pages.md describes the folder that Settings.Pages names; only one of
+	// the two can be given. Nil for none.
+	PageFiles fs.FS
 
 	// watch puts something between the program and its database; nil for
 	// nothing. Tests count queries with it.
@@ -82,10 +89,12 @@ type Config struct {
 // Installation is an open database with its configuration and its people,
 // without a server: what the commands work on.
 type Installation struct {
-	config      Settings
-	log         *slog.Logger
-	now         func() time.Time
-	announce    func(link string) error
+	config   Settings
+	log      *slog.Logger
+	now      func() time.Time
+	announce func(link string) error
+	// own is what the program brings.
+	own         own
 	registry    *prometheus.Registry
 	metrics     *telemetry.Metrics
 	db          store.DB
@@ -134,7 +143,7 @@ type Installation struct {
 // configuration. Nothing is set up and nothing runs in the background. The
 // caller closes the installation.
 func Connect(ctx context.Context, cfg Config) (*Installation, error) {
-	in := &Installation{config: cfg.Settings, log: cfg.Log, now: cfg.Now, announce: cfg.Announce, registry: prometheus.NewRegistry()}
+	in := &Installation{config: cfg.Settings, log: cfg.Log, now: cfg.Now, announce: cfg.Announce, own: own{cfg.Stages, cfg.PageFiles}, registry: prometheus.NewRegistry()}
 	if in.log == nil {
 		in.log = telemetry.NewLogger(os.Stderr, cfg.Settings.Log.Level, cfg.Settings.Log.JSON)
 	}
@@ -205,10 +214,13 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Links: links{in}, Letters: letters{in}, SMS: sms, Duo: in.duo, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
+	in.stageTypes, err = withOwn(stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Links: links{in}, Letters: letters{in}, SMS: sms, Duo: in.duo, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
 		Devices: in.authenticators, Kinds: in.authenticatorKinds, Log: in.log.With("component", "passkeys"),
 		Captcha:      captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")},
-		Certificates: mtls.Env{Users: in.people, Vouches: in.vouches}})
+		Certificates: mtls.Env{Users: in.people, Vouches: in.vouches}}), in.own.stages)
+	if err != nil {
+		return err
+	}
 	policyEnv, err := in.policyEnv()
 	if err != nil {
 		return err
@@ -239,11 +251,14 @@ func (in *Installation) pages() []fs.FS {
 	return out
 }
 
-// loadTexts reads the texts of pages and mails, and the folder with the
-// administrator's own files; nothing in that leads out of it.
+// loadTexts reads the texts of pages and mails, and the files of the program or of
+// the administrator's folder; nothing in that leads out of it.
 func (in *Installation) loadTexts() (err error) {
-	var folder fs.FS
+	folder := in.own.pages
 	if in.config.Pages != "" {
+		if folder != nil {
+			return errors.New("give either PageFiles or Settings.Pages")
+		}
 		root, err := os.OpenRoot(in.config.Pages)
 		if err != nil {
 			return fmt.Errorf("open folder of own pages: %w", err)

@@ -91,8 +91,9 @@ type Effects struct {
 // StageType is a kind of stage: what it is called on the wire, how it is
 // configured, what its pages look like, and how a configuration becomes a
 // Stage. A new type is one folder below internal/stages and one line in its
-// list; API endpoints, OpenAPI, blueprint model, form and metric label follow
-// from this value.
+// list, or one value in the configuration of a program that embeds Weir; API
+// endpoints, OpenAPI, blueprint model, form and metric label follow from this
+// value.
 type StageType struct {
 	// Name is the wire name and metric label: "user_login".
 	Name string
@@ -142,6 +143,9 @@ func NewStageType[C any](t StageType, defaults func() C, effects func(C) Effects
 	t.build = func(name string, config any) (Stage, error) { return build(name, *config.(*C)), nil }
 	return t
 }
+
+// Declared tells whether NewStageType made the type.
+func (t *StageType) Declared() bool { return t.defaults != nil && t.build != nil }
 
 // Defaults returns a pointer to a new configuration with default values.
 func (t *StageType) Defaults() any { return t.defaults() }
