@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,12 +11,22 @@ import (
 	"strings"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/event"
+	"github.com/weir-id/weir/internal/store"
 )
 
 // own is what an embedding program brings.
 type own struct {
 	stages []flow.StageType
 	pages  fs.FS
+	users  identity.UserStore
+}
+
+// recordAdopted records that a user of the program's store got a row.
+func (in *Installation) recordAdopted(ctx context.Context, tx store.Tx, u identity.User) error {
+	return in.events.Record(ctx, tx, event.Event{Action: event.UserWrite, User: identity.NewPerson(u, nil),
+		Context: map[string]any{"created": true, "username": u.Username, "name": u.Name, "email": u.Email}})
 }
 
 // withOwn returns the stage types of Weir and those of the program. The error

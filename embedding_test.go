@@ -2,7 +2,9 @@ package weir_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +20,7 @@ import (
 
 	"github.com/weir-id/weir"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/store/storetest"
 )
 
@@ -222,5 +226,145 @@ func TestAStageTypeThatCannotBeUsed(t *testing.T) {
 	c.Stages, c.Pages = nil, t.TempDir()
 	if _, err := weir.Connect(t.Context(), c); err == nil || !strings.Contains(err.Error(), "PageFiles") {
 		t.Errorf("pages twice: %v", err)
+	}
+}
+
+// brokenStaff is a user store that is away while down is set.
+type brokenStaff struct {
+	Staff
+	down *bool
+}
+
+func (s brokenStaff) CheckPassword(ctx context.Context, id, password string) (bool, error) {
+	if *s.down {
+		return false, errors.New("the staff office is closed")
+	}
+	return s.Staff.CheckPassword(ctx, id, password)
+}
+
+// TestAWalkWithAStageAndUsersOfTheProgram: somebody of the program's store signs in
+// through a flow with the program's stage, and others as always.
+func TestAWalkWithAStageAndUsersOfTheProgram(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, s weir.Settings) {
+		down := false
+		staff := brokenStaff{Staff{"17": {identity.StoreUser{ID: "17", Username: "grace", Name: "Grace Hopper", Email: "grace@acme.example"}, sha256.Sum256([]byte("moth"))}}, &down}
+		const bind = `version: 1
+metadata: {name: Bind}
+entries:
+  - model: authentik_flows.flowstagebinding
+    identifiers:
+      target: !Find [authentik_flows.flow, [slug, default-authentication-flow]]
+      stage: !Find [authentik_stages_password.passwordstage, [name, default-authentication-password]]
+      order: 20
+  - model: authentik_flows.flowstagebinding
+    identifiers:
+      target: !Find [authentik_flows.flow, [slug, default-authentication-flow]]
+      stage: !Find [acme_stages_terms.termsstage, [name, terms]]
+      order: 25
+`
+		p := embed(t, weir.Config{Settings: s, Stages: []flow.StageType{Terms()}, PageFiles: acmeTexts, Users: staff}, acmeLogin, acmeFlow, bind)
+		const login = "/api/v3/flows/executor/default-authentication-flow/?query="
+		walk := func(steps ...string) {
+			t.Helper()
+			p.forget()
+			for i := 0; i < len(steps); i += 2 {
+				if r := p.json("POST", login, steps[i]); r["component"] != steps[i+1] {
+					t.Fatalf("%s leads to %v, want %s", steps[i], r, steps[i+1])
+				}
+			}
+		}
+		me := func() (who map[string]any) {
+			t.Helper()
+			res, err := p.http.Get(p.base + "/api/v3/core/users/me/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if err := json.NewDecoder(res.Body).Decode(&who); err != nil {
+				t.Fatal(err)
+			}
+			who, _ = who["user"].(map[string]any)
+			return who
+		}
+		const password, terms, in = "ak-stage-password", "acme-stage-terms", "xak-flow-redirect"
+		walk(`{"uid_field":"grace"}`, password, `{"password":"wrong"}`, password, `{"password":"moth"}`, terms, `{"agree":false}`, terms)
+		if who := me(); who != nil {
+			t.Fatalf("before the terms it is %v", who)
+		}
+		walk(`{"uid_field":"grace"}`, password, `{"password":"moth"}`, terms, `{"agree":true}`, in)
+		who := me()
+		if who["username"] != "grace" || who["name"] != "Grace Hopper" || who["email"] != "grace@acme.example" {
+			t.Fatalf("signed in is %v", who)
+		}
+		walk(`{"uid_field":"akadmin"}`, password, `{"password":"moth"}`, password, `{"password":"correct horse"}`, terms, `{"agree":true}`, in)
+		if who := me(); who["username"] != "akadmin" {
+			t.Fatalf("signed in is %v", who)
+		}
+		walk(`{"uid_field":"nobody"}`, password, `{"password":"moth"}`, password)
+
+		// A store that is away is an error, no wrong password.
+		down = true
+		walk(`{"uid_field":"grace"}`, password, `{"password":"moth"}`, "ak-stage-flow-error")
+		down = false
+		if r := p.json("POST", login, `{"password":"moth"}`); r["component"] != terms {
+			t.Errorf("once it is back the same flow leads to %v", r)
+		}
+
+		for action, want := range map[string]float64{"user_write": 1, "login_failed": 3} {
+			if n := p.json("GET", "/api/v3/events/events/?action="+action, "")["pagination"].(map[string]any)["count"]; n != want {
+				t.Errorf("%v events %s, want %v", n, action, want)
+			}
+		}
+		_, events := p.send("GET", "/api/v3/events/events/?page_size=100", "", "")
+		if strings.Contains(events, "moth") {
+			t.Error("an event holds a password")
+		}
+	})
+}
+
+// TestTheExamplesAreAStrangersProgram builds and runs them in another module, which
+// can import nothing internal.
+func TestTheExamplesAreAStrangersProgram(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds a program")
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := t.TempDir()
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const module = "module github.com/weir-id/weir\n"
+	if !strings.Contains(string(mod), module) {
+		t.Fatalf("go.mod does not say %q", module)
+	}
+	// The versions are those of this module, so that nothing is looked up.
+	text := strings.Replace(string(mod), module, "module acme.example/login\n", 1) +
+		"\nrequire github.com/weir-id/weir v0.0.0\n\nreplace github.com/weir-id/weir => " + here + "\n"
+	if err := os.WriteFile(filepath.Join(there, "go.mod"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"go.sum", "example_test.go"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(there, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-mod=mod", "-count=1", "-v", "-run", "^Example", ".")
+	cmd.Dir, cmd.Env = there, append(os.Environ(), "GOFLAGS=", "GOWORK=off", "GOPROXY=off")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, name := range []string{"Example", "ExampleConfig_stages", "ExampleConfig_users"} {
+		if !strings.Contains(string(out), "--- PASS: "+name+" ") {
+			t.Errorf("%s did not run:\n%s", name, out)
+		}
 	}
 }

@@ -2,19 +2,26 @@ package weir_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing/fstest"
 
 	"github.com/weir-id/weir"
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 )
 
 // TermsConfig is how an administrator configures a terms stage.
@@ -136,38 +143,118 @@ func Example() {
 	// /if/flow/default-authentication-flow/ 200
 }
 
+// startAcme opens an installation with blueprints in a folder of its own; stop ends
+// it and removes the folder.
+func startAcme(c weir.Config, blueprints ...string) (site *weir.Server, stop func(), err error) {
+	data, err := os.MkdirTemp("", "acme")
+	if err != nil {
+		return nil, nil, err
+	}
+	c.Settings, c.Log = weir.DefaultSettings(), slog.New(slog.DiscardHandler)
+	c.Data, c.Bootstrap.Password = data, "correct horse battery staple"
+	if site, err = weir.Open(context.Background(), c); err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(data))
+	}
+	stop = func() {
+		_ = site.Close(context.Background())
+		_ = os.RemoveAll(data)
+	}
+	var files []string
+	for i, text := range blueprints {
+		files = append(files, filepath.Join(data, fmt.Sprintf("%d.yaml", i)))
+		err = errors.Join(err, os.WriteFile(files[i], []byte(text), 0o600))
+	}
+	if err == nil {
+		_, err = site.Apply(context.Background(), files, false)
+	}
+	if err != nil {
+		stop()
+	}
+	return site, stop, err
+}
+
 // A stage type of the program has the API, blueprints, pages and texts that the
 // types of Weir have.
 func ExampleConfig_stages() {
-	data, err := os.MkdirTemp("", "acme")
+	site, stop, err := startAcme(weir.Config{Stages: []flow.StageType{Terms()}, PageFiles: acmeTexts}, acmeFlow)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer func() { _ = os.RemoveAll(data) }()
-	settings := weir.DefaultSettings()
-	settings.Data = data
-	settings.Bootstrap.Password = "correct horse battery staple"
-	site, err := weir.Open(context.Background(), weir.Config{Settings: settings, Log: slog.New(slog.DiscardHandler),
-		Stages: []flow.StageType{Terms()}, PageFiles: acmeTexts})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer func() { _ = site.Close(context.Background()) }()
-	blueprint := filepath.Join(data, "acme.yaml")
-	if err := os.WriteFile(blueprint, []byte(acmeFlow), 0o600); err != nil {
-		fmt.Println(err)
-		return
-	}
-	if _, err := site.Apply(context.Background(), []string{blueprint}, false); err != nil {
-		fmt.Println(err)
-		return
-	}
+	defer stop()
 
 	answer := httptest.NewRecorder()
 	site.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/api/v3/flows/executor/terms/?query=", nil))
 	fmt.Println(answer.Body)
 	// Output:
 	// {"component":"acme-stage-terms","flow_info":{"title":"Terms","background":"/static/dist/assets/images/flow_background.jpg","background_themed_urls":null,"cancel_url":"/flows/-/cancel/","layout":"stacked"},"url":"https://acme.example/terms"}
+}
+
+// Staff are the people of Acme, by number. A real program asks its database, and
+// hashes passwords as such.
+type Staff map[string]struct {
+	identity.StoreUser
+	Password [sha256.Size]byte
+}
+
+// Find knows people by their user name.
+func (s Staff) Find(_ context.Context, typed string) (*identity.StoreUser, error) {
+	for _, p := range s {
+		if p.Username == typed {
+			return &p.StoreUser, nil
+		}
+	}
+	return nil, nil
+}
+
+// CheckPassword does the same work for nobody.
+func (s Staff) CheckPassword(_ context.Context, id, password string) (bool, error) {
+	sum, p := sha256.Sum256([]byte(password)), s[id]
+	return subtle.ConstantTimeCompare(sum[:], p.Password[:]) == 1, nil
+}
+
+// acmeLogin has the password stage of the default login ask the program, too.
+const acmeLogin = `version: 1
+metadata: {name: Acme login}
+entries:
+  - model: authentik_stages_password.passwordstage
+    identifiers: {name: default-authentication-password}
+    attrs:
+      backends: [authentik.core.auth.InbuiltBackend, weir.userstore]
+`
+
+// People of the program sign in by the default flow, beside those whom Weir keeps.
+func ExampleConfig_users() {
+	staff := Staff{"17": {identity.StoreUser{ID: "17", Username: "grace", Name: "Grace Hopper"}, sha256.Sum256([]byte("moth"))}}
+	site, stop, err := startAcme(weir.Config{Users: staff}, acmeLogin)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer stop()
+
+	server := httptest.NewServer(site)
+	defer server.Close()
+	jar, _ := cookiejar.New(nil)
+	browser := &http.Client{Jar: jar}
+	for _, answer := range []string{`{"uid_field":"grace"}`, `{"password":"moth"}`} {
+		res, err := browser.Post(server.URL+"/api/v3/flows/executor/default-authentication-flow/?query=", "application/json", strings.NewReader(answer))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		_ = res.Body.Close()
+	}
+	res, err := browser.Get(server.URL + "/api/v3/core/users/me/")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = res.Body.Close() }()
+	var me struct {
+		User struct{ Name string }
+	}
+	fmt.Println(res.StatusCode, json.NewDecoder(res.Body).Decode(&me), me.User.Name)
+	// Output:
+	// 200 <nil> Grace Hopper
 }

@@ -81,6 +81,11 @@ type Config struct {
 	// the two can be given. Nil for none.
 	PageFiles fs.FS
 
+	// Users keeps people outside of Weir; nil for none. They get a row here when
+	// they first say who they are, and sign in through password stages with the
+	// back end "weir.userstore".
+	Users identity.UserStore
+
 	// watch puts something between the program and its database; nil for
 	// nothing. Tests count queries with it.
 	watch func(store.DB) store.DB
@@ -143,7 +148,7 @@ type Installation struct {
 // configuration. Nothing is set up and nothing runs in the background. The
 // caller closes the installation.
 func Connect(ctx context.Context, cfg Config) (*Installation, error) {
-	in := &Installation{config: cfg.Settings, log: cfg.Log, now: cfg.Now, announce: cfg.Announce, own: own{cfg.Stages, cfg.PageFiles}, registry: prometheus.NewRegistry()}
+	in := &Installation{config: cfg.Settings, log: cfg.Log, now: cfg.Now, announce: cfg.Announce, own: own{cfg.Stages, cfg.PageFiles, cfg.Users}, registry: prometheus.NewRegistry()}
 	if in.log == nil {
 		in.log = telemetry.NewLogger(os.Stderr, cfg.Settings.Log.Level, cfg.Settings.Log.JSON)
 	}
@@ -191,7 +196,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.limits = guard.New(guard.Config{DB: in.db, Limits: guard.Limits(in.config.Guesses), Key: directory.UsernameKey, Devices: devices, Now: in.now,
 		Sends: guard.SendLimits(in.config.Sends), Refused: in.refused})
 	in.people = directory.New(directory.Config{DB: in.db, Hasher: in.hasher, Guard: in.limits, AppPasswords: in.tokens, History: in.passwordHistory,
-		Now: in.now, Logger: in.log})
+		Store: in.own.users, Adopted: in.recordAdopted, Now: in.now, Logger: in.log})
 	in.flowTokens = &flowtoken.Tokens{DB: in.db, Box: keys.Box("flow token"), Now: in.now, SetupOpen: in.setupOpen, CloseSetup: in.closeSetup}
 	in.authenticators = &authenticator.Devices{DB: in.db, Box: keys.Box("authenticator"), Now: in.now}
 	sms := authenticatorsms.Env{Devices: in.authenticators, House: messages{in}, Client: outbound.Client(nil)}

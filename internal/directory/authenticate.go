@@ -55,8 +55,8 @@ func (v *Verdict) Accept(x *flow.Exec, out flow.Outcome, p *identity.Person) flo
 //
 // The verdict is OK neither for a wrong password nor for an inactive user, a
 // user without a password, nor a person who is nil or was only typed, after the
-// time of one hash in each case (rule 18). Back ends of other systems are
-// passed over. An error is a *guard.LimitedError, for which nothing was hashed,
+// time of one hash in each case (rule 18); a user store is asked once in each case,
+// too. Back ends of other systems are passed over. An error is a *guard.LimitedError, for which nothing was hashed,
 // wraps flow.ErrOverloaded, or comes from the database.
 func (d *Directory) Authenticate(ctx context.Context, guess guard.Guess, backends []string, p *identity.Person, plain string) (Verdict, error) {
 	var known *identity.Person
@@ -96,7 +96,7 @@ func (d *Directory) undo(ctx context.Context, t *guard.Trial) error {
 }
 
 func (d *Directory) ask(ctx context.Context, backends []string, p *identity.Person, plain string) (Verdict, error) {
-	hashed := false
+	hashed, asked := false, false
 	for _, name := range backends {
 		switch name {
 		case InbuiltBackend:
@@ -127,6 +127,17 @@ func (d *Directory) ask(ctx context.Context, backends []string, p *identity.Pers
 				}
 			}
 			return Verdict{OK: true, Backend: name, Method: MethodToken, Args: map[string]any{"token": identifier}}, nil
+		case StoreBackend:
+			if d.store == nil || asked {
+				continue
+			}
+			asked = true
+			switch ok, err := d.askStore(ctx, p, plain); {
+			case err != nil:
+				return Verdict{}, err
+			case ok:
+				return Verdict{OK: true, Backend: name, Method: MethodPassword}, nil
+			}
 		default:
 			d.log.DebugContext(ctx, "password back end is not available here", slog.String("backend", name))
 		}
@@ -138,9 +149,9 @@ func (d *Directory) ask(ctx context.Context, backends []string, p *identity.Pers
 }
 
 // verify checks the local hash. An inactive user costs the same and is refused
-// like a wrong password.
+// like a wrong password, and so is one whose password the user store has.
 func (d *Directory) verify(ctx context.Context, p *identity.Person, plain string) (bool, error) {
-	if p == nil {
+	if p == nil || d.store != nil && fromStore(&p.User) {
 		return false, d.hasher.VerifyDummy(ctx, plain)
 	}
 	match, err := d.hasher.Verify(ctx, p.PasswordHash, plain)

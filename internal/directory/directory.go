@@ -39,6 +39,11 @@ type Config struct {
 	Guard *guard.Guard
 	// AppPasswords may be nil: then nobody has any.
 	AppPasswords AppPasswords
+	// Store is where an embedding program keeps people of its own; nil for none.
+	Store identity.UserStore
+	// Adopted is told, in the same transaction, of each of them who gets a row
+	// here. Nil tells nobody.
+	Adopted func(ctx context.Context, tx store.Tx, u identity.User) error
 	// History tells how many earlier passwords of each user to keep, as hashes;
 	// none when nil.
 	History func() int
@@ -55,6 +60,9 @@ type Directory struct {
 	hasher *password.Hasher
 	guard  *guard.Guard
 	tokens AppPasswords
+	store  identity.UserStore
+	// adopted is told of users of store who get a row.
+	adopted func(ctx context.Context, tx store.Tx, u identity.User) error
 	// history is how many earlier passwords are kept.
 	history func() int
 	clock   func() time.Time
@@ -65,9 +73,12 @@ var _ flow.People = (*Directory)(nil)
 
 // New returns a directory.
 func New(c Config) *Directory {
-	d := &Directory{db: c.DB, hasher: c.Hasher, guard: c.Guard, tokens: c.AppPasswords, history: c.History, clock: c.Now, log: c.Logger}
+	d := &Directory{db: c.DB, hasher: c.Hasher, guard: c.Guard, tokens: c.AppPasswords, store: c.Store, adopted: c.Adopted, history: c.History, clock: c.Now, log: c.Logger}
 	if d.history == nil {
 		d.history = func() int { return 0 }
+	}
+	if d.adopted == nil {
+		d.adopted = func(context.Context, store.Tx, identity.User) error { return nil }
 	}
 	if d.clock == nil {
 		d.clock = time.Now

@@ -36,6 +36,7 @@ type house struct {
 	now    time.Time
 	hashes int
 	tokens appPasswords
+	config directory.Config
 	// history is how many earlier passwords are kept.
 	history int
 	// asked counts the questions for earlier passwords.
@@ -50,8 +51,15 @@ func newHouse(t *testing.T, db store.DB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Directory = directory.New(directory.Config{DB: db, Hasher: hasher, AppPasswords: h.tokens, History: func() int { return h.history }, Now: func() time.Time { return h.now }})
+	h.config = directory.Config{DB: db, Hasher: hasher, AppPasswords: h.tokens, History: func() int { return h.history }, Now: func() time.Time { return h.now }}
+	h.Directory = directory.New(h.config)
 	return h
+}
+
+// rebuild makes the directory anew with another configuration.
+func (h *house) rebuild(change func(c *directory.Config)) {
+	change(&h.config)
+	h.Directory = directory.New(h.config)
 }
 
 func (h *house) write(fn func(ctx context.Context, tx store.Tx) error) error {

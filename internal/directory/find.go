@@ -23,8 +23,8 @@ import (
 // does not look at whether the user is active. One query.
 func (d *Directory) Lookup(ctx context.Context, fields []string, typed string, caseInsensitive bool) (*identity.Person, error) {
 	typed = strings.TrimSpace(typed)
-	if typed == "" || len(typed) > maxUPN || strings.ContainsFunc(typed, hidden) {
-		return nil, nil // nobody has such a name
+	if !nameable(typed) {
+		return nil, nil
 	}
 	var args store.Args
 	var either []string
@@ -56,6 +56,11 @@ func (d *Directory) Lookup(ctx context.Context, fields []string, typed string, c
 	return nil, nil
 }
 
+// nameable tells whether anybody can have the name.
+func nameable(typed string) bool {
+	return typed != "" && len(typed) <= maxUPN && !strings.ContainsFunc(typed, hidden)
+}
+
 func hasExactly(u *identity.User, fields []string, typed string) bool {
 	return slices.Contains(fields, "username") && u.Username == typed ||
 		slices.Contains(fields, "email") && u.Email == typed ||
@@ -66,8 +71,8 @@ func hasExactly(u *identity.User, fields []string, typed string) bool {
 // the letter. It returns nil for nobody, and where somebody else has a value that
 // counts as the same: then it names neither (rule 40).
 func (d *Directory) Named(ctx context.Context, field, value string) (*identity.Person, error) {
-	if value == "" || len(value) > maxUPN || strings.ContainsFunc(value, hidden) {
-		return nil, nil // nobody has such a name
+	if !nameable(value) {
+		return nil, nil
 	}
 	users, err := d.FirstUsers(ctx, d.db, map[string]any{field + "__iexact": value}, 2)
 	if err != nil || len(users) != 1 || !hasExactly(&users[0], []string{field}, value) {

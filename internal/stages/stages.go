@@ -37,7 +37,7 @@ import (
 // Env is what stage types need of the rest of the program. All fields are
 // required.
 type Env struct {
-	Users       identification.Users
+	Users       Users
 	Reputation  identification.Reputation
 	Sessions    userlogin.Sessions
 	Accounts    userlogin.Accounts
@@ -61,6 +61,12 @@ type Env struct {
 	// Kinds are those of the devices; see Kinds.
 	Kinds []authenticator.Kind
 	Log   *slog.Logger
+}
+
+// Users finds people and checks their passwords; it is directory.Directory.
+type Users interface {
+	identification.Users
+	prompt.Users
 }
 
 // Devices reads and writes devices; it is authenticator.Devices.

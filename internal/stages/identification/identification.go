@@ -23,10 +23,10 @@ var pages embed.FS
 
 // Users finds accounts and checks their passwords.
 type Users interface {
-	// Lookup returns the first user, by id, of whom one of the fields ("email",
+	// Identify returns the first user, by id, of whom one of the fields ("email",
 	// "username", "upn") equals what was typed; nil when there is none. It
 	// does not look at whether the user is active.
-	Lookup(ctx context.Context, fields []string, typed string, caseInsensitive bool) (*identity.Person, error)
+	Identify(ctx context.Context, fields []string, typed string, caseInsensitive bool) (*identity.Person, error)
 	// Authenticate asks the back ends in order; package password documents it.
 	// It takes as long for a user who is nil.
 	Authenticate(ctx context.Context, guess guard.Guess, backends []string, user *identity.Person, password string) (directory.Verdict, error)

@@ -34,7 +34,7 @@ func (u *users) Unknown(typed string, _ netip.Addr) func(context.Context, flow.T
 	return func(context.Context, flow.Tx) error { u.unknown = append(u.unknown, typed); return nil }
 }
 
-func (u *users) Lookup(_ context.Context, fields []string, typed string, fold bool) (*identity.Person, error) {
+func (u *users) Identify(_ context.Context, fields []string, typed string, fold bool) (*identity.Person, error) {
 	same := func(a string) bool { return a == typed || (fold && strings.EqualFold(a, typed)) }
 	upn, _ := u.person.Attributes["upn"].(string)
 	if (slices.Contains(fields, "username") && same(u.person.Username)) || (slices.Contains(fields, "email") && same(u.person.Email)) ||

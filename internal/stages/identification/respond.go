@@ -125,7 +125,7 @@ type finding struct {
 func (s *stage) find(ctx context.Context, x *flow.Exec, typed, password string) (finding, error) {
 	f := finding{typed: typed}
 	if len(s.config.UserFields) > 0 {
-		p, err := s.users.Lookup(ctx, s.config.userFields(), typed, s.config.CaseInsensitiveMatching)
+		p, err := s.users.Identify(ctx, s.config.userFields(), typed, s.config.CaseInsensitiveMatching)
 		if err != nil && !errors.Is(err, flow.ErrNoPerson) {
 			return f, fmt.Errorf("look up user: %w", err)
 		}

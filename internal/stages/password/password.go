@@ -38,11 +38,13 @@ const (
 	Token    Backend = "authentik.core.auth.TokenBackend"
 	LDAP     Backend = "authentik.sources.ldap.auth.LDAPBackend"
 	Kerberos Backend = "authentik.sources.kerberos.auth.KerberosBackend"
+	// UserStore asks the program that embeds Weir.
+	UserStore Backend = directory.StoreBackend
 )
 
 // Choices lists the back ends.
 func (Backend) Choices() []string {
-	return []string{string(Inbuilt), string(Token), string(LDAP), string(Kerberos)}
+	return []string{string(Inbuilt), string(Token), string(LDAP), string(Kerberos), string(UserStore)}
 }
 
 // Config is the configuration of a password stage.
