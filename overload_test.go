@@ -284,3 +284,30 @@ func TestAFullServerIsAliveAndRecovers(t *testing.T) {
 		}
 	}
 }
+
+// TestAClientThatAsksTooOftenWaits: pages say so in words, programs get JSON, and the
+// step can be taken afterwards.
+func TestAClientThatAsksTooOftenWaits(t *testing.T) {
+	s := settings(t)
+	s.Bootstrap.Password, s.Limits.ClientRate = "correct horse", 1
+	site := start(t, s)
+	c := visit(t, site)
+	var refused reply
+	for end := time.Now().Add(time.Minute); refused.status != http.StatusTooManyRequests && time.Now().Before(end); {
+		refused = c.do("POST", loginFlow, `{"uid_field":""}`)
+	}
+	if refused.status != http.StatusTooManyRequests || refused.header.Get("Retry-After") != "1" || refused.body["detail"] == "" {
+		t.Fatalf("the API answers %d %v %s", refused.status, refused.header, refused.raw)
+	}
+	var page reply
+	for end := time.Now().Add(time.Minute); page.status != http.StatusTooManyRequests && time.Now().Before(end); {
+		page = c.do("GET", loginPage, "")
+	}
+	if page.status != http.StatusTooManyRequests || !strings.Contains(string(page.raw), "Too many attempts") {
+		t.Errorf("the page answers %d\n%s", page.status, page.raw)
+	}
+	if other := visit(t, site); other.do("GET", "/static/dist/assets/icons/icon.svg", "").status != http.StatusOK {
+		t.Error("files are refused, too")
+	}
+	until(t, func() bool { return c.do("GET", "/api/v3/root/config/", "").status == http.StatusOK })
+}

@@ -20,6 +20,7 @@ import (
 func settings(t testing.TB) Settings {
 	s := DefaultSettings()
 	s.Data = t.TempDir()
+	s.Limits.ClientRate = 0 // tests are one client in a hurry
 	s.Hashing.MemoryKiB, s.Hashing.Time = 7168, 1
 	return s
 }

@@ -51,6 +51,7 @@ type site struct {
 
 func settings(b *testing.B, database string) weir.Settings {
 	s := weir.DefaultSettings()
+	s.Limits.ClientRate = 0
 	s.Data = b.TempDir()
 	s.Bootstrap.Token, s.Bootstrap.Password = token, "a-password-for-benchmarks"
 	s.Hashing.MemoryKiB, s.Hashing.Time = 7168, 1

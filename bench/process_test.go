@@ -42,7 +42,7 @@ type process struct {
 func launch(b *testing.B, program string, settings ...string) *process {
 	b.Helper()
 	p := &process{b: b, cmd: exec.Command(program, "serve")}
-	p.cmd.Env = append(append(os.Environ(), "WEIR_LISTEN=127.0.0.1:0"), settings...)
+	p.cmd.Env = append(append(os.Environ(), "WEIR_LISTEN=127.0.0.1:0", "WEIR_MAX_CLIENT_RATE=0"), settings...)
 	p.cmd.Stderr = &p.log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -46,7 +46,7 @@ func startNodes(t *testing.T, cleanup func(func()), urls ...string) []*node {
 			}
 		}
 		cmd.Env = append(cmd.Env, "WEIR_LISTEN=127.0.0.1:0", "WEIR_DATA="+filepath.Join(filepath.Dir(path), "data"), "WEIR_DATABASE_URL="+url,
-			"WEIR_SECRET_KEY=a secret key of more than thirty-two characters", "WEIR_HASH_MEMORY=7168", "WEIR_LOG_LEVEL=warn",
+			"WEIR_SECRET_KEY=a secret key of more than thirty-two characters", "WEIR_HASH_MEMORY=7168", "WEIR_LOG_LEVEL=warn", "WEIR_MAX_CLIENT_RATE=0",
 			"WEIR_BOOTSTRAP_PASSWORD=the first administrator's password", "WEIR_BOOTSTRAP_TOKEN="+token)
 		out, err := cmd.StdoutPipe()
 		if err == nil {

@@ -52,7 +52,7 @@ type installation struct {
 func newInstallation(t *testing.T, db string, env ...string) *installation {
 	t.Helper()
 	in := &installation{t: t, data: t.TempDir()}
-	in.env = append([]string{"WEIR_DATA=" + in.data, "WEIR_LISTEN=127.0.0.1:0", "WEIR_HASH_MEMORY=7168", "WEIR_HASH_TIME=1", "WEIR_LOG_LEVEL=warn"}, env...)
+	in.env = append([]string{"WEIR_DATA=" + in.data, "WEIR_LISTEN=127.0.0.1:0", "WEIR_HASH_MEMORY=7168", "WEIR_HASH_TIME=1", "WEIR_LOG_LEVEL=warn", "WEIR_MAX_CLIENT_RATE=0"}, env...)
 	if db == "postgres" {
 		in.url = storetest.Postgres(t)
 		in.env = append(in.env, "WEIR_DATABASE_URL="+in.url, "WEIR_SECRET_KEY=a secret key of more than thirty-two characters")

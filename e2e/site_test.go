@@ -66,7 +66,7 @@ func startSite(t *testing.T, db string, cleanup func(func()), set ...func(*weir.
 		t.Fatal(err)
 	}
 	c := weir.Config{Settings: weir.DefaultSettings(), Log: slog.New(slog.NewTextHandler(&logFile, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-	c.Data = dir
+	c.Data, c.Limits.ClientRate = dir, 0
 	c.Bootstrap.Password = "the first administrator's password"
 	c.Bootstrap.Token = token
 	if db == "postgres" {

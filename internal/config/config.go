@@ -183,6 +183,10 @@ type Limits struct {
 	// ClientRequests is how many of them one address may have, so that a slow
 	// client cannot take all places. Default 128.
 	ClientRequests int
+	// ClientRate is how many requests of one address are answered in a second, ten
+	// seconds' worth of them at once; 0 for any number. Probes, static and media
+	// files do not count. Default 100.
+	ClientRate int
 	// BodyBytes is the largest request body. Default 1 MiB.
 	BodyBytes int64
 	// HeaderBytes is the largest request header. Default 64 KiB.
@@ -216,7 +220,7 @@ func New() Config {
 		Sends:            Sends{Address: 5, Delay: 30 * time.Second, Account: 10, Window: time.Hour, Client: 20, ClientWindow: 10 * time.Minute, Notices: 60},
 		HIBP:             HIBP{URL: "https://api.pwnedpasswords.com/range/"},
 		Limits: Limits{
-			Requests: 512, ClientRequests: 128,
+			Requests: 512, ClientRequests: 128, ClientRate: 100,
 			BodyBytes: 1 << 20, HeaderBytes: 64 << 10,
 			HeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
 			WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,

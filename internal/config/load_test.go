@@ -163,7 +163,7 @@ func TestEverySettingHasItsEffect(t *testing.T) {
 		"smtp_url": "smtps://mail.example", "mail_from": "a@b.example", "mail_timeout": "3s", "mail_address": "3", "mail_delay": "1s", "mail_account": "4",
 		"mail_window": "3m", "mail_client": "5", "mail_client_window": "4m", "mail_notices": "6",
 		"hibp_url": "http://mirror.test/range/", "hibp_file": "/f",
-		"max_requests": "9", "max_client_requests": "8", "max_body": "2048", "max_header": "8192", "header_timeout": "3s",
+		"max_requests": "9", "max_client_requests": "8", "max_client_rate": "7", "max_body": "2048", "max_header": "8192", "header_timeout": "3s",
 		"read_timeout": "4s", "write_timeout": "5s", "idle_timeout": "6s", "shutdown_timeout": "7s", "drain_delay": "8s",
 		"expression_hosts": "a.example", "expression_dns": "true",
 	}

@@ -169,6 +169,9 @@ func Settings() []Setting {
 		{"max_client_requests", "requests answered at once for one address", false, func(c *Config, v string) error {
 			return number(&c.Limits.ClientRequests, v, 8, 65536)
 		}},
+		{"max_client_rate", "requests of one address answered in a second; 0 for any number", false, func(c *Config, v string) error {
+			return number(&c.Limits.ClientRate, v, 0, 1<<20)
+		}},
 		{"max_body", "largest request body, in bytes", false, func(c *Config, v string) error {
 			return number(&c.Limits.BodyBytes, v, 1024, 1<<30)
 		}},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -24,6 +25,8 @@ type crowd struct {
 	arrived chan struct{}
 	release chan struct{}
 	group   sync.WaitGroup
+	// now is the time where the server has a clock.
+	now time.Time
 }
 
 func newCrowd(t *testing.T, places, share int) *crowd {

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/telemetry"
@@ -38,6 +40,19 @@ func (h *Handler) busy(out *answer, r *http.Request, reason telemetry.Refusal) {
 	request.AskLater(out.Header())
 	h.problem(out, r, http.StatusServiceUnavailable, "The server is too busy. Try again in a few seconds.")
 }
+
+// tooOften answers a request of a client that asks too often.
+func (h *Handler) tooOften(out *answer, r *http.Request, wait time.Duration) {
+	h.Metrics.Refused(telemetry.RefusedRate)
+	if r.ContentLength != 0 {
+		out.Header().Set("Connection", "close")
+	}
+	out.Header().Set("Retry-After", strconv.Itoa(seconds(wait)))
+	h.problem(out, r, http.StatusTooManyRequests, fmt.Sprintf("Too many requests come from your address. Try again in %d s.", seconds(wait)))
+}
+
+// seconds are whole ones, not less than d.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 // problem answers programs with JSON and people with a page.
 func (h *Handler) problem(w http.ResponseWriter, r *http.Request, status int, detail string) {

@@ -33,6 +33,8 @@ type Config struct {
 	// policy.HTTPRequest.Located); nil where nothing can be known.
 	Locate func(netip.Addr) map[string]any
 	Limits config.Limits
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
 	// Origin is the site's own origin (scheme://host) behind a proxy that
 	// changes the Host header; empty when the Host header tells it.
 	Origin string
@@ -53,6 +55,7 @@ type Handler struct {
 	next     http.Handler
 	requests *gate
 	probes   *gate
+	rate     *rate
 	stopped  atomic.Bool
 }
 
@@ -68,6 +71,10 @@ func New(c Config, mount ...func(*http.ServeMux)) (*Handler, error) {
 	h := &Handler{Config: c, mux: http.NewServeMux(),
 		requests: &gate{places: c.Limits.Requests, share: c.Limits.ClientRequests, full: telemetry.RefusedRequests, clients: map[netip.Prefix]int{}},
 		probes:   &gate{places: probePlaces, full: telemetry.RefusedProbes}}
+	if h.Now == nil {
+		h.Now = time.Now
+	}
+	h.rate = newRate(c.Limits.ClientRate, h.Now)
 	h.mux.HandleFunc(livePath, h.live)
 	h.mux.HandleFunc(readyPath, h.ready)
 	h.mux.Handle(metricsPath, c.Scrape)
@@ -119,6 +126,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.recover(out, r)
 	if g := h.gateOf(r); g != nil {
 		from := request.Network(info.Client)
+		if g == h.requests && h.rate != nil {
+			if wait := h.rate.take(from); wait > 0 {
+				h.tooOften(out, r, wait)
+				return
+			}
+		}
 		if reason, ok := g.enter(from); !ok {
 			h.busy(out, r, reason)
 			return

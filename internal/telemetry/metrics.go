@@ -48,6 +48,8 @@ const (
 	RefusedRequests Refusal = "requests"
 	// RefusedClient: one address has as many of them as it may.
 	RefusedClient Refusal = "client"
+	// RefusedRate: one address asks more often than it may.
+	RefusedRate Refusal = "rate"
 	// RefusedProbes: too many probes and scrapes at once.
 	RefusedProbes Refusal = "probes"
 	// RefusedHash: a password could not be hashed in time.
@@ -95,9 +97,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"mode", "result"}),
 	}
 	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "weir_refused_total", Help: "Requests told to try again because the server was too busy, by what was full.",
+		Name: "weir_refused_total", Help: "Requests told to try again later, by what was full.",
 	}, []string{"reason"})
-	for _, reason := range []Refusal{RefusedRequests, RefusedClient, RefusedProbes, RefusedHash} {
+	for _, reason := range []Refusal{RefusedRequests, RefusedClient, RefusedRate, RefusedProbes, RefusedHash} {
 		m.refused.WithLabelValues(string(reason))
 	}
 	reg.MustRegister(m.Requests, m.InFlight, m.refused, m.Plan, m.Stage, m.Hash, m.Repeats, m.GuessesRefused, m.MailsRefused, m.Mails, m.notifications)

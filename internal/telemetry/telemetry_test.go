@@ -61,7 +61,7 @@ func TestRule48LabelsComeFromFixedSets(t *testing.T) {
 		m.ObserveRequest("", fmt.Sprintf("METHOD%d", i), 200+i%4*100, time.Millisecond)
 		m.ObservePlan(fmt.Sprintf("slug-%d", i), time.Millisecond)
 	}
-	reasons := []Refusal{RefusedRequests, RefusedClient, RefusedProbes, RefusedHash}
+	reasons := []Refusal{RefusedRequests, RefusedClient, RefusedRate, RefusedProbes, RefusedHash}
 	for _, reason := range reasons {
 		m.Refused(reason)
 	}

@@ -61,6 +61,7 @@ const token = "the-token-of-the-administrator"
 func start(t *testing.T) http.Handler {
 	t.Helper()
 	settings := weir.DefaultSettings()
+	settings.Limits.ClientRate = 0
 	settings.Data = t.TempDir()
 	settings.Hashing.MemoryKiB, settings.Hashing.Time = 7168, 1
 	settings.Bootstrap.Token = token
