@@ -229,6 +229,24 @@ func TestAStageTypeThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+// Settings come from where the command has them from, also those whose types cannot be
+// named outside.
+func TestAProgramLoadsItsSettings(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "weir.yaml")
+	if err := os.WriteFile(file, []byte("max_requests: 99\nmail_from: Acme <a@acme.example>\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("WEIR_SMTP_URL", "smtps://mail.acme.example")
+	s, _, err := weir.LoadSettings(file)
+	if err != nil || s.Limits.Requests != 99 || s.Mail.Server == nil || s.Mail.Server.Host != "mail.acme.example" || s.Mail.From.Address != "a@acme.example" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	t.Setenv("WEIR_MAX_BODY", "none")
+	if _, _, err := weir.LoadSettings(file); err == nil || !strings.Contains(err.Error(), "WEIR_MAX_BODY") {
+		t.Errorf("a wrong one: %v", err)
+	}
+}
+
 // brokenStaff is a user store that is away while down is set.
 type brokenStaff struct {
 	Staff

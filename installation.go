@@ -61,6 +61,13 @@ type Secret = config.Secret
 // DefaultSettings returns settings with their defaults: SQLite in ./data.
 func DefaultSettings() Settings { return config.New() }
 
+// LoadSettings returns the settings of a YAML file, empty for none, and of the
+// variables WEIR_* of the environment, as the command reads them. The error joins
+// every problem that was found; warnings are texts for the log.
+func LoadSettings(file string) (s Settings, warnings []string, err error) {
+	return config.Load(config.Sources{File: file})
+}
+
 // Config says how to open an installation.
 type Config struct {
 	Settings
