@@ -206,6 +206,7 @@ func TestAnExportImportsAsItWas(t *testing.T) {
 					// Its stages refer to these, which an export does not hold.
 					other.imports(t, site.exports(t, "default-password-change"))
 					other.imports(t, site.exports(t, "default-recovery-flow"))
+					other.imports(t, site.exports(t, "default-passwordless-authentication"))
 				}
 				if report := other.imports(t, text); report.Count(blueprint.Create) != len(report.Changes) {
 					t.Errorf("the import made less than it holds: %v", report.Changes)

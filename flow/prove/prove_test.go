@@ -234,7 +234,7 @@ func TestDefaultFlowsHaveNoFinding(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.apply(t, files...)
-	for _, slug := range []string{"default-authentication-flow", "default-invalidation-flow", "initial-setup", "default-invitation-enrollment", "default-recovery-flow"} {
+	for _, slug := range []string{"default-authentication-flow", "default-invalidation-flow", "default-passwordless-authentication", "initial-setup", "default-invitation-enrollment", "default-recovery-flow"} {
 		if got := s.prove(t, slug); len(got) > 0 {
 			t.Errorf("%s: %v", slug, got)
 		}
