@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/internal/access"
+	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/resource"
 )
 
@@ -219,6 +220,7 @@ func (s *scope) write(e *entry, kind *resource.Kind, wanted state, ref *resource
 			return nil, s.entryError(e, err)
 		}
 		s.note(e, Delete, ref, nil)
+		s.planned(catalog.Deleted, kind, ref, nil, nil, nil)
 		s.skipped[e.id] = true
 		return nil, nil
 	case ref == nil:
@@ -232,6 +234,11 @@ func (s *scope) write(e *entry, kind *resource.Kind, wanted state, ref *resource
 		}
 		s.ignored(e, kind, unknown)
 		s.note(e, Create, ref, nil)
+		made, err := s.shown(kind, ref)
+		if err != nil {
+			return nil, s.entryError(e, err)
+		}
+		s.planned(catalog.Created, kind, ref, nil, made, nil)
 		return ref, nil
 	case wanted == mustCreated:
 		return nil, s.exists(e, ref, match)
@@ -241,6 +248,10 @@ func (s *scope) write(e *entry, kind *resource.Kind, wanted state, ref *resource
 		}
 		s.note(e, Unchanged, ref, nil)
 		return ref, nil
+	}
+	before, err := s.shown(kind, ref)
+	if err != nil {
+		return nil, s.entryError(e, err)
 	}
 	changed, unknown, err := kind.Update(s.ctx, s.w, ref, data, field.Update)
 	if err != nil {
@@ -252,6 +263,11 @@ func (s *scope) write(e *entry, kind *resource.Kind, wanted state, ref *resource
 		return ref, nil
 	}
 	s.note(e, Update, ref, changed)
+	after, err := s.shown(kind, ref)
+	if err != nil {
+		return nil, s.entryError(e, err)
+	}
+	s.planned(catalog.Changed, kind, ref, before, after, changed)
 	return ref, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/history"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/store"
 )
@@ -36,6 +37,8 @@ type Config struct {
 	// Grants stores the permissions of entries. Nil refuses entries that have
 	// any.
 	Grants Grants
+	// Names names users and groups in what a dry run tells. Nil names nobody.
+	Names func(ctx context.Context, q store.Querier, kind, id string) string
 	// Files is the folder that !File reads from. Nil switches the tag off.
 	Files *os.Root
 	// Getenv is what !Env reads with; os.Getenv when nil.
@@ -131,6 +134,8 @@ type run struct {
 	// invalid in an earlier attempt.
 	broken map[*Document]Errors
 	spent  int
+	// rows are what a dry run would do to what stands in tables.
+	rows []history.Object
 }
 
 // errBroken ends an attempt because a document applied by another is invalid.
@@ -161,6 +166,7 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			}
 			report.Findings = report.proofs(i.config.Catalog.Snapshot(), tx.Snapshot(), i.config.Now())
 			if o.DryRun {
+				r.plan(ctx, tx)
 				return nil
 			}
 			return r.tell(ctx, w)
@@ -177,7 +183,7 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 		}
 		if errs, ok := asErrors(err); ok {
 			i.config.Logger.WarnContext(ctx, "blueprint refused", slog.String("source", o.By.Source), slog.String("problem", errs[0].Error()))
-			report.Changes, report.Findings = nil, nil
+			report.Changes, report.Findings, report.Differences = nil, nil, nil
 			return report, errs
 		}
 		if err != nil {

@@ -115,6 +115,7 @@ func (i *Importer) Try(ctx context.Context, b *system.Blueprint, by catalog.Meta
 type outcome struct {
 	hash     string
 	document *Document
+	report   *Report
 }
 
 // attempt applies a kept blueprint for somebody.
@@ -128,7 +129,7 @@ func (i *Importer) attempt(ctx context.Context, b *system.Blueprint, by catalog.
 		return out, err
 	}
 	by.Source = "blueprint " + b.Name
-	_, err = i.apply(ctx, []*Document{out.document}, Options{DryRun: dryRun, AllowEnv: !file.Upload, Context: b.Context, By: by, Authors: b.Authors})
+	out.report, err = i.apply(ctx, []*Document{out.document}, Options{DryRun: dryRun, AllowEnv: !file.Upload, Context: b.Context, By: by, Authors: b.Authors})
 	return out, err
 }
 

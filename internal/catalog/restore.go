@@ -39,19 +39,23 @@ func (tx *Tx) Restore(from *Snapshot, ids []uuid.UUID, unlink bool) (err error) 
 				all[o.ID] = true
 			}
 		}
-		ids = slices.SortedFunc(maps.Keys(all), func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+		ids = slices.Collect(maps.Keys(all))
 	}
 	r := restoration{Tx: tx, from: from}
 	for _, id := range ids {
 		r.sort(id)
 	}
-	slices.SortFunc(r.back, func(a, b *Object) int { return slices.Compare(a.order[:], b.order[:]) })
+	for _, list := range [][]*Object{r.back, r.away} {
+		slices.SortFunc(list, func(a, b *Object) int {
+			return cmp.Or(slices.Compare(a.order[:], b.order[:]), slices.Compare(a.ID[:], b.ID[:]))
+		})
+	}
 	r.put()
-	for _, id := range r.away {
-		if _, ok := tx.staged.Get(id); !ok {
+	for _, o := range r.away {
+		if _, ok := tx.staged.Get(o.ID); !ok {
 			continue // went with another one
 		}
-		if err := tx.Delete(id); err != nil {
+		if err := tx.Delete(o.ID); err != nil {
 			return err
 		}
 	}
@@ -59,7 +63,8 @@ func (tx *Tx) Restore(from *Snapshot, ids []uuid.UUID, unlink bool) (err error) 
 		return err
 	}
 	if r.problems != nil {
-		return &RestoreError{r.problems}
+		slices.Sort(r.problems)
+		return &RestoreError{slices.Compact(r.problems)}
 	}
 	return nil
 }
@@ -68,10 +73,9 @@ func (tx *Tx) Restore(from *Snapshot, ids []uuid.UUID, unlink bool) (err error) 
 type restoration struct {
 	*Tx
 	from *Snapshot
-	// back are the objects to be written, away the ids of those to be deleted.
-	back     []*Object
-	away     []uuid.UUID
-	problems []string
+	// back are the objects to be written, away those to be deleted.
+	back, away []*Object
+	problems   []string
 }
 
 func (r *restoration) problem(o *Object, format string, args ...any) {
@@ -84,7 +88,7 @@ func (r *restoration) sort(id uuid.UUID) {
 	now, is := r.staged.Get(id)
 	switch {
 	case !was && is:
-		r.away = append(r.away, id)
+		r.away = append(r.away, now)
 		return
 	case !was, is && now.Version == old.Version, is && old.Err == nil && now.Err == nil && old.Kind == now.Kind && old.Type == now.Type && len(r.differing(now, old)) == 0:
 		return
@@ -111,8 +115,8 @@ func (r *restoration) put() {
 		r.staged = r.staged.without(o.ID)
 	}
 	leaving := map[uuid.UUID]bool{}
-	for _, id := range r.away {
-		leaving[id] = true
+	for _, o := range r.away {
+		leaving[o.ID] = true
 	}
 	for _, o := range r.back {
 		for _, key := range uniqueKeys(o.kind, o.Doc) {
