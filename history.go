@@ -13,7 +13,7 @@ import (
 )
 
 // Difference is what differs about one object between two configurations.
-type Difference = history.Object
+type Difference = history.Difference
 
 // Revision is a change of the configuration that was made.
 type Revision = history.Revision
@@ -124,8 +124,5 @@ func (in *Installation) Rollback(ctx context.Context, r Rollback) (int64, []Diff
 	if err != nil {
 		return 0, nil, err
 	}
-	if !r.DryRun {
-		err = in.settleSetup(ctx)
-	}
-	return out.Revision, out.Changes, err
+	return out.Revision, out.Changes, nil
 }

@@ -135,7 +135,7 @@ type run struct {
 	broken map[*Document]Errors
 	spent  int
 	// rows are what a dry run would do to what stands in tables.
-	rows []history.Object
+	rows []history.Difference
 }
 
 // errBroken ends an attempt because a document applied by another is invalid.

@@ -19,7 +19,7 @@ func (r *run) plan(ctx context.Context, tx *catalog.Tx) {
 	c := history.Comparison{Catalog: r.config.Catalog, Before: tx.Before(), After: tx.Snapshot(), Names: r.config.names(ctx, tx)}
 	r.report.after = tx.Snapshot()
 	r.report.Differences = append(c.Objects(), r.rows...)
-	slices.SortStableFunc(r.report.Differences, func(a, b history.Object) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(r.report.Differences, func(a, b history.Difference) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 func (c *Config) names(ctx context.Context, tx *catalog.Tx) history.Names {
@@ -61,7 +61,7 @@ func (s *scope) planned(op catalog.Op, kind *resource.Kind, ref *resource.Ref, b
 // Compare tells how the configurations differ that two files would make, each
 // applied to the stored one; nothing is kept. It looks at the configuration
 // only. The error is an Errors when a file is at fault.
-func (i *Importer) Compare(ctx context.Context, before, after File, o Options) ([]history.Object, error) {
+func (i *Importer) Compare(ctx context.Context, before, after File, o Options) ([]history.Difference, error) {
 	o.DryRun = true
 	var made [2]*catalog.Snapshot
 	for n, file := range []File{before, after} {
@@ -85,7 +85,7 @@ type Drift struct {
 	Blueprint string `json:"blueprint" field:"required"`
 	PK        string `json:"pk" field:"required"`
 	// Changes are what applying it would change.
-	Changes []history.Object `json:"changes" field:"required"`
+	Changes []history.Difference `json:"changes" field:"required"`
 	// Problem says why it could not be applied; empty when it could.
 	Problem string `json:"problem" field:"required"`
 }
@@ -95,7 +95,7 @@ type Drift struct {
 func (i *Importer) Drifts(ctx context.Context, folder []File, by catalog.Meta) ([]Drift, error) {
 	out := []Drift{}
 	add := func(name, pk string, report *Report, err error) error {
-		d := Drift{Blueprint: name, PK: pk, Changes: []history.Object{}}
+		d := Drift{Blueprint: name, PK: pk, Changes: []history.Difference{}}
 		if problems, ok := asErrors(err); ok {
 			d.Problem = problems.Error()
 		} else if fault, ok := resource.Fault(err); ok {

@@ -66,7 +66,7 @@ type Report struct {
 	// Differences are what a dry run would change, field by field: objects of
 	// the configuration once, with those that go along with what is deleted, and
 	// others for each entry. Nil without DryRun.
-	Differences []history.Object
+	Differences []history.Difference
 	// after is the configuration that a dry run makes.
 	after *catalog.Snapshot
 }

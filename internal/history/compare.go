@@ -15,8 +15,8 @@ import (
 	"github.com/weir-id/weir/internal/catalog"
 )
 
-// Object is what differs about one object.
-type Object struct {
+// Difference is what differs about one object.
+type Difference struct {
 	// Op is +, ~ or -.
 	Op   catalog.Op `json:"op" field:"required"`
 	Kind string     `json:"kind" field:"required"`
@@ -27,16 +27,16 @@ type Object struct {
 	Name string `json:"name" field:"required"`
 	// Fields are those that differ, in the declared order; of a new object
 	// those that differ from the defaults, of a deleted one none.
-	Fields []Field `json:"fields" field:"required"`
+	Fields []FieldDifference `json:"fields" field:"required"`
 }
 
-// Field is a field with its values of before and after.
-type Field struct {
+// FieldDifference is a field with its values of before and after.
+type FieldDifference struct {
 	Name string `json:"name" field:"required"`
 	// Old and New are null where there is no such value, and where Secret or
 	// Lines says more.
-	Old any `json:"old" field:"required,null"`
-	New any `json:"new" field:"required,null"`
+	Old any `json:"old" field:"required"`
+	New any `json:"new" field:"required"`
 	// Secret tells that the values differ and are not shown.
 	Secret bool `json:"secret" field:"required"`
 	// Lines are the differences of long texts, line by line as in a unified
@@ -66,7 +66,7 @@ type Comparison struct {
 }
 
 // Objects are the objects that differ, by name.
-func (c *Comparison) Objects() []Object {
+func (c *Comparison) Objects() []Difference {
 	c.twins = map[uuid.UUID]uuid.UUID{}
 	if c.ByName {
 		c.match()
@@ -75,7 +75,7 @@ func (c *Comparison) Objects() []Object {
 	for o := range c.Before.All() {
 		before[o.ID] = o
 	}
-	out := []Object{}
+	out := []Difference{}
 	for now := range c.After.All() {
 		old := before[cmp.Or(c.twins[now.ID], now.ID)]
 		if old != nil {
@@ -92,9 +92,9 @@ func (c *Comparison) Objects() []Object {
 		}
 	}
 	for _, old := range before {
-		out = append(out, c.object(catalog.Deleted, c.Before, old, []Field{}))
+		out = append(out, c.object(catalog.Deleted, c.Before, old, []FieldDifference{}))
 	}
-	slices.SortFunc(out, func(a, b Object) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PK, b.PK)) })
+	slices.SortFunc(out, func(a, b Difference) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.PK, b.PK)) })
 	return out
 }
 
@@ -117,18 +117,18 @@ func (c *Comparison) match() {
 	}
 }
 
-func (c *Comparison) object(op catalog.Op, s *catalog.Snapshot, o *catalog.Object, fields []Field) Object {
-	return Object{Op: op, Kind: o.Kind, Model: c.Catalog.Model(o.Kind, o.Type), PK: o.ID.String(), Name: s.NaturalName(o), Fields: fields}
+func (c *Comparison) object(op catalog.Op, s *catalog.Snapshot, o *catalog.Object, fields []FieldDifference) Difference {
+	return Difference{Op: op, Kind: o.Kind, Model: c.Catalog.Model(o.Kind, o.Type), PK: o.ID.String(), Name: s.NaturalName(o), Fields: fields}
 }
 
 // made are the fields of a new object that differ from its defaults.
-func (c *Comparison) made(o *catalog.Object) []Field {
+func (c *Comparison) made(o *catalog.Object) []FieldDifference {
 	defaults, _ := c.Catalog.Defaults(o.Kind, o.Type)
 	return c.differing(encode(defaults), o, false)
 }
 
 // fields are the fields in which two versions differ.
-func (c *Comparison) fields(old, now *catalog.Object) []Field {
+func (c *Comparison) fields(old, now *catalog.Object) []FieldDifference {
 	return c.differing(encode(c.Catalog.Parts(old)), now, true)
 }
 
@@ -142,8 +142,8 @@ func encode(parts []any) map[string]any {
 
 // differing compares the fields of an object with other values. Those are shown
 // where existed says that they were ever in force.
-func (c *Comparison) differing(before map[string]any, now *catalog.Object, existed bool) []Field {
-	out := []Field{}
+func (c *Comparison) differing(before map[string]any, now *catalog.Object, existed bool) []FieldDifference {
+	out := []FieldDifference{}
 	for _, part := range c.Catalog.Parts(now) {
 		after := field.Encode(part, field.WithSecrets)
 		for _, name := range field.Names(part) {
@@ -153,7 +153,7 @@ func (c *Comparison) differing(before map[string]any, now *catalog.Object, exist
 				continue
 			}
 			if spec.Secret || spec.Hidden {
-				out = append(out, Field{Name: name, Secret: true, Lines: []string{}, made: !existed})
+				out = append(out, FieldDifference{Name: name, Secret: true, Lines: []string{}, made: !existed})
 				continue
 			}
 			if spec.Ref != "" {
@@ -169,8 +169,8 @@ func (c *Comparison) differing(before map[string]any, now *catalog.Object, exist
 }
 
 // newField shows long texts by their lines.
-func newField(name string, old, new any, reference bool) Field {
-	f := Field{Name: name, Old: old, New: new, Lines: []string{}, reference: reference}
+func newField(name string, old, new any, reference bool) FieldDifference {
+	f := FieldDifference{Name: name, Old: old, New: new, Lines: []string{}, reference: reference}
 	a, b := long(old), long(new)
 	if old != nil && new != nil && (a || b) {
 		f.Old, f.New, f.Lines = nil, nil, lines(text(old), text(new))
@@ -278,9 +278,9 @@ func each(v any, f func(any) any) any {
 // Row is what differs about an object that stands in a table: before and after
 // are what is shown of it, nil for none, and changed the names of the fields
 // that differ. names names the groups that it refers to; nil names none.
-func Row(op catalog.Op, model, pk, name string, specs []field.Spec, before, after map[string]any, changed []string, names Names) Object {
+func Row(op catalog.Op, model, pk, name string, specs []field.Spec, before, after map[string]any, changed []string, names Names) Difference {
 	_, kind, _ := strings.Cut(model, ".")
-	o := Object{Op: op, Kind: kind, Model: model, PK: pk, Name: kind + ":" + name, Fields: []Field{}}
+	o := Difference{Op: op, Kind: kind, Model: model, PK: pk, Name: kind + ":" + name, Fields: []FieldDifference{}}
 	for i := range specs {
 		spec := &specs[i]
 		old, was := before[spec.Name]
@@ -291,7 +291,7 @@ func Row(op catalog.Op, model, pk, name string, specs []field.Spec, before, afte
 		case op == catalog.Created && !spec.Secret && is && !same(spec.Default, new):
 			o.Fields = append(o.Fields, newField(spec.Name, nil, new, false))
 		case op == catalog.Changed && slices.Contains(changed, spec.Name) && (spec.Secret || !was || !is):
-			o.Fields = append(o.Fields, Field{Name: spec.Name, Secret: true, Lines: []string{}})
+			o.Fields = append(o.Fields, FieldDifference{Name: spec.Name, Secret: true, Lines: []string{}})
 		case op == catalog.Changed && slices.Contains(changed, spec.Name):
 			o.Fields = append(o.Fields, newField(spec.Name, old, new, false))
 		}

@@ -44,12 +44,12 @@ type Revision struct {
 	ActorPK *int64 `json:"actor_pk" field:"required,null"`
 	Actor   string `json:"actor" field:"required"`
 	// Source is where the change came from: "api", "file login.yaml".
-	Source  string   `json:"source" field:"required"`
-	Changes []Change `json:"changes" field:"required"`
+	Source  string           `json:"source" field:"required"`
+	Changes []RevisionChange `json:"changes" field:"required"`
 }
 
-// Change is an object that a revision changed.
-type Change struct {
+// RevisionChange is an object that a revision changed.
+type RevisionChange struct {
 	Op    catalog.Op `json:"op" field:"required"`
 	Kind  string     `json:"kind" field:"required"`
 	Model string     `json:"model" field:"required"`
@@ -66,9 +66,9 @@ func (h *History) Revisions(ctx context.Context, s catalog.Search, offset, limit
 	out := make([]Revision, len(past))
 	for i := range past {
 		p := &past[i]
-		out[i] = Revision{Number: p.Number, Created: p.Created, ActorPK: p.ActorID, Actor: p.Actor, Source: p.Source, Changes: []Change{}}
+		out[i] = Revision{Number: p.Number, Created: p.Created, ActorPK: p.ActorID, Actor: p.Actor, Source: p.Source, Changes: []RevisionChange{}}
 		for _, c := range p.Changes {
-			out[i].Changes = append(out[i].Changes, Change{Op: c.Op, Kind: c.Kind, Model: h.Catalog.Model(c.Kind, c.Type), PK: c.ID.String(),
+			out[i].Changes = append(out[i].Changes, RevisionChange{Op: c.Op, Kind: c.Kind, Model: h.Catalog.Model(c.Kind, c.Type), PK: c.ID.String(),
 				Name: c.Kind + ":" + c.Name, Fields: append([]string{}, c.Fields...)})
 		}
 	}
@@ -90,7 +90,7 @@ func (h *History) Revision(ctx context.Context, number int64) (*Revision, error)
 
 // Between tells what differs between two revisions, of all objects or of one; to
 // is the newest revision when it is 0.
-func (h *History) Between(ctx context.Context, from, to int64, object uuid.UUID) ([]Object, error) {
+func (h *History) Between(ctx context.Context, from, to int64, object uuid.UUID) ([]Difference, error) {
 	before, err := h.Catalog.At(ctx, h.DB, from)
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (h *History) Between(ctx context.Context, from, to int64, object uuid.UUID)
 	if object == uuid.Nil {
 		return all, nil
 	}
-	out := []Object{}
+	out := []Difference{}
 	for _, o := range all {
 		if o.PK == object.String() {
 			out = append(out, o)
@@ -114,7 +114,7 @@ func (h *History) Between(ctx context.Context, from, to int64, object uuid.UUID)
 	return out, nil
 }
 
-func (h *History) compare(ctx context.Context, q store.Querier, before, after *catalog.Snapshot) []Object {
+func (h *History) compare(ctx context.Context, q store.Querier, before, after *catalog.Snapshot) []Difference {
 	c := Comparison{Catalog: h.Catalog, Before: before, After: after, Names: h.Names(ctx, q)}
 	return c.Objects()
 }
@@ -182,7 +182,7 @@ type Rollback struct {
 type Outcome struct {
 	// Revision is the new revision; 0 when nothing was written.
 	Revision int64
-	Changes  []Object
+	Changes  []Difference
 }
 
 // Rollback makes a new revision with the content of an old one. The error is a

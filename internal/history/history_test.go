@@ -85,12 +85,12 @@ func TestRow(t *testing.T) {
 	before := map[string]any{"name": "a", "groups": []any{}, "seen": "x"}
 	after := map[string]any{"name": "b", "groups": []any{id}, "seen": "y"}
 	got := Row(catalog.Changed, "app.row", "1", "b", specs, before, after, []string{"groups", "key", "name"}, names)
-	want := Object{Op: "~", Kind: "row", Model: "app.row", PK: "1", Name: "row:b", Fields: []Field{
+	want := Difference{Op: "~", Kind: "row", Model: "app.row", PK: "1", Name: "row:b", Fields: []FieldDifference{
 		{Name: "name", Old: "a", New: "b", Lines: []string{}},
 		{Name: "groups", Old: []any{}, New: []any{"group:Friends"}, Lines: []string{}},
 		{Name: "key", Secret: true, Lines: []string{}},
 	}}
-	same := cmp.AllowUnexported(Field{})
+	same := cmp.AllowUnexported(FieldDifference{})
 	if diff := cmp.Diff(want, got, same); diff != "" {
 		t.Error(diff)
 	}
@@ -104,11 +104,11 @@ func TestRow(t *testing.T) {
 }
 
 func TestPrinter(t *testing.T) {
-	objects := []Object{{Op: "~", Name: "stage:a\x1b[2J\u202e", Fields: []Field{
+	objects := []Difference{{Op: "~", Name: "stage:a\x1b[2J\u202e", Fields: []FieldDifference{
 		{Name: "to", Old: "flow:a", New: "flow:b", reference: true},
 		{Name: "text", Lines: []string{"@@ -1,1 +1,1 @@", "-a", "+b\r"}},
 		{Name: "key", Secret: true},
-	}}, {Op: "+", Name: "flow:b", Fields: []Field{{Name: "key", Secret: true, made: true}}}, {Op: "-", Name: "flow:c"}}
+	}}, {Op: "+", Name: "flow:b", Fields: []FieldDifference{{Name: "key", Secret: true, made: true}}}, {Op: "-", Name: "flow:c"}}
 	var plain, coloured bytes.Buffer
 	for _, p := range []*Printer{{Writer: &plain}, {Writer: &coloured, Colour: true}} {
 		if err := p.Objects(objects); err != nil {

@@ -25,7 +25,7 @@ type Printer struct {
 }
 
 // Objects writes each object with its fields.
-func (p *Printer) Objects(objects []Object) error {
+func (p *Printer) Objects(objects []Difference) error {
 	for i := range objects {
 		o := &objects[i]
 		if err := p.line("", signColour(string(o.Op)), string(o.Op)+" "+o.Name); err != nil {
@@ -54,7 +54,7 @@ func signColour(s string) string {
 	return ""
 }
 
-func (p *Printer) field(f *Field) error {
+func (p *Printer) field(f *FieldDifference) error {
 	const indent = "    "
 	switch {
 	case f.Secret && f.made:
@@ -88,7 +88,7 @@ func (p *Printer) field(f *Field) error {
 }
 
 // value is a value in one line.
-func (f *Field) value(v any) string {
+func (f *FieldDifference) value(v any) string {
 	if s, ok := v.(string); ok && f.reference {
 		return s
 	}
@@ -141,7 +141,7 @@ func (p *Printer) Revision(r *Revision, limit int) error {
 }
 
 // Summary counts what differs, in the words of what was or would be done.
-func Summary(objects []Object) string {
+func Summary(objects []Difference) string {
 	n := map[catalog.Op]int{}
 	for i := range objects {
 		n[objects[i].Op]++
