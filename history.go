@@ -126,3 +126,11 @@ func (in *Installation) Rollback(ctx context.Context, r Rollback) (int64, []Diff
 	}
 	return out.Revision, out.Changes, nil
 }
+
+// forgetConfiguration removes the versions that are older than wanted.
+func (in *Installation) forgetConfiguration(ctx context.Context) (int64, error) {
+	if in.config.HistoryKeep == 0 {
+		return 0, nil
+	}
+	return in.catalog.Forget(ctx, in.now().Add(-in.config.HistoryKeep))
+}

@@ -2,11 +2,13 @@ package weir
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/catalog"
@@ -376,4 +378,39 @@ func TestARollbackOfSettingsKeepsTheAddress(t *testing.T) {
 	if a.status != http.StatusBadRequest || !strings.Contains(a.raw, "base_url") {
 		t.Errorf("the old address: %d %s", a.status, a.raw)
 	}
+}
+
+func TestOldVersionsGoWhenTheyAreNotWanted(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		now := time.Now()
+		site, err := Open(t.Context(), Config{Settings: s, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = site.Close(context.Background()) })
+		for range 3 {
+			apply(t, site, strings.NewReplacer("NAME", now.Format("02 Jan"), "VERDICT", "True").Replace(twoPages))
+			now = now.Add(72 * time.Hour)
+		}
+		versions := func() int64 { return rows(t, site, "select count(*) from catalog_versions where not current") }
+		before := versions()
+		if n, err := site.forgetConfiguration(t.Context()); n != 0 || err != nil || versions() != before {
+			t.Errorf("without a limit %d rows went, %v", n, err)
+		}
+		site.config.HistoryKeep = 100 * time.Hour
+		if n, err := site.forgetConfiguration(t.Context()); n == 0 || err != nil || versions() >= before || versions() == 0 {
+			t.Errorf("%d rows went, %v; %d of %d versions are left", n, err, versions(), before)
+		}
+		list, err := site.History(t.Context(), "", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		oldest := list[len(list)-1].Number
+		if _, _, err := site.Rollback(t.Context(), Rollback{To: oldest - 1}); !errors.Is(err, catalog.ErrNoRevision) {
+			t.Errorf("back to what is forgotten: %v", err)
+		}
+		if _, _, err := site.Rollback(t.Context(), Rollback{To: oldest}); err != nil {
+			t.Errorf("back to the oldest one: %v", err)
+		}
+	})
 }

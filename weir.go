@@ -85,6 +85,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.jobs.Clean(s.db, s.now)
 	s.mailer.Handle(s.jobs)
 	s.jobs.TrimPasswords(s.people.TrimHistory)
+	s.jobs.ForgetConfiguration(s.forgetConfiguration)
 	if s.stopJobs, err = s.jobs.Start(background); err != nil {
 		return err
 	}
