@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const historyFirst = `version: 1
@@ -99,7 +101,7 @@ func TestPlanHistoryDiffAndRollback(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("printed:\n%s", got)
+		t.Errorf("printed (-want +got):\n%s", cmp.Diff(string(want), got))
 	}
 	for _, secret := range []string{"the first secret", "the second secret", "bobs"} {
 		if strings.Contains(got, secret) {
