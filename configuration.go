@@ -110,6 +110,14 @@ func (in *Installation) Export(ctx context.Context, slug string) ([]byte, error)
 	return in.exporter().Flow(ctx, v, slug)
 }
 
+// ExportPortable returns flows, or with no slug the whole configuration, as a blueprint
+// that refers to things by name and so fits every installation. The error wraps
+// flow.ErrNoFlow when no flow has one of the slugs.
+func (in *Installation) ExportPortable(ctx context.Context, slugs ...string) ([]byte, error) {
+	v := resource.View{Config: in.catalog.Snapshot(), DB: in.db, Dialect: in.db.Dialect()}
+	return in.exporter().Portable(ctx, v, slugs...)
+}
+
 func (in *Installation) exporter() *blueprint.Exporter {
 	return &blueprint.Exporter{Catalog: in.catalog, Registry: in.kinds, Now: in.now}
 }

@@ -72,7 +72,14 @@ func (in *Installation) exports(t *testing.T, slug string) []byte {
 // exports the flow "golden". A file holds the sections "-- in.yaml --" and
 // "-- out.yaml --".
 func TestExportGolden(t *testing.T) {
-	names, err := filepath.Glob("testdata/export/*.txt")
+	golden(t, "export", func(t *testing.T, in *Installation) []byte { return in.exports(t, "golden") })
+}
+
+// golden compares what an installation exports after the first section of each file in
+// a folder of testdata was imported with the second section.
+func golden(t *testing.T, folder string, export func(*testing.T, *Installation) []byte) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("testdata", folder, "*.txt"))
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no golden files: %v", err)
 	}
@@ -85,8 +92,9 @@ func TestExportGolden(t *testing.T) {
 				}
 				in, out, _ := bytes.Cut(bytes.TrimPrefix(data, []byte("-- in.yaml --\n")), []byte("-- out.yaml --\n"))
 				site := empty(t, s)
+				site.acquaint(t)
 				site.imports(t, in)
-				got := site.exports(t, "golden")
+				got := export(t, site)
 				if *update {
 					text := fmt.Appendf(nil, "-- in.yaml --\n%s-- out.yaml --\n%s", in, got)
 					if err := os.WriteFile(name, text, 0o600); err != nil {

@@ -209,7 +209,7 @@ func TestRule46AndRule47OnlySuperusersSeeAndUndoTheHistory(t *testing.T) {
 		t.Fatalf("the clerk holds nothing: %s", a.raw)
 	}
 	for _, r := range o.site.api.Routes() {
-		if !strings.HasPrefix(r.Path, "weir/") {
+		if !strings.HasPrefix(r.Path, "weir/history/") && r.Path != "weir/diff/" && r.Path != "weir/drift/" {
 			continue
 		}
 		path := strings.Replace(r.Path, "{revision}", fmt.Sprint(then), 1)

@@ -222,6 +222,9 @@ func TestAPasskeyAloneSignsIn(t *testing.T) {
 		if me := c.do("GET", "/api/v3/core/users/me/", "").body["user"].(map[string]any); me["username"] != "akadmin" {
 			t.Errorf("signed in as %v", me)
 		}
+		if got := c.assurance(); got != "aal2[mfa pop user]" {
+			t.Errorf("a passkey is two factors, got %s", got)
+		}
 	})
 }
 

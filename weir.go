@@ -120,7 +120,8 @@ func (s *Server) assemble() error {
 	raise := func(r *http.Request, action event.Action, message string) {
 		alarm.Raise(r.Context(), action, request.Policy(r, nil), message)
 	}
-	flows := s.flowConfig()
+	flows, inspectors := s.flowConfig(), s.inspectors()
+	flows.Inspect = inspectors.Record
 	flows.Failed = func(ctx context.Context, h *policy.HTTPRequest, message string) {
 		alarm.Raise(ctx, event.SystemException, h, message)
 	}
@@ -131,7 +132,7 @@ func (s *Server) assemble() error {
 	tried := *applications
 	tried.Record = s.recordTried
 	origin := s.baseURL() // which has no path
-	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Account: &account{s.Installation, runner}, Applications: applications, Invitations: s.invitationPages(runner), Brand: runner.Brand, Footer: s.footer,
+	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Account: &account{s.Installation, runner}, Applications: applications, Invitations: s.invitationPages(runner), Inspector: &inspectorPages{inspectors, runner}, Brand: runner.Brand, Footer: s.footer,
 		Pages: s.pages(), Texts: s.texts, Log: s.log.With("component", "web")})
 	if err != nil {
 		return fmt.Errorf("make pages: %w", err)
@@ -146,7 +147,7 @@ func (s *Server) assemble() error {
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Startable: runner.Startable, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
 		Exporter: s.exporter(), Blueprints: importer, History: s.history, Drift: s.drift, Applications: applications, Tried: &tried, Notifications: s.notifications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
-		Passwords: s.people, Recovery: &recovery{s.Installation, executor}, Mails: s.mails, Impersonation: s.sessions, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
+		Passwords: s.people, Recovery: &recovery{s.Installation, executor}, Mails: s.mails, Impersonation: s.sessions, Traces: s.sessions, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
 		Log: s.log.With("component", "api"), Now: s.now,
 	})
 	media, err := s.media()

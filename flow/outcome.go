@@ -114,8 +114,10 @@ type Proof struct {
 	// Channel is the back end, mailbox or phone it came through.
 	Channel string `json:"channel,omitempty"`
 	// Authenticator is the device's id where there is one.
-	Authenticator string    `json:"authenticator,omitempty"`
-	At            time.Time `json:"at"`
+	Authenticator string `json:"authenticator,omitempty"`
+	// Methods are the authentication method references of RFC 8176 that it stands for.
+	Methods []string  `json:"amr,omitempty"`
+	At      time.Time `json:"at"`
 }
 
 // Login attaches a user to the session.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -19,12 +20,15 @@ type planView struct {
 	cat    Catalog
 	plan   *Plan
 	values map[string]any
+	// session is what the session has proved, visitor whose it is.
+	session []Proof
+	visitor *identity.Person
 	// redirected tells whether a policy replaced the rest of the plan.
 	redirected bool
 }
 
-func newPlanView(ctx context.Context, cat Catalog, people People, plan *Plan) (*planView, error) {
-	v := &planView{cat: cat, plan: plan, values: plan.Context.Values()}
+func newPlanView(ctx context.Context, cat Catalog, people People, plan *Plan, req *Request) (*planView, error) {
+	v := &planView{cat: cat, plan: plan, values: plan.Context.Values(), session: req.Session.Proofs, visitor: req.User}
 	for key, value := range v.values {
 		ref, ok := value.(*PersonRef)
 		if !ok || ref == nil {
@@ -62,7 +66,20 @@ func (v *planView) StageNames() []string {
 func (v *planView) policyContext() map[string]any {
 	c := maps.Clone(v.values)
 	c["flow_plan"] = v
+	c[policy.KeyAssurance] = policy.Assured(v.assurance())
 	return c
+}
+
+// assurance is about the person of the flow: the pending user, else the visitor.
+func (v *planView) assurance() identity.Assurance {
+	person := v.visitor
+	if p, ok := v.values[string(KeyPendingUser)].(*identity.Person); ok && p != nil {
+		person = p
+	}
+	if person == nil {
+		return identity.Assurance{}
+	}
+	return Assure(slices.Concat(v.session, v.plan.Proofs), person.ID)
 }
 
 // apply carries out what one policy wrote, for the plan and for the policies

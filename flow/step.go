@@ -35,6 +35,8 @@ type Session struct {
 	UserID int64
 	// ActsAs is the user whom that one impersonates, 0 for nobody.
 	ActsAs int64
+	// Proofs are what the user has proved in this session.
+	Proofs []Proof
 }
 
 // Execution is one person's run of one flow, as it is stored.
@@ -151,6 +153,9 @@ type Commit struct {
 	// others of the session are dropped.
 	Login  *Login
 	Logout bool
+	// Proofs are what the session that the step ends in knows from now on about its
+	// user; nil changes nothing.
+	Proofs []Proof
 	Events []Event
 	Apply  []func(ctx context.Context, tx Tx) error
 	// Effects are what policies asked for, carried out after Apply, which is
@@ -172,23 +177,4 @@ type Committed struct {
 type Counter interface {
 	Count(ctx context.Context, sessionKey, name string) (int, error)
 	Reset(ctx context.Context, sessionKey, name string) error
-}
-
-// Trace is what one step of an execution did, for the inspector.
-type Trace struct {
-	At       time.Time     `json:"at"`
-	Stage    string        `json:"stage,omitempty"`
-	Type     string        `json:"type,omitempty"`
-	Answer   bool          `json:"answer"`
-	Outcome  string        `json:"outcome"`
-	Policies []PolicyTrace `json:"policies,omitempty"`
-	Message  string        `json:"message,omitempty"`
-}
-
-// PolicyTrace is what the policies of one target decided.
-type PolicyTrace struct {
-	Target   string   `json:"target"`
-	Verdict  string   `json:"verdict"`
-	Messages []string `json:"messages,omitempty"`
-	Error    string   `json:"error,omitempty"`
 }

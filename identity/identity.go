@@ -96,6 +96,9 @@ type Person struct {
 	// Backend names the back end that checked this person's password during
 	// the execution; empty when none did. Policies test for its presence.
 	Backend string
+	// Assurance is how sure the browser session of this person is that it is them;
+	// zero for people who are not the visitor.
+	Assurance Assurance
 	// Impersonator is who really signed in and acts as this person for now; nil
 	// for people who act for themselves.
 	Impersonator *Person
@@ -116,7 +119,7 @@ func Anonymous() *Person { return &Person{} }
 // WithBackend returns the same person, marked as checked by backend. The
 // groups are read anew when asked for.
 func (p *Person) WithBackend(backend string) *Person {
-	return &Person{User: p.User, Backend: backend, Impersonator: p.Impersonator, load: p.Groups}
+	return &Person{User: p.User, Backend: backend, Assurance: p.Assurance, Impersonator: p.Impersonator, load: p.Groups}
 }
 
 // Human tells whether a person can read mails and recover: service accounts cannot
@@ -180,3 +183,22 @@ func (p *Person) InGroup(ctx context.Context, id uuid.UUID) (bool, error) {
 	}
 	return false, nil
 }
+
+// Assurance is how sure it is that somebody is who they say they are: what the ID
+// tokens of OpenID Connect call acr and amr (OpenID Connect Core, section 2).
+type Assurance struct {
+	// ACR is the level, empty when nothing was proved.
+	ACR string `json:"acr"`
+	// AMR are the methods of RFC 8176 by which it was proved, sorted.
+	AMR []string `json:"amr"`
+	// At is when the newest of it was proved; zero when nothing was.
+	At time.Time `json:"at,omitzero"`
+}
+
+// The levels are named after the authenticator assurance levels of NIST SP 800-63B,
+// whose first ask for one factor and for two. Whether the authenticators themselves
+// satisfy it is for whoever allows them to say.
+const (
+	OneFactor  = "aal1"
+	TwoFactors = "aal2"
+)

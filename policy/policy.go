@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -60,6 +61,8 @@ type Result struct {
 	Effects []Effect
 	// Logs are what an expression has logged, also before an error.
 	Logs []LogLine
+	// Took is how long the policy took; zero for a combination.
+	Took time.Duration
 	// Binding produced the result; nil for a policy that ran on its own.
 	Binding *Binding
 	// Sources are the results that were combined into this one.

@@ -90,6 +90,8 @@ type Config struct {
 	// Impersonation lets people act as others.
 	Impersonation Impersonation
 	Recovery      Recovery
+	// Traces are what runs of flows have recorded.
+	Traces Traces
 	// Mails are the templates of mails.
 	Mails Mails
 	// InstallID goes into the opaque ids of users.
@@ -123,7 +125,7 @@ func New(c Config) *API {
 		c.Now = time.Now
 	}
 	a := &API{Config: c}
-	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.peopleRoutes(),
+	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.inspectorRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.peopleRoutes(),
 		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.historyRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a

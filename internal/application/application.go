@@ -106,7 +106,8 @@ func (a *Access) evaluate(ctx context.Context, s *catalog.Snapshot, app *flow.Ap
 		unbound = policy.Pass
 	}
 	result := a.Engine.Evaluate(ctx, policy.Run{Source: s, User: p, HTTP: h, EmptyResult: unbound,
-		Target: policy.Target{Kind: "application", ID: app.ID, Name: app.Slug, Mode: app.PolicyEngineMode}})
+		Context: func() map[string]any { return map[string]any{policy.KeyAssurance: policy.Assured(p.Assurance)} },
+		Target:  policy.Target{Kind: "application", ID: app.ID, Name: app.Slug, Mode: app.PolicyEngineMode}})
 	if result.Verdict == policy.Error {
 		if result.Err == nil {
 			result.Err = errors.New("the policies reached no verdict")

@@ -44,6 +44,9 @@ type Type struct {
 	Label, Plural string
 	// Schema is the name of the object in the API description: "TOTPDevice".
 	Schema string
+	// Methods are the authentication method references of RFC 8176 that an answer of
+	// such a device stands for.
+	Methods []string
 	// MaxName is how long names may be; 0 for 64.
 	MaxName int
 }

@@ -211,6 +211,7 @@ func (s *scope) find(e *entry, kind *resource.Kind, match map[string]any, wanted
 func (s *scope) write(e *entry, kind *resource.Kind, wanted state, ref *resource.Ref, match, attrs map[string]any) (*resource.Ref, error) {
 	data := merge(attrs, match)
 	delete(data, "pk")
+	s.keepSecrets(e, kind, data)
 	switch {
 	case wanted == absent && ref == nil:
 		s.skip(e, kind.Model, "there is nothing to delete")
@@ -376,4 +377,17 @@ func (s *scope) entryError(e *entry, err error) error {
 		return fmt.Errorf("%s: %w", s.place(e.position), err)
 	}
 	return nil
+}
+
+// keepSecrets leaves secrets alone that come from a variable of the environment which
+// is not there: an export, which has such variables in place of secrets, may then be
+// imported where it came from.
+func (s *scope) keepSecrets(e *entry, kind *resource.Kind, data map[string]any) {
+	for _, spec := range kind.Fields() {
+		value, given := data[spec.Name]
+		if tag, ok := e.attrs.get(spec.Name).(*env); ok && given && value == nil && spec.Secret {
+			delete(data, spec.Name)
+			s.warn(tag.position, "%s is secret, and its variable is not set: what is stored stays", spec.Name)
+		}
+	}
 }

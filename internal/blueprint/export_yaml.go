@@ -12,6 +12,26 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// ordered is a mapping whose keys keep their order.
+type ordered []pair
+
+type pair struct {
+	name  string
+	value any
+}
+
+// tagged is a value with a tag of blueprints: a word, or a list in one line.
+type tagged struct {
+	tag   string
+	value any
+}
+
+// commented is a value with a comment above it.
+type commented struct {
+	head  string
+	value any
+}
+
 // encodeYAML writes a JSON-like value as YAML that readers of version 1.1 and
 // 1.2 understand alike: keys in alphabetical order, one value to a line, no
 // tags and no aliases.
@@ -68,6 +88,32 @@ func yamlNode(v any) (*yaml.Node, error) {
 			n.Content = append(n.Content, c)
 		}
 		return n, nil
+	case ordered:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		if len(v) == 0 {
+			n.Style = yaml.FlowStyle
+		}
+		for _, m := range v {
+			c, err := yamlNode(m.value)
+			if err != nil {
+				return nil, err
+			}
+			n.Content = append(n.Content, textNode(m.name), c)
+		}
+		return n, nil
+	case tagged:
+		n, err := yamlNode(v.value)
+		if err == nil {
+			n.Tag, n.Style = v.tag, n.Style|yaml.TaggedStyle
+			flowStyle(n)
+		}
+		return n, err
+	case commented:
+		n, err := yamlNode(v.value)
+		if err == nil && v.head != "" {
+			n.HeadComment = v.head
+		}
+		return n, err
 	case map[string]any:
 		n := &yaml.Node{Kind: yaml.MappingNode}
 		if len(v) == 0 {
@@ -117,4 +163,14 @@ func blockable(text string) bool {
 		}
 	}
 	return strings.TrimLeft(text, " \t") == text
+}
+
+// flowStyle writes lists into one line.
+func flowStyle(n *yaml.Node) {
+	if n.Kind == yaml.SequenceNode {
+		n.Style |= yaml.FlowStyle
+	}
+	for _, c := range n.Content {
+		flowStyle(c)
+	}
 }

@@ -93,6 +93,15 @@ func (c *Catalog) Models() []string {
 	return names
 }
 
+// Kinds returns the kinds of objects, in the order of their declaration.
+func (c *Catalog) Kinds() []string {
+	names := make([]string, len(c.registry.kinds))
+	for i, k := range c.registry.kinds {
+		names[i] = k.name
+	}
+	return names
+}
+
 // Labels returns the names for people of one object of the kind and type, and
 // of several.
 func (c *Catalog) Labels(kind, typ string) (one, many string) {

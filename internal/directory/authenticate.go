@@ -47,7 +47,7 @@ func (v *Verdict) Accept(x *flow.Exec, out flow.Outcome, p *identity.Person) flo
 	maps.Copy(args, v.Args)
 	flow.KeyAuthMethodArgs.Set(x.Context, args)
 	out.Apply = v.Settle
-	return out.Prove(flow.Proof{Fact: flow.FactPassword, User: p.ID, Channel: v.Backend, At: x.Now})
+	return out.Prove(flow.Proof{Fact: flow.FactPassword, User: p.ID, Channel: v.Backend, Methods: []string{flow.MethodPassword}, At: x.Now})
 }
 
 // Authenticate asks the back ends in order whether the password is the

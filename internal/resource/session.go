@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/useragent"
@@ -25,6 +26,7 @@ type sessionRow struct {
 	user      int64
 	ip, agent string
 	used, end time.Time
+	proofs    []flow.Proof
 }
 
 // sessionMembers are the members of a session; nothing of it is written.
@@ -40,6 +42,25 @@ type sessionMembers struct {
 	LastUserAgent string    `json:"last_user_agent" field:"readonly"`
 	LastUsed      time.Time `json:"last_used" field:"readonly"`
 	Expires       time.Time `json:"expires" field:"readonly"`
+	// Assurance is how sure it is that it is them.
+	Assurance assurance `json:"assurance" field:"readonly"`
+}
+
+type assurance struct {
+	// ACR is aal1 or aal2, or empty where nothing was proved; AMR are methods of RFC 8176.
+	ACR string   `json:"acr" field:"required"`
+	AMR []string `json:"amr" field:"required"`
+	// At is when the newest of it was proved.
+	At *time.Time `json:"at" field:"required,null"`
+}
+
+func readAssurance(r *sessionRow) assurance {
+	a := flow.Assure(r.proofs, r.user)
+	out := assurance{ACR: a.ACR, AMR: append([]string{}, a.AMR...)}
+	if !a.At.IsZero() {
+		out.At = &a.At
+	}
+	return out
 }
 
 type userAgent struct {
@@ -110,7 +131,7 @@ func sessions(p people, locate func(netip.Addr) map[string]any) *made[sessionRow
 // are, as policies see it.
 func readSession(v View, r *sessionRow, locate func(netip.Addr) map[string]any) map[string]any {
 	out := field.Encode(&sessionMembers{UUID: r.id, Current: v.Session != "" && r.key == v.Session, UserAgent: readUserAgent(r.agent), User: r.user,
-		LastIP: r.ip, LastUserAgent: r.agent, LastUsed: r.used, Expires: r.end}, field.Public)
+		LastIP: r.ip, LastUserAgent: r.agent, LastUsed: r.used, Expires: r.end, Assurance: readAssurance(r)}, field.Public)
 	if ip, err := netip.ParseAddr(r.ip); err == nil {
 		known := locate(ip)
 		out["geo_ip"], out["asn"] = known[policy.KeyGeoIP], known[policy.KeyASN]
@@ -120,10 +141,10 @@ func readSession(v View, r *sessionRow, locate func(netip.Addr) map[string]any) 
 
 func sessionsTable(now func() time.Time) *table[sessionRow] {
 	return &table[sessionRow]{
-		from: "sessions s join users u on u.id = s.user_id", columns: "s.key, s.uuid, s.user_id, s.last_ip, s.last_user_agent, s.last_used, s.expires",
+		from: "sessions s join users u on u.id = s.user_id", columns: "s.key, s.uuid, s.user_id, s.last_ip, s.last_user_agent, s.last_used, s.expires, s.proofs",
 		scan: func(row store.Row) (sessionRow, error) {
 			var r sessionRow
-			err := row.Scan(&r.key, &r.id, &r.user, &r.ip, &r.agent, &r.used, &r.end)
+			err := row.Scan(&r.key, &r.id, &r.user, &r.ip, &r.agent, &r.used, &r.end, store.JSON(&r.proofs))
 			return r, err
 		},
 		key: "s.uuid", owner: "s.user_id",

@@ -108,7 +108,15 @@ func (s *step) lock(ctx context.Context) error {
 	if value(user) != s.Session.UserID || value(actsAs) != s.Session.ActsAs {
 		return fmt.Errorf("the session is somebody else's: %w", flow.ErrStale)
 	}
-	if s.Login != nil || s.Logout || s.now.Sub(lastUsed) < touchEvery {
+	if s.Login != nil || s.Logout {
+		return nil
+	}
+	if s.Proofs != nil {
+		if _, err := s.tx.Exec(ctx, "update sessions set proofs = $2 where key = $1", s.Session.Key, store.JSON(s.Proofs)); err != nil {
+			return fmt.Errorf("keep proofs of session: %w", err)
+		}
+	}
+	if s.now.Sub(lastUsed) < touchEvery {
 		return nil
 	}
 	t := use{key: s.Session.Key, now: s.now, from: origin(s.HTTP), browserLength: browserLength, bound: bound(network, place)}

@@ -77,6 +77,11 @@ func (s *step) leave(ctx context.Context) error {
 			return fmt.Errorf("move execution: %w", err)
 		}
 	}
+	if s.Session.UserID != 0 {
+		if _, err := s.tx.Exec(ctx, "update execution_steps set session_key = $2 where session_key = $1", s.Session.Key, s.key); err != nil {
+			return fmt.Errorf("move trace: %w", err)
+		}
+	}
 	if _, err := s.tx.Exec(ctx, "update session_counters set session_key = $2 where session_key = $1", s.Session.Key, s.key); err != nil {
 		return fmt.Errorf("move counters: %w", err)
 	}
@@ -95,20 +100,23 @@ func (s *step) insertSession(ctx context.Context, key string, login *flow.Login)
 	if login != nil {
 		user, unless = &login.User.ID, ""
 		row.AuthBackend, row.AuthMethod, row.AuthMethodArgs = login.Backend, login.Method, login.MethodArgs
-		row.NetworkBinding, row.GeoIPBinding = login.NetworkBinding, login.GeoIPBinding
+		row.NetworkBinding, row.GeoIPBinding, row.Proofs = login.NetworkBinding, login.GeoIPBinding, s.Proofs
 		if !login.Expires.IsZero() {
 			row.Expires, row.BrowserLength = login.Expires, false
 		}
+	}
+	if row.Proofs == nil {
+		row.Proofs = []flow.Proof{}
 	}
 	if row.AuthMethodArgs == nil {
 		row.AuthMethodArgs = map[string]any{}
 	}
 	from := origin(s.HTTP)
 	_, err := s.tx.Exec(ctx, `insert into sessions (key, uuid, user_id, created, expires, last_used, last_ip, last_user_agent, browser_length, data,
-			auth_backend, auth_method, auth_method_args, network_binding, geoip_binding)
-		values ($1, $2, $3, $4, $5, $4, $6, $7, $8, '{}', $9, $10, $11, $12, $13)`+unless,
+			auth_backend, auth_method, auth_method_args, network_binding, geoip_binding, proofs)
+		values ($1, $2, $3, $4, $5, $4, $6, $7, $8, '{}', $9, $10, $11, $12, $13, $14)`+unless,
 		key, row.UUID, user, s.now, row.Expires, from.ip, from.agent, row.BrowserLength,
-		row.AuthBackend, row.AuthMethod, store.JSON(row.AuthMethodArgs), row.NetworkBinding, row.GeoIPBinding)
+		row.AuthBackend, row.AuthMethod, store.JSON(row.AuthMethodArgs), row.NetworkBinding, row.GeoIPBinding, store.JSON(row.Proofs))
 	if err != nil {
 		return fmt.Errorf("create session: %w", err)
 	}

@@ -133,6 +133,8 @@ type Row struct {
 	AuthMethodArgs map[string]any
 	NetworkBinding string
 	GeoIPBinding   string
+	// Proofs are what the user has proved in this session.
+	Proofs []flow.Proof
 }
 
 // Current is the session of one request.
@@ -170,11 +172,11 @@ func (m *Manager) visit() *Current {
 }
 
 const rowColumns = `s.uuid, s.created, s.expires, s.last_used, s.last_ip, s.last_user_agent, s.browser_length,
-	s.auth_backend, s.auth_method, s.auth_method_args, s.network_binding, s.geoip_binding`
+	s.auth_backend, s.auth_method, s.auth_method_args, s.network_binding, s.geoip_binding, s.proofs`
 
 func (r *Row) dest() []any {
 	return []any{&r.UUID, &r.Created, &r.Expires, &r.LastUsed, &r.LastIP, &r.LastUserAgent, &r.BrowserLength,
-		&r.AuthBackend, &r.AuthMethod, store.JSON(&r.AuthMethodArgs), &r.NetworkBinding, &r.GeoIPBinding}
+		&r.AuthBackend, &r.AuthMethod, store.JSON(&r.AuthMethodArgs), &r.NetworkBinding, &r.GeoIPBinding, store.JSON(&r.Proofs)}
 }
 
 // Load returns the session that a cookie's value names, its person and, for a
@@ -215,7 +217,8 @@ func (m *Manager) Load(ctx context.Context, token string, flowID uuid.UUID) (*Cu
 	}
 	c.Session.Stored, c.Row = true, &row
 	if k == member {
-		c.Session.UserID, c.Person = value(user), m.people.NewPerson(u)
+		c.Session.UserID, c.Session.Proofs, c.Person = value(user), row.Proofs, m.people.NewPerson(u)
+		c.Person.Assurance = flow.Assure(row.Proofs, u.ID)
 		if c.Session.UserID != u.ID {
 			c.Session.ActsAs = u.ID
 			if ok, err := m.impersonated(ctx, c); err != nil || !ok {

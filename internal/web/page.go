@@ -126,6 +126,8 @@ type Page struct {
 	Redirect    *Redirect
 	Reference   *openapi.Document
 	Invitations *InvitationsPage
+	// Inspection is the run of a flow that the page shows.
+	Inspection *Inspection
 
 	// Notice is the id of a text that says how something went.
 	Notice string

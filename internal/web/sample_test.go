@@ -62,11 +62,12 @@ func (e *engine) Step(w http.ResponseWriter, r *http.Request, c flowhttp.Call) (
 
 // visits is a browser with or without a person.
 type visits struct {
-	person    *identity.Person
-	flow      *flow.Flow
-	settings  []web.Setting
-	sessions  []web.Session
-	cancelled []uuid.UUID
+	person     *identity.Person
+	flow       *flow.Flow
+	settings   []web.Setting
+	inspection *web.Inspection
+	sessions   []web.Session
+	cancelled  []uuid.UUID
 	// configured are the stages whose flow was started; configurable is the
 	// one that has a flow, which refused prevents.
 	configured   []uuid.UUID
@@ -156,7 +157,7 @@ func newSite(t testing.TB, brand *flow.Brand, e *engine, v *visits) *web.Site {
 	if v == nil {
 		v = &visits{}
 	}
-	s, err := web.New(web.Config{Runner: e, Visits: v, Account: &v.own, Applications: v, Invitations: &v.invites, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
+	s, err := web.New(web.Config{Runner: e, Visits: v, Account: &v.own, Applications: v, Invitations: &v.invites, Inspector: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)

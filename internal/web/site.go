@@ -93,6 +93,8 @@ type Config struct {
 	Applications Applications
 	// Invitations are made and sent on pages of their own.
 	Invitations Invitations
+	// Inspector shows runs of flows.
+	Inspector Inspector
 	// Brand returns the brand of the request's host; nil for the built-in one.
 	Brand func(r *http.Request) *flow.Brand
 	// Footer returns the links below the pages of brands that have none of
@@ -188,6 +190,7 @@ func (s *Site) routes() *http.ServeMux {
 	route("/{$}", s.root, get)
 	route("/if/flow/{slug}/{$}", s.flowPage, get, post)
 	route("/if/flow/{slug}", addSlash, get)
+	route(inspectorPath+"{slug}/{$}", s.inspect, get)
 	route("/if/user/{$}", s.home, get, post)
 	route("/if/user", addSlash, get)
 	route(consentsPath+"{$}", s.consents, get, post)

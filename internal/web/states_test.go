@@ -67,6 +67,7 @@ func states(t *testing.T) (base string, names []string) {
 	all["home-ended"] = sends("/if/user/", url.Values{"session": {uuid.NewString()}}, newSite(t, footerBrand(), &engine{}, homeVisits()))
 	maps.Copy(all, settingsStates(t))
 	maps.Copy(all, invitationStates(t))
+	maps.Copy(all, inspectorStates(t))
 	plain := newSite(t, footerBrand(), &engine{results: []*flow.Result{show(askWho())}}, nil)
 	all["footer"] = at("/if/flow/x/", plain)
 	all["cancel"] = func(w http.ResponseWriter, r *http.Request) {
@@ -183,7 +184,7 @@ func smallAPI() *openapi.Document {
 
 func TestEveryPageHasAState(t *testing.T) {
 	shown := map[string]bool{"cancel": true, "confirm": true, "home": true, "problem": true, "reference": true,
-		"consents": true, "tokens": true, "token-new": true, "token-made": true, "token-delete": true, "sign-in-again": true, "invitations": true, "invitation-new": true, "invitation": true}
+		"consents": true, "tokens": true, "token-new": true, "token-made": true, "token-delete": true, "sign-in-again": true, "invitations": true, "invitation-new": true, "invitation": true, "inspector": true}
 	for _, result := range samples() {
 		if result.Challenge != nil {
 			shown[result.Challenge.Component] = true

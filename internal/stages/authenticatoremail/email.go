@@ -19,7 +19,8 @@ import (
 var pages embed.FS
 
 // kindType describes the devices.
-var kindType = authenticator.Type{Class: "email", Model: "authentik_stages_authenticator_email.emaildevice", Label: "Email Device", Plural: "Email Devices", Schema: "EmailDevice"}
+var kindType = authenticator.Type{Class: "email", Model: "authentik_stages_authenticator_email.emaildevice", Label: "Email Device", Plural: "Email Devices", Schema: "EmailDevice",
+	Methods: []string{flow.MethodCode}}
 
 // Letter is a mail with a code.
 type Letter struct {

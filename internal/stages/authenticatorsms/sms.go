@@ -22,7 +22,8 @@ import (
 var pages embed.FS
 
 // kindType describes the devices.
-var kindType = authenticator.Type{Class: "sms", Model: "authentik_stages_authenticator_sms.smsdevice", Label: "SMS Device", Plural: "SMS Devices", Schema: "SMSDevice"}
+var kindType = authenticator.Type{Class: "sms", Model: "authentik_stages_authenticator_sms.smsdevice", Label: "SMS Device", Plural: "SMS Devices", Schema: "SMSDevice",
+	Methods: []string{flow.MethodCode, flow.MethodTextMessage}}
 
 // Devices stores devices; it is authenticator.Devices.
 type Devices interface {

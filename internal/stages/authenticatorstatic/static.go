@@ -21,7 +21,8 @@ import (
 var pages embed.FS
 
 // kindType describes the devices.
-var kindType = authenticator.Type{Class: "static", Model: "authentik_stages_authenticator_static.staticdevice", Label: "Static Device", Plural: "Static Devices", Schema: "StaticDevice"}
+var kindType = authenticator.Type{Class: "static", Model: "authentik_stages_authenticator_static.staticdevice", Label: "Static Device", Plural: "Static Devices", Schema: "StaticDevice",
+	Methods: []string{flow.MethodCode}}
 
 // kept is what is kept with a device: the codes that have not been used, as hashes
 // under a key of the device's own.

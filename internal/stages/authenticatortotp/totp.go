@@ -19,7 +19,8 @@ import (
 var pages embed.FS
 
 // kindType describes the devices.
-var kindType = authenticator.Type{Class: "totp", Model: "authentik_stages_authenticator_totp.totpdevice", Label: "TOTP Device", Plural: "TOTP Devices", Schema: "TOTPDevice"}
+var kindType = authenticator.Type{Class: "totp", Model: "authentik_stages_authenticator_totp.totpdevice", Label: "TOTP Device", Plural: "TOTP Devices", Schema: "TOTPDevice",
+	Methods: []string{flow.MethodCode}}
 
 // Kind is the kind of TOTP devices.
 type Kind struct{}

@@ -46,7 +46,7 @@ func (s *stage) accept(ctx context.Context, x *flow.Exec, o *offered, d *authent
 		flow.KeyAuthMethod.Set(x.Context, methodPasswordless)
 		// A device that says who somebody is has made sure of it: two factors in one.
 		out = out.Prove(flow.Proof{Fact: flow.FactUser, User: p.ID, At: x.Now},
-			flow.Proof{Fact: flow.FactPassword, User: p.ID, Channel: t.Class, Authenticator: t.Model + "/" + d.Key(), At: x.Now})
+			flow.Proof{Fact: flow.FactPassword, User: p.ID, Channel: t.Class, Authenticator: t.Model + "/" + d.Key(), Methods: t.Methods, At: x.Now})
 	} else if o.validation.Person.ID != d.User {
 		return flow.Outcome{}, fmt.Errorf("%s device %d is not the pending user's", d.Class, d.ID)
 	} else if method, _ := flow.KeyAuthMethod.Get(x.Context); method == "" {
@@ -58,12 +58,27 @@ func (s *stage) accept(ctx context.Context, x *flow.Exec, o *offered, d *authent
 	if k, ok := o.kind.(authenticator.Used); ok {
 		channel = k.Channel(d)
 	}
-	out = out.Prove(flow.Proof{Fact: flow.FactSecondFactor, User: d.User, Channel: channel, Authenticator: t.Model + "/" + d.Key(), At: x.Now})
+	out = out.Prove(flow.Proof{Fact: flow.FactSecondFactor, User: d.User, Channel: channel, Authenticator: t.Model + "/" + d.Key(), Methods: t.Methods, At: x.Now})
 	cookie, err := s.remember(x, d)
 	if cookie != nil {
 		out.Cookies = append(out.Cookies, *cookie)
 	}
 	return out, err
+}
+
+// named tells whether one of the devices has named the person in this execution, and
+// so made sure of them: such a passkey is two factors, and to ask for it again would
+// add nothing.
+func named(x *flow.Exec, offers []offered) bool {
+	for _, o := range offers {
+		for _, d := range o.devices {
+			by := o.kind.Type().Model + "/" + d.Key()
+			if x.Confirmed(flow.FactPassword, by, d.User) && x.Confirmed(flow.FactSecondFactor, by, d.User) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Cookie is the name of the cookie by which a browser need not ask again.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
@@ -209,7 +210,7 @@ func TestWhatAnAnswerProves(t *testing.T) {
 				facts = append(facts, p.Fact)
 			}
 			want := flow.Proof{Fact: flow.FactSecondFactor, User: 7, Channel: row.channel, Authenticator: row.by, At: fx.Time}
-			if !slices.Equal(facts, row.facts) || plan.Proofs[len(plan.Proofs)-1] != want {
+			if !slices.Equal(facts, row.facts) || !cmp.Equal(plan.Proofs[len(plan.Proofs)-1], want) {
 				t.Errorf("proofs %+v, want %v and %+v", plan.Proofs, row.facts, want)
 			}
 			if got, _ := flow.KeyAuthMethod.Get(plan.Context); got != row.wantMethod {
@@ -251,6 +252,52 @@ func TestRule26EachClassRaisesTheDemand(t *testing.T) {
 		fx.devices.ann = owned(class)
 		if got := flowtest.Describe(fx.browser.Get(t, "f", "")); got != again {
 			t.Errorf("a person with %s: %s", class, got)
+		}
+	}
+}
+
+// A passkey that has named the person is two factors: the stage asks for nothing more,
+// but only if it would take that passkey itself.
+func TestWhatAPasskeyHasProvedIsNotAskedAgain(t *testing.T) {
+	named := func(key string) []flow.Proof {
+		return []flow.Proof{{Fact: flow.FactPassword, User: 7, Channel: "webauthn", Authenticator: "tests_webauthn.device/" + key},
+			{Fact: flow.FactSecondFactor, User: 7, Channel: "webauthn", Authenticator: "tests_webauthn.device/" + key}}
+	}
+	other := named("2")
+	other[0].User, other[1].User = 8, 8
+	for _, tt := range []struct {
+		name   string
+		proofs []flow.Proof
+		set    func(*validate.Config)
+		want   string
+	}{
+		{"its own passkey", named("2"), nil, "ak-stage-dummy"},
+		{"nothing", nil, nil, again},
+		{"another passkey", named("9"), nil, again},
+		{"somebody else's", other, nil, again},
+		{"a second factor only", named("2")[1:], nil, again},
+		{"a name only", named("2")[:1], nil, again},
+		{"a stage without passkeys", named("2"), func(c *validate.Config) { c.DeviceClasses = []validate.Class{validate.TOTP} }, again},
+	} {
+		fx := newFixture(t, ann(), 0, tt.set)
+		fx.Bind(fx.flow, fx.AddStage("dummy", "behind", nil), nil)
+		fx.devices.ann = owned("totp", "webauthn")
+		fx.browser.Get(t, "f", "")
+		fx.browser.Post(t, "f", "", chosen("totp", "1")) // stores the plan
+		req := fx.browser.Request("f", "")
+		if req.Execution == nil {
+			t.Fatalf("%s: no plan is stored", tt.name)
+		}
+		req.Execution.Plan.Proofs = append(req.Execution.Plan.Proofs, tt.proofs...)
+		r, err := fx.browser.Do(t.Context(), req)
+		for err == nil && r.Next {
+			r, err = fx.browser.Do(t.Context(), fx.browser.Request("f", ""))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := flowtest.Describe(r); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
 		}
 	}
 }

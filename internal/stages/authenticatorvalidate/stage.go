@@ -75,7 +75,7 @@ func (s *stage) resolve(ctx context.Context, x *flow.Exec) (*Challenge, flow.Out
 		return nil, flow.Outcome{}, err
 	case len(offers) == 0:
 		return s.notConfigured(x)
-	case s.recent(x, offers):
+	case s.recent(x, offers), named(x, offers):
 		return nil, flow.Skip(), nil
 	}
 	return challenge(x, offers), flow.Outcome{}, nil
@@ -119,8 +119,8 @@ func (s *stage) notConfigured(x *flow.Exec) (*Challenge, flow.Outcome, error) {
 	return &Challenge{DeviceChallenges: []DeviceChallenge{}, ConfigurationStages: stages}, flow.Outcome{}, nil
 }
 
-// named is offered by configurations that have a name of their own for people.
-type named interface{ DisplayName() string }
+// displayed is offered by configurations that have a name of their own for people.
+type displayed interface{ DisplayName() string }
 
 // selectable lists the configuration stages that exist and can be used.
 func (s *stage) selectable(x *flow.Exec) []SelectableStage {
@@ -132,7 +132,7 @@ func (s *stage) selectable(x *flow.Exec) []SelectableStage {
 		}
 		item := SelectableStage{PK: id, Name: object.Name, Model: object.Type.Model,
 			VerboseName: strings.TrimSpace(strings.ReplaceAll(object.Type.Label, "Setup Stage", ""))}
-		if n, ok := object.Config.(named); ok && n.DisplayName() != "" {
+		if n, ok := object.Config.(displayed); ok && n.DisplayName() != "" {
 			item.Name = n.DisplayName()
 		}
 		stages = append(stages, item)

@@ -24,7 +24,8 @@ var pages embed.FS
 
 // kindType describes the devices.
 var kindType = authenticator.Type{Class: "webauthn", Model: "authentik_stages_authenticator_webauthn.webauthndevice", Label: "WebAuthn Device", Plural: "WebAuthn Devices",
-	Schema: "WebAuthnDevice", MaxName: 200}
+	Schema:  "WebAuthnDevice",
+	Methods: []string{flow.MethodKey, flow.MethodPresence}, MaxName: 200}
 
 // Judges are the devices that answer; it is authenticator.Devices.
 type Judges interface {
