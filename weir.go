@@ -147,7 +147,7 @@ func (s *Server) assemble() error {
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Startable: runner.Startable, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
 		Exporter: s.exporter(), Blueprints: importer, History: s.history, Drift: s.drift, Applications: applications, Tried: &tried, Notifications: s.notifications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
-		Passwords: s.people, Recovery: &recovery{s.Installation, executor}, Mails: s.mails, Impersonation: s.sessions, Traces: s.sessions, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
+		Passwords: s.people, Recovery: &recovery{s.Installation, executor}, Mails: s.mails, Impersonation: s.sessions, Traces: s.sessions, Plans: s.sessions, Duo: &s.duo, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
 		Log: s.log.With("component", "api"), Now: s.now,
 	})
 	media, err := s.media()

@@ -81,6 +81,12 @@ type Request struct {
 	// out answers with Confirm instead. For HEAD, and for page loads that did
 	// not come from our own pages (rule 5).
 	Passive bool
+	// Patience gives the request so much more time; nil for nothing. See
+	// Exec.Patience.
+	Patience func(d time.Duration)
+
+	// once are the values of Exec.Once.
+	once map[string]any
 }
 
 // Result is the answer to a Request. Exactly one of Challenge, Next and

@@ -30,6 +30,7 @@ import (
 	"github.com/weir-id/weir/internal/history"
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/resource"
+	"github.com/weir-id/weir/internal/stages/authenticatorduo"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
@@ -87,6 +88,9 @@ type Config struct {
 	Preview func(ctx context.Context, p *prompt.Prompt, r *policy.Request) (flow.Challenge, error)
 	// Passwords makes the stored form of passwords.
 	Passwords Passwords
+	// Plans finds what sessions are at, Duo asks about phones with its app.
+	Plans Plans
+	Duo   *authenticatorduo.Env
 	// Impersonation lets people act as others.
 	Impersonation Impersonation
 	Recovery      Recovery
@@ -125,7 +129,7 @@ func New(c Config) *API {
 		c.Now = time.Now
 	}
 	a := &API{Config: c}
-	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.inspectorRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.peopleRoutes(),
+	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.inspectorRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.duoRoutes(), a.peopleRoutes(),
 		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.historyRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a

@@ -49,6 +49,9 @@ type Type struct {
 	Methods []string
 	// MaxName is how long names may be; 0 for 64.
 	MaxName int
+	// Imported tells that administrators, with the permission to add devices, can give
+	// people some that somebody else has made sure of.
+	Imported bool
 }
 
 // Kind is a kind of devices. What it is asked of runs for many people at once.

@@ -44,9 +44,13 @@ func deviceKinds(p people, devices *authenticator.Devices, kind authenticator.Ki
 			keys: []string{"pk", "id"}, remove: "delete from authenticators where id = $1",
 			ref: func(d *authenticator.Device) *Ref { return &Ref{Key: d.ID, Name: d.Name} }}, kind, owned}
 	}
+	var more []access.Verb
+	if t.Imported {
+		more = append(more, access.Add)
+	}
 	declare := func(path string, owned bool, calls Calls) *Kind {
 		return &Kind{Objects: objects(owned), Model: t.Model, Label: t.Label, Plural: t.Plural, Path: path + t.Class, Param: "id", Key: "pk",
-			Schema: t.Schema, Tag: "authenticators", Calls: calls, Alias: !owned, Filters: []Filter{{Name: "name"}}}
+			Schema: t.Schema, Tag: "authenticators", Calls: calls, Alias: !owned, Verbs: more, Filters: []Filter{{Name: "name"}}}
 	}
 	return declare("authenticators/", true, List|Retrieve|Change|Delete|UsedBy), declare("authenticators/admin/", false, List|Retrieve|Change|Delete)
 }

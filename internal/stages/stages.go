@@ -10,6 +10,7 @@ import (
 	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/accountlockdown"
+	"github.com/weir-id/weir/internal/stages/authenticatorduo"
 	"github.com/weir-id/weir/internal/stages/authenticatoremail"
 	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
@@ -47,6 +48,7 @@ type Env struct {
 	Links       email.Links
 	Letters     authenticatoremail.Letters
 	SMS         authenticatorsms.Env
+	Duo         authenticatorduo.Env
 	Consent     consent.Env
 	Sealer      device.Sealer
 	Captcha     captcha.Env
@@ -70,6 +72,7 @@ type Devices interface {
 func All(env Env) []flow.StageType {
 	return []flow.StageType{
 		accountlockdown.Type(env.Writer, env.Ends, env.Tokens),
+		authenticatorduo.Type(env.Duo),
 		authenticatoremail.Type(env.Devices, env.Letters),
 		authenticatorsms.Type(env.SMS),
 		authenticatorstatic.Type(env.Devices),

@@ -48,6 +48,7 @@ func (t *texts) funcs(icons string) template.FuncMap {
 		"passkey": newPasskey,
 		"qr":      newQR,
 		"otpauth": otpauth,
+		"duolink": duolink,
 		"groups":  groups,
 		"safe":    func(s string) template.HTML { return template.HTML(prose.Sanitize(s)) },
 		"languages": func() ([]Option, error) {

@@ -261,7 +261,7 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, name str
 	if len(look.Links) == 0 && s.Footer != nil {
 		p.Brand = look.with(s.Footer())
 	}
-	p.Assets = Assets{Stylesheet: look.stylesheet.path, Module: s.static.address("flow.js"), Captcha: s.static.address("captcha.js"), Passkey: s.static.address("passkey.js")}
+	p.Assets = Assets{Stylesheet: look.stylesheet.path, Module: s.static.address("flow.js"), Captcha: s.static.address("captcha.js"), Passkey: s.static.address("passkey.js"), Duo: s.static.address("duo.js")}
 	if p.Layout == "" || !slices.Contains(p.Layout.Choices(), string(p.Layout)) {
 		p.Layout = flow.Stacked
 	}
