@@ -164,7 +164,7 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			if err := r.all(ctx, w); err != nil {
 				return err
 			}
-			report.Findings = report.proofs(i.config.Catalog.Snapshot(), tx.Snapshot(), i.config.Now())
+			report.Findings = report.proofs(tx.Before(), tx.Snapshot(), i.config.Now())
 			if o.DryRun {
 				r.plan(ctx, tx)
 				return nil
