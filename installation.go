@@ -9,10 +9,12 @@ import (
 	"os"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/blueprint"
@@ -43,6 +45,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	consentstage "github.com/weir-id/weir/internal/stages/consent"
+	"github.com/weir-id/weir/internal/stages/mtls"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/dial"
 	"github.com/weir-id/weir/internal/telemetry"
@@ -206,7 +209,8 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	}
 	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Links: links{in}, Letters: letters{in}, SMS: sms, Duo: in.duo, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
 		Devices: in.authenticators, Kinds: in.authenticatorKinds, Log: in.log.With("component", "passkeys"),
-		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
+		Captcha:      captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")},
+		Certificates: mtls.Env{Users: in.people, Vouches: in.vouches}})
 	policyEnv, err := in.policyEnv()
 	if err != nil {
 		return err
@@ -302,4 +306,10 @@ func (in *Installation) Close() error {
 		err = errors.Join(err, in.db.Close())
 	}
 	return err
+}
+
+// vouches tells whether an outpost may say, for a mutual TLS stage, which
+// certificate its client has shown.
+func (in *Installation) vouches(ctx context.Context, outpost *identity.Person, stage uuid.UUID) (bool, error) {
+	return in.access.Can(ctx, outpost, mtls.PassCertificate, mtls.Model, stage.String())
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,8 +19,8 @@ import (
 	"github.com/weir-id/weir/policy"
 )
 
-// keyRoute is the one address that exists to show a secret; it is recorded.
-const keyRoute = "core/tokens/{identifier}/view_key/"
+// keyRoutes are the addresses that exist to show a secret; that is recorded.
+var keyRoutes = []string{"core/tokens/{identifier}/view_key/", pairs + "{kp_uuid}/view_private_key/"}
 
 // otherParameters are parts of addresses that are no keys of the kind that the
 // guard asks about.
@@ -41,7 +42,7 @@ func TestRule45NoAddressShowsASecret(t *testing.T) {
 		secrets := plantSecrets(o)
 		asked := 0
 		for _, r := range o.site.api.Routes() {
-			if r.Method != http.MethodGet || r.Path == keyRoute {
+			if r.Method != http.MethodGet || slices.Contains(keyRoutes, r.Path) {
 				continue
 			}
 			paths := []string{r.Path}
@@ -130,6 +131,7 @@ func plantSecrets(o *office) map[string]string {
 	}
 	apply(t, o.site, setUpFlows)
 	apply(t, o.site, passkeyFlows)
+	pair := pairs + o.must("POST", pairs+"generate/", m{"common_name": "planted", "validity_days": 1, "alg": "ecdsa"})["pk"].(string) + "/"
 	named, chief := o.signedInByName(), o.signedIn("akadmin", "correct horse")
 	named.hasPasskey()
 	mobile, codes := chief.hasApp(), chief.hasCodes()
@@ -161,6 +163,7 @@ func plantSecrets(o *office) map[string]string {
 		"that of its administrator":   "the secret key of a Duo administrator",
 		"a code in a mail":            "the code in a mail",
 		"the password of one more":    "the password of another mail server",
+		"the key of a certificate":    strings.Split(o.must("GET", pair+"view_private_key/", nil)["data"].(string), "\n")[1],
 		"the key of a captcha":        "the private key of a captcha",
 		"the password of a server":    "the password of a mail server",
 		"the secret of a webhook":     "the planted signing secret",
@@ -190,6 +193,7 @@ entries:
   - {model: authentik_stages_authenticator_email.authenticatoremailstage, identifiers: {name: planted-codes}, attrs: {password: the password of another mail server}}
   - {model: authentik_stages_authenticator_sms.authenticatorsmsstage, identifiers: {name: planted-sms}, attrs: {provider: generic, from_number: "1", account_sid: "https://example.com/", auth: the token of a text message provider, auth_password: the password of a text message provider}}
   - {model: authentik_stages_authenticator_duo.authenticatorduostage, identifiers: {name: planted-duo}, attrs: {client_id: DI1, client_secret: the secret key of a Duo application, api_hostname: api.example.com, admin_integration_key: DI2, admin_secret_key: the secret key of a Duo administrator}}
+  - {model: authentik_stages_mtls.mutualtlsstage, identifiers: {name: planted-mtls}, attrs: {mode: optional, cert_attribute: email, user_attribute: email}}
   - {model: authentik_stages_account_lockdown.accountlockdownstage, identifiers: {name: planted-lockdown}}
   - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
   - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}

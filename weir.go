@@ -42,6 +42,8 @@ type Server struct {
 	*Installation
 	handler *server.Handler
 	api     *api.API
+	// keyFiles hold the certificate that TLS is served with; nil for none.
+	keyFiles *server.KeyFiles
 
 	stop       context.CancelFunc
 	background sync.WaitGroup
@@ -63,6 +65,9 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func (s *Server) start(ctx context.Context) error {
+	if err := s.openTLS(); err != nil {
+		return err
+	}
 	if err := s.geoip.Open(ctx); err != nil {
 		return err
 	}
@@ -156,8 +161,8 @@ func (s *Server) assemble() error {
 	}
 	s.handler, err = server.New(server.Config{
 		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem, Raise: raise,
-		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, Log: s.log},
-		Outpost: func(ctx context.Context, key string) bool { _, ok := s.sessions.Outpost(ctx, key); return ok },
+		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, CertificateHeader: s.config.CertificateHeader, Log: s.log},
+		Outpost: s.sessions.Outpost,
 		Locate:  s.locate(),
 		Scrape:  scrape(s.registry, runner),
 	}, s.api.Mount, func(mux *http.ServeMux) { mux.Handle("GET /media/", media); mux.Handle("/", site) })

@@ -8,6 +8,7 @@ package policy
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -154,6 +155,12 @@ type HTTPRequest struct {
 	// an object, or nil where the address is not known, and only those for which
 	// there is a database. It looks the address up once. Nil without databases.
 	Located func() map[string]any
+	// Certificates are those that the client has shown, its own first, which
+	// nobody has verified. It reads them once. Nil where there can be none.
+	Certificates func() []*x509.Certificate
+	// Outpost is the account of the outpost that made the request, and so tells
+	// the certificates; nil for a request of anybody else.
+	Outpost *identity.Person
 }
 
 // The keys that a request adds to the context of each evaluation.

@@ -130,7 +130,7 @@ func New(c Config) *API {
 	}
 	a := &API{Config: c}
 	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.inspectorRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.duoRoutes(), a.peopleRoutes(),
-		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.historyRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.schemaRoutes())
+		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.historyRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.certificateRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }
@@ -218,7 +218,6 @@ var outside = []struct{ path, why string }{
 	{"stages/source/", "The source stage needs sources, which are outside of Weir."},
 	{"stages/endpoints/", "The endpoints stage is an enterprise feature that Weir does not have."},
 	{"stages/authenticator/endpoint_gdtc/", "The Google device trust stage is an enterprise feature that Weir does not have."},
-	{"stages/mtls/", "The mutual TLS stage is an enterprise feature that Weir does not have."},
 	{"propertymappings/source/", "Property mappings of sources are outside of Weir."},
 	{"propertymappings/provider/", "Property mappings of providers are outside of Weir."},
 }

@@ -129,6 +129,30 @@ type Described interface {
 	Describe(d *Device) (description, external string)
 }
 
+// Detailed is a Kind whose devices their owner is told more about.
+type Detailed interface {
+	Kind
+	// Details returns it, without secrets.
+	Details(d *Device) (Details, error)
+}
+
+// Details are what the owner of a device sees beside its name.
+type Details struct {
+	// Synced tells whether a passkey may be copied to other devices of its owner; nil
+	// for devices that are none.
+	Synced *bool
+	// Left is how many recovery codes have not been used; nil for other devices.
+	Left *int
+	// Target is where codes are sent to; empty for nowhere.
+	Target string
+}
+
+// Single is a Kind of which one stage sets at most one device up for a person.
+type Single interface {
+	Kind
+	Single()
+}
+
 // Used is a Kind whose answers come through a channel that other stages know.
 type Used interface {
 	Kind

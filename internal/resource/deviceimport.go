@@ -18,8 +18,8 @@ var ErrNobody = errors.New("there is no user with the name")
 // of, found by the handle. It returns false when such a device exists already. Nobody
 // gives one to those who may do more (rule 46).
 func (r *Registry) ImportDevice(ctx context.Context, w *Write, model, username string, stage uuid.UUID, handle string) (bool, error) {
-	kind, ok := r.deviceKind(model)
-	if !ok {
+	kind := r.deviceKind(func(t *authenticator.Type) bool { return t.Model == model })
+	if kind == nil {
 		return false, fmt.Errorf("import device: no kind of devices is called %s", model)
 	}
 	found, err := r.user.directory.FindUsers(ctx, w.Store(), map[string]any{"username": username})
@@ -45,14 +45,4 @@ func (r *Registry) ImportDevice(ctx context.Context, w *Write, model, username s
 		return false, err
 	}
 	return true, r.user.record(ctx, w, event.ModelCreated, &Ref{Model: t.Model, Key: d.ID, Name: d.Name})
-}
-
-// deviceKind is the kind of devices of a model.
-func (r *Registry) deviceKind(model string) (authenticator.Kind, bool) {
-	for _, k := range r.deviceKinds {
-		if k.Type().Model == model {
-			return k, true
-		}
-	}
-	return nil, false
 }

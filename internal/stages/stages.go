@@ -24,6 +24,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/email"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/invitation"
+	"github.com/weir-id/weir/internal/stages/mtls"
 	"github.com/weir-id/weir/internal/stages/password"
 	"github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
@@ -52,6 +53,8 @@ type Env struct {
 	Consent     consent.Env
 	Sealer      device.Sealer
 	Captcha     captcha.Env
+	// Certificates is what the mutual TLS stage needs.
+	Certificates mtls.Env
 	// Compiler compiles the expressions of prompts.
 	Compiler *expression.Compiler
 	Devices  Devices
@@ -86,6 +89,7 @@ func All(env Env) []flow.StageType {
 		email.Type(env.Links, env.Writer),
 		identification.Type(env.Users, env.Reputation),
 		invitation.Type(env.Invitations),
+		mtls.Type(env.Certificates),
 		password.Type(env.Users),
 		prompt.Type(env.Users, env.Compiler),
 		redirect.Type(),

@@ -43,6 +43,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/email"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/invitation"
+	"github.com/weir-id/weir/internal/stages/mtls"
 	"github.com/weir-id/weir/internal/stages/password"
 	promptstage "github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
@@ -166,6 +167,7 @@ var subjects = []subject{
 		return c
 	}, map[string]any{"token": "good"}, "it goes on after any verdict, which policies look at"},
 	{"captcha by a piece of work", "captcha", func(*flowtest.World) any { return &captcha.Config{ErrorOnInvalidScore: true} }, nil, ""},
+	{"mutual TLS", "mtls", func(*flowtest.World) any { return &mtls.Config{Mode: mtls.Required} }, nil, ""},
 	{"password", "password", func(*flowtest.World) any {
 		return &password.Config{Backends: []password.Backend{password.Inbuilt}, FailedAttemptsBeforeCancel: 1 << 20}
 	}, map[string]any{"password": "right"}, ""},

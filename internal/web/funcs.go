@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"time"
 
 	"github.com/microcosm-cc/bluemonday"
 
@@ -62,8 +63,9 @@ func (t *texts) funcs(icons string) template.FuncMap {
 			}
 			return Alert{}, fmt.Errorf("no alert of kind %q", kind)
 		},
-		"link": func(url, text string) Link { return Link{url, text} },
-		"icon": func(name string) string { return icons + "#" + name },
+		"today": func() string { return time.Now().UTC().Format(time.DateOnly) },
+		"link":  func(url, text string) Link { return Link{url, text} },
+		"icon":  func(name string) string { return icons + "#" + name },
 	}
 }
 

@@ -48,6 +48,7 @@
 //	otpauth ADDRESS          the address of an authenticator app, for href; empty for any other address
 //	duolink ADDRESS          the same for the address of Duo's app
 //	groups KEY               a key in groups of four
+//	today                    the day by UTC: 2026-11-24
 //
 // Partials:
 //

@@ -194,6 +194,9 @@ func (s *Site) routes() *http.ServeMux {
 	route("/if/user/{$}", s.home, get, post)
 	route("/if/user", addSlash, get)
 	route(consentsPath+"{$}", s.consents, get, post)
+	route(authenticatorsPath+"{$}", s.authenticators, get)
+	route(authenticatorsPath+"{authenticator}/name/{$}", s.renameAuthenticator, get, post)
+	route(authenticatorsPath+"{authenticator}/remove/{$}", s.removeAuthenticator, get, post)
 	route(tokensPath+"{$}", s.tokens, get, post)
 	route(newTokenPath+"{$}", s.newToken, get, post)
 	route(tokensPath+"{token}/{$}", s.token, get)
@@ -261,7 +264,8 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, name str
 	if len(look.Links) == 0 && s.Footer != nil {
 		p.Brand = look.with(s.Footer())
 	}
-	p.Assets = Assets{Stylesheet: look.stylesheet.path, Module: s.static.address("flow.js"), Captcha: s.static.address("captcha.js"), Passkey: s.static.address("passkey.js"), Duo: s.static.address("duo.js")}
+	p.Assets = Assets{Stylesheet: look.stylesheet.path, Module: s.static.address("flow.js"), Captcha: s.static.address("captcha.js"), Passkey: s.static.address("passkey.js"),
+		Duo: s.static.address("duo.js"), Codes: s.static.address("codes.js"), Known: s.static.address("known.js")}
 	if p.Layout == "" || !slices.Contains(p.Layout.Choices(), string(p.Layout)) {
 		p.Layout = flow.Stacked
 	}
