@@ -72,7 +72,7 @@ func TestDrift(t *testing.T) {
 			return out
 		}
 		all := drift()
-		if len(all) != 3 || all["Instance"]["pk"] != made["pk"] || all["one.yaml"]["pk"] != "" {
+		if len(all) != 3 || all["Instance"]["pk"] != made["pk"] || all["one.yaml"] == nil || all["two.yaml"] == nil {
 			t.Errorf("compared with %v", all)
 		}
 		for name, d := range all {
