@@ -92,9 +92,16 @@ func (in *Installation) importsDefaults(t *testing.T) {
 // Every published file that can be imported makes a configuration that an export
 // carries into another installation whole.
 func TestPublishedFilesSurviveAnExport(t *testing.T) {
-	names, err := filepath.Glob("../shared/corpus/blueprints/*/*.yaml")
-	if err != nil || len(names) == 0 {
-		t.Skip("no published blueprints in ../shared/corpus/blueprints")
+	const corpus = "../shared/corpus/blueprints"
+	var names []string
+	err := filepath.WalkDir(corpus, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			names = append(names, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Skipf("no published blueprints in %s: %v", corpus, err)
 	}
 	var survived atomic.Int64
 	t.Cleanup(func() {
@@ -103,7 +110,7 @@ func TestPublishedFilesSurviveAnExport(t *testing.T) {
 		}
 	})
 	for _, name := range names {
-		t.Run(filepath.Base(filepath.Dir(name))+"/"+filepath.Base(name), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			data, err := os.ReadFile(name)
 			if err != nil {
