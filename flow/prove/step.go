@@ -18,6 +18,8 @@ type step struct {
 	enrols  bool
 	restart flow.InvalidResponseAction
 	skipped skip
+	// named tells that a policy makes whoever is signed in the pending user.
+	named bool
 }
 
 // anything is what a stage may do that declares nothing.
@@ -31,7 +33,7 @@ func steps(cat flow.Catalog, f *flow.Flow, now time.Time) []step {
 		if !ok {
 			continue // the planner leaves it out
 		}
-		s := step{order: b.Order, name: stage.Name, enrols: f.Designation == flow.Enrollment, restart: b.InvalidResponseAction, skipped: skips(cat, b, now)}
+		s := step{order: b.Order, name: stage.Name, enrols: f.Designation == flow.Enrollment, restart: b.InvalidResponseAction, skipped: skips(cat, b, now), named: names(cat, b)}
 		if s.restart == "" {
 			s.restart = flow.Retry
 		}
@@ -124,6 +126,25 @@ func skips(cat flow.Catalog, b *flow.Binding, now time.Time) skip {
 		out.after = 0
 	}
 	return out
+}
+
+// names tells whether a policy of a binding, which is asked when its stage is reached,
+// makes whoever is signed in the pending user.
+func names(cat flow.Catalog, b *flow.Binding) bool {
+	if !b.ReevaluatePolicies {
+		return false
+	}
+	for _, bound := range cat.PolicyBindings(b.ID) {
+		if !bound.Enabled || bound.Expires != nil || bound.Policy == nil {
+			continue
+		}
+		if o, ok := cat.Policy(*bound.Policy); ok && o.Err == nil {
+			if c, ok := o.Config.(policy.Foreseeable); ok && c.Foresee().NamesVisitor {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // together combines the policies of a binding as the engine does: one that

@@ -98,6 +98,10 @@ func (p *proof) walk() {
 			continue
 		}
 		s := &p.steps[here.at]
+		if s.named && here.state&person != 0 {
+			// What was proved before may be somebody else's.
+			here.state = here.state&^(credentials|asked) | user
+		}
 		if s.skipped.in(here.state) {
 			visit(here.at+1, here.state)
 		}
