@@ -10,7 +10,7 @@ import (
 )
 
 func applyCommand(s *settings) *cobra.Command {
-	var dryRun bool
+	var dryRun, force bool
 	cmd := &cobra.Command{
 		Use:   "apply FILE...",
 		Short: "Make the configuration agree with blueprints",
@@ -23,7 +23,11 @@ func applyCommand(s *settings) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, in.Close()) }()
-			report, err := in.Apply(cmd.Context(), args, dryRun)
+			apply := in.Apply
+			if force {
+				apply = in.ForceApply
+			}
+			report, err := apply(cmd.Context(), args, dryRun)
 			printReport(cmd, report)
 			var problems weir.BlueprintErrors
 			if errors.As(err, &problems) {
@@ -33,6 +37,7 @@ func applyCommand(s *settings) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would happen and change nothing")
+	cmd.Flags().BoolVar(&force, "force", false, "apply also what would lock everybody out; see docs/lockout.md")
 	return cmd
 }
 

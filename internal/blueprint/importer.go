@@ -175,7 +175,7 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 		if report == nil {
 			report = &Report{DryRun: o.DryRun}
 		}
-		if errs, ok := asErrors(err); ok {
+		if errs, ok := ofAll(err); ok {
 			i.config.Logger.WarnContext(ctx, "blueprint refused", slog.String("source", o.By.Source), slog.String("problem", errs[0].Error()))
 			report.Changes, report.Findings = nil, nil
 			return report, errs
