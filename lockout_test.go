@@ -294,6 +294,10 @@ func TestAKeptBlueprintLocksNobodyOut(t *testing.T) {
 	if a := o.call(root, "POST", "managed/blueprints/", content(unbinds)); a.status != 400 || !strings.Contains(a.raw, "reaches a login") {
 		t.Errorf("one that would lock everybody out is kept: %d %s", a.status, a.raw)
 	}
+	status, got := admin(t, o.site).send("managed/blueprints/import/", "version: 1\nentries:\n"+unbinds)
+	if status != 200 || got["success"] != false || !strings.Contains(fmt.Sprint(got["logs"]), "reaches a login") {
+		t.Errorf("an import says %d %v", status, got)
+	}
 	other := o.member("other", "words")
 	group := results(o.must("GET", "core/groups/?is_superuser=true", nil))[0]["pk"]
 	o.must("PATCH", fmt.Sprintf("core/users/%d/", other), m{"groups": []any{group}})

@@ -53,6 +53,10 @@ type Visits interface {
 	// EndImpersonation makes whoever acts as somebody else act for themselves
 	// again; nothing to end is no error.
 	EndImpersonation(w http.ResponseWriter, r *http.Request) error
+	// Whom returns who is signed in by a link with that key, and SignIn uses it:
+	// ErrNoLink when there is none that holds.
+	Whom(r *http.Request, key string) (*identity.Person, error)
+	SignIn(w http.ResponseWriter, r *http.Request, key string) error
 }
 
 // Applications decides what people may open; *application.Access does.
@@ -188,6 +192,7 @@ func (s *Site) routes() *http.ServeMux {
 	route("/{$}", s.root, get)
 	route("/if/flow/{slug}/{$}", s.flowPage, get, post)
 	route("/if/flow/{slug}", addSlash, get)
+	route(SignInLinkPath+"{$}", s.signInLink, get, post)
 	route("/if/user/{$}", s.home, get, post)
 	route("/if/user", addSlash, get)
 	route(consentsPath+"{$}", s.consents, get, post)
