@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/store"
 )
 
@@ -44,7 +46,8 @@ const deadLink = "This link does not work"
 func TestASignInLinkNeedsNoConfiguration(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		o := openOffice(t, s)
-		apply(t, o.site, besides)
+		brand := "core/brands/" + o.key(catalog.KindBrand, "default", "true").String() + "/"
+		o.must("PATCH", brand, m{"branding_title": "Elsewhere", "branding_custom_css": "form { display: none }"})
 		for _, row := range []struct{ name, sql string }{
 			{"as it is shipped", ""},
 			{"every document unreadable", "update catalog_versions set doc = '{}'"},
@@ -64,6 +67,9 @@ func TestASignInLinkNeedsNoConfiguration(t *testing.T) {
 			shown := c.page(t, page)
 			if !strings.Contains(shown, "Sign in as akadmin") || c.who() != nobody {
 				t.Fatalf("%s: the page says %s", row.name, shown)
+			}
+			if style := c.page(t, styleOf.FindStringSubmatch(shown)[1]); strings.Contains(shown, "Elsewhere") || strings.Contains(style, "form { display: none }") {
+				t.Errorf("%s: the brand has a say: %s", row.name, shown)
 			}
 			before := c.session()
 			if status, to := c.presses(shown); status != http.StatusSeeOther || to != "/if/user/" {
@@ -85,6 +91,8 @@ func TestASignInLinkNeedsNoConfiguration(t *testing.T) {
 		}
 	})
 }
+
+var styleOf = regexp.MustCompile(`<link rel="stylesheet" href="([^"]+)"`)
 
 // textOf is a JSON column as text.
 func textOf(site *Server, column string) string {

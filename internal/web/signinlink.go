@@ -3,6 +3,10 @@ package web
 import (
 	"errors"
 	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/flow"
 )
 
 // SignInLinkPath is the page of links that sign somebody in without a flow, and
@@ -17,6 +21,14 @@ var ErrNoLink = errors.New("no such link")
 
 // SignInLink is what the page of such a link shows.
 type SignInLink struct{ Name, Key string }
+
+// unbranded is how the page looks: whatever a brand does to pages, with its rules of
+// style too, this one is the way to mend it. No stored brand has this id.
+var unbranded = func() *flow.Brand {
+	b := flow.NewBrand()
+	b.ID = uuid.Max
+	return &b
+}()
 
 // signInLink says whom a link signs in, with a button; a POST presses it. Nothing else
 // uses the link up, so that a scanner of mails may look at it (rule 5).

@@ -258,6 +258,9 @@ func (s *Site) look(b *flow.Brand) *Look {
 // show writes a page. The caller has filled in what it shows.
 func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, name string, p *Page) {
 	brand := s.brand(r)
+	if p.SignInLink != nil {
+		brand = unbranded
+	}
 	look := s.look(brand)
 	p.Brand = look
 	if len(look.Links) == 0 && s.Footer != nil {
