@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -202,6 +203,33 @@ func TestNobodyTakesTheLastAdministratorAway(t *testing.T) {
 			t.Errorf("the passkey of one of two: %d %s", a.status, a.raw)
 		}
 		refused("the first one is the last again", "DELETE", user, nil)
+	})
+}
+
+// Of those who take each other away at the same time one is left.
+func TestOneOfManyAdministratorsStays(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		group := results(o.must("GET", "core/groups/?is_superuser=true", nil))[0]["pk"].(string)
+		token := o.token(o.user("robot", m{"groups": []string{group}}))
+		users := []int64{o.admin()}
+		for i := range 7 {
+			id := o.member(fmt.Sprintf("admin%d", i), "words")
+			o.must("PATCH", fmt.Sprintf("core/users/%d/", id), m{"groups": []string{group}})
+			users = append(users, id)
+		}
+		ends := make([]int, len(users))
+		var wg sync.WaitGroup
+		for i, id := range users {
+			wg.Go(func() {
+				ends[i] = o.call(token, "PATCH", fmt.Sprintf("core/users/%d/", id), m{"is_active": false}).status
+			})
+		}
+		wg.Wait()
+		slices.Sort(ends)
+		if want := append(slices.Repeat([]int{200}, len(users)-1), 400); !slices.Equal(ends, want) {
+			t.Errorf("answers %v, want %v", ends, want)
+		}
 	})
 }
 

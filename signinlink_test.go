@@ -219,7 +219,7 @@ func TestRule15ASignInLinkIsOfOnePersonAndPurpose(t *testing.T) {
 			}
 		}
 		first, _ := o.signInLink("ada")
-		page, key := o.signInLink("ada")
+		_, key := o.signInLink("ada")
 		dead("a link that another one replaced", first)
 		dead("a made-up key", "/if/sign-in/?key="+strings.Repeat("x", 64))
 		dead("no key", "/if/sign-in/")
@@ -240,7 +240,7 @@ func TestRule15ASignInLinkIsOfOnePersonAndPurpose(t *testing.T) {
 				t.Errorf("a row that was %s: %d, signed in as %q", row.name, r.status, c.who())
 			}
 		}
-		page, _ = o.signInLink("ada")
+		page, _ := o.signInLink("ada")
 		o.must("POST", fmt.Sprintf("core/users/%d/set_password/", ada), m{"password": "by the office"})
 		dead("a link older than the password", page)
 		page, _ = o.signInLink("bob")
