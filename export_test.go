@@ -114,6 +114,8 @@ func golden(t *testing.T, folder string, export func(*testing.T, *Installation) 
 // ways. Types with required fields have their line here.
 func everything(in *Installation) string {
 	attrs := map[string]string{
+		"authenticator_duo":  `{client_id: DI1, api_hostname: api.example.com}`,
+		"mtls":               `{mode: optional, cert_attribute: common_name, user_attribute: username}`,
 		"authenticator_sms":  `{provider: twilio, account_sid: AC123, from_number: "+15550001"}`,
 		"authenticator_totp": `{digits: "8"}`,
 		"redirect":           `{mode: static, target_static: "/x?a=b"}`,

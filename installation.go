@@ -9,10 +9,12 @@ import (
 	"os"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/blueprint"
@@ -21,6 +23,7 @@ import (
 	"github.com/weir-id/weir/internal/consent"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/directory/password"
+	"github.com/weir-id/weir/internal/duo"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/flowtoken"
@@ -37,9 +40,11 @@ import (
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/internal/session/token"
 	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/authenticatorduo"
 	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/captcha"
 	consentstage "github.com/weir-id/weir/internal/stages/consent"
+	"github.com/weir-id/weir/internal/stages/mtls"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/internal/store/dial"
 	"github.com/weir-id/weir/internal/telemetry"
@@ -109,8 +114,10 @@ type Installation struct {
 	// authenticators are the devices of people, of these kinds.
 	authenticators     *authenticator.Devices
 	authenticatorKinds []authenticator.Kind
-	stageTypes         []flow.StageType
-	policyList         []policy.Type
+	// duo is asked about phones with Duo's app.
+	duo        authenticatorduo.Env
+	stageTypes []flow.StageType
+	policyList []policy.Type
 	// mediaRoot is open while a server runs.
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
@@ -179,7 +186,8 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	in.flowTokens = &flowtoken.Tokens{DB: in.db, Box: keys.Box("flow token"), Now: in.now, SetupOpen: in.setupOpen, CloseSetup: in.closeSetup}
 	in.authenticators = &authenticator.Devices{DB: in.db, Box: keys.Box("authenticator"), Now: in.now}
 	sms := authenticatorsms.Env{Devices: in.authenticators, House: messages{in}, Client: outbound.Client(nil)}
-	in.authenticatorKinds = stages.Kinds(stages.KindEnv{Devices: in.authenticators, Letters: letters{in}, SMS: sms, Log: in.log.With("component", "passkeys")})
+	in.duo = authenticatorduo.Env{Devices: in.authenticators, House: messages{in}, Client: duo.HTTP(), Now: in.now, Waiting: &authenticatorduo.Waiting{}}
+	in.authenticatorKinds = stages.Kinds(stages.KindEnv{Devices: in.authenticators, Letters: letters{in}, SMS: sms, Duo: in.duo, Log: in.log.With("component", "passkeys")})
 	in.access = access.New(in.db, resource.Owners(in.authenticatorKinds))
 	in.geoip = geoip.New(geoip.Config{City: in.config.GeoIP.City, ASN: in.config.GeoIP.ASN, Log: in.log.With("component", "geoip")})
 	in.reputation = reputation.New(reputation.Config{DB: in.db, Expiry: in.config.ReputationExpiry, Now: in.now, Places: in.places,
@@ -197,9 +205,10 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	if in.expressions, err = in.compiler(); err != nil {
 		return err
 	}
-	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Links: links{in}, Letters: letters{in}, SMS: sms, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
+	in.stageTypes = stages.All(stages.Env{Users: in.people, Reputation: in.reputation, Sessions: in.sessions, Accounts: in.people, Writer: in.people, Remover: in, Invitations: in.invitations(), Ends: in.sessions, Tokens: in.tokens, Links: links{in}, Letters: letters{in}, SMS: sms, Duo: in.duo, Consent: consentstage.Env{Consents: &consent.Consents{DB: in.db, Now: in.now}, Key: keys.MAC("consent")}, Sealer: devices, Compiler: in.expressions,
 		Devices: in.authenticators, Kinds: in.authenticatorKinds, Log: in.log.With("component", "passkeys"),
-		Captcha: captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")}})
+		Captcha:      captcha.Env{Client: outbound.Client(nil), Key: keys.MAC("captcha"), Log: in.log.With("component", "captcha")},
+		Certificates: mtls.Env{Users: in.people, Vouches: in.vouches}})
 	policyEnv, err := in.policyEnv()
 	if err != nil {
 		return err
@@ -294,4 +303,10 @@ func (in *Installation) Close() error {
 		err = errors.Join(err, in.db.Close())
 	}
 	return err
+}
+
+// vouches tells whether an outpost may say, for a mutual TLS stage, which
+// certificate its client has shown.
+func (in *Installation) vouches(ctx context.Context, outpost *identity.Person, stage uuid.UUID) (bool, error) {
+	return in.access.Can(ctx, outpost, mtls.PassCertificate, mtls.Model, stage.String())
 }

@@ -170,6 +170,7 @@ func TestInstancesOfBlueprints(t *testing.T) {
 			{"a taken name", "POST", "managed/blueprints/", `{"name":"one","path":"hand.yaml"}`, 400, "name", "exists"},
 			{"no blueprint", "POST", "managed/blueprints/", `{"name":"x","content":"version: 2\nentries: [{}]\n"}`, 400, "content", "line 2, column 11"},
 			{"a trial that fails", "POST", "managed/blueprints/", `{"name":"x","content":"entries:\n- {model: authentik_flows.flow, identifiers: {slug: s}}\n"}`, 400, "content", "In line 2, column 3: entry 1 (authentik_flows.flow): field designation"},
+			{"all problems at once", "POST", "managed/blueprints/", `{"name":"x","content":"entries:\n- {model: authentik_flows.flow, identifiers: {slug: s}}\n- {model: x}\n"}`, 400, "content", "field designation"},
 			{"the same on a change", "PATCH", path, `{"content":"entries:\n- {model: authentik_flows.flow, identifiers: {slug: s}}\n"}`, 400, "content", "designation"},
 			{"only enabled", "PATCH", path, `{"enabled":false}`, 200, "", ""},
 			{"apply leaves it alone", "POST", path + "apply/", "", 200, "", ""},
@@ -306,6 +307,7 @@ func TestImportingABlueprint(t *testing.T) {
 			{"a context that is no JSON", c, "", []string{"path", "hand.yaml", "context", "{"}, 400, nil, "JSON", ""},
 			{"a context that is no object", c, "", []string{"path", "hand.yaml", "context", "[1]"}, 400, nil, "context", ""},
 			{"two problems at once", c, two, nil, 200, false, "entry 1 (authentik_flows.flow \"a\"): field designation", ""},
+			{"what is wrong with the file does not hide what its entries lack", c, "entries:\n- {model: authentik_flows.flow, identifiers: {slug: a}}\n- {model: x}\n", nil, 200, false, "entry 1 (authentik_flows.flow): field designation", ""},
 			{"no YAML", c, "entries: [", nil, 200, false, "error: In line", ""},
 			{"a permission is missing", viewer, fmt.Sprintf(dummyStage, "x"), nil, 403, nil, "the-stage:You need the permission authentik_stages_dummy.delete_dummystage.", ""},
 			{"also for an entry whose condition is not met", viewer, "entries: [{model: authentik_stages_dummy.dummystage, id: the-stage, conditions: [false], identifiers: {name: x}}]\n", nil, 403, nil, "the-stage:", ""},
@@ -550,7 +552,7 @@ func TestTheWatcherTellsInstances(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &folder{importer: importer, in: site.Installation, seen: map[string][32]byte{}}
+	f := site.newFolder(importer)
 	f.apply(t.Context())
 	for _, row := range []struct{ text, status string }{{fmt.Sprintf(dummyStage, "b"), "successful"}, {"entries: [", "error"}, {fmt.Sprintf(dummyStage, "c"), "successful"}} {
 		before := c.call("GET", path, "").body

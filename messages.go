@@ -13,10 +13,10 @@ import (
 	"github.com/weir-id/weir/policy"
 )
 
-// messages is the rest of the program, for codes by text message.
+// messages is the rest of the program, for codes by text message and for pushes.
 type messages struct{ in *Installation }
 
-// CountMessage implements authenticatorsms.House. A refusal is committed: the attempt
+// CountMessage implements authenticatorsms.House and authenticatorduo.House. A refusal is committed: the attempt
 // counts for the client.
 func (m messages) CountMessage(ctx context.Context, s guard.Send) error {
 	var limited *guard.LimitedError
@@ -31,6 +31,11 @@ func (m messages) CountMessage(ctx context.Context, s guard.Send) error {
 		return limited
 	}
 	return err
+}
+
+// UncountMessage implements authenticatorduo.House.
+func (m messages) UncountMessage(ctx context.Context, s guard.Send) error {
+	return m.in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error { return m.in.limits.TakeBack(ctx, tx, s) })
 }
 
 // CodeText implements authenticatorsms.House.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,14 +19,15 @@ import (
 	"github.com/weir-id/weir/policy"
 )
 
-// keyRoute is the one address that exists to show a secret; it is recorded.
-const keyRoute = "core/tokens/{identifier}/view_key/"
+// keyRoutes are the addresses that exist to show a secret; that is recorded.
+var keyRoutes = []string{"core/tokens/{identifier}/view_key/", pairs + "{kp_uuid}/view_private_key/"}
 
 // otherParameters are parts of addresses that are no keys of the kind that the
 // guard asks about.
 var otherParameters = map[string]string{
 	"core/applications/{slug}/check_access/": "planted",
 	"flows/executor/{flow_slug}/":            "default-authentication-flow",
+	"flows/inspector/{flow_slug}/":           "default-authentication-flow",
 }
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
@@ -39,12 +41,22 @@ func TestRule45NoAddressShowsASecret(t *testing.T) {
 		secrets := plantSecrets(o)
 		asked := 0
 		for _, r := range o.site.api.Routes() {
-			if r.Method != http.MethodGet || r.Path == keyRoute {
+			if r.Method != http.MethodGet || slices.Contains(keyRoutes, r.Path) {
 				continue
 			}
 			paths := []string{r.Path}
 			switch {
 			case !strings.Contains(r.Path, "{"):
+			case strings.Contains(r.Path, "{execution_uuid}"):
+				o.member("walker", "the plain password")
+				o.signedIn("walker", "the plain password")
+				paths = nil
+				for _, run := range o.call(root, "GET", "weir/executions/", nil).list {
+					paths = append(paths, parameter.ReplaceAllString(r.Path, fmt.Sprint(run.(map[string]any)["execution"])))
+				}
+				if len(paths) == 0 {
+					t.Errorf("GET %s: no flow has been walked", r.Path)
+				}
 			case otherParameters[r.Path] != "":
 				paths = []string{parameter.ReplaceAllString(r.Path, otherParameters[r.Path])}
 			case r.Guard.Kind != nil && strings.Contains(r.Path, "{"+r.Guard.Kind.Param+"}"):
@@ -72,7 +84,8 @@ func TestRule45NoAddressShowsASecret(t *testing.T) {
 				}
 				a := o.call(root, "GET", path, nil)
 				// A flow without stages cannot be executed, nor one without its link or for people who have no account.
-				barred := a.status == 400 && strings.HasSuffix(path, "/execute/")
+				// A token has no run of its own to inspect.
+				barred := a.status == 400 && (strings.HasSuffix(path, "/execute/") || strings.HasPrefix(path, "flows/inspector/"))
 				if a.status != 200 && a.status != 204 && a.status != 302 && !barred {
 					t.Errorf("GET %s = %d %s", path, a.status, a.raw)
 				}
@@ -115,11 +128,13 @@ func plantSecrets(o *office) map[string]string {
 	}
 	apply(t, o.site, setUpFlows)
 	apply(t, o.site, passkeyFlows)
+	pair := pairs + o.must("POST", pairs+"generate/", m{"common_name": "planted", "validity_days": 1, "alg": "ecdsa"})["pk"].(string) + "/"
 	named, chief := o.signedInByName(), o.signedIn("akadmin", "correct horse")
 	named.hasPasskey()
 	mobile, codes := chief.hasApp(), chief.hasCodes()
 	o.plantDevice("sms", m{"to": "+491711234567", "code": m{"text": "the code on a phone"}})
 	o.plantDevice("email", m{"to": "root@example.com", "code": m{"text": "the code in a mail"}})
+	o.plantDevice("duo", m{})
 	c := visit(t, o.site)
 	c.signIn("ada", "the plain password")
 	visit(t, o.site).signIn("ada", "the wrong password")
@@ -141,8 +156,11 @@ func plantSecrets(o *office) map[string]string {
 		"a code on a phone":           "the code on a phone",
 		"the token of a provider":     "the token of a text message provider",
 		"its password":                "the password of a text message provider",
+		"the secret of Duo":           "the secret key of a Duo application",
+		"that of its administrator":   "the secret key of a Duo administrator",
 		"a code in a mail":            "the code in a mail",
 		"the password of one more":    "the password of another mail server",
+		"the key of a certificate":    strings.Split(o.must("GET", pair+"view_private_key/", nil)["data"].(string), "\n")[1],
 		"the key of a captcha":        "the private key of a captcha",
 		"the password of a server":    "the password of a mail server",
 		"the secret of a webhook":     "the planted signing secret",
@@ -171,6 +189,8 @@ entries:
   - {model: authentik_stages_email.emailstage, identifiers: {name: planted-mail}, attrs: {password: the password of a mail server}}
   - {model: authentik_stages_authenticator_email.authenticatoremailstage, identifiers: {name: planted-codes}, attrs: {password: the password of another mail server}}
   - {model: authentik_stages_authenticator_sms.authenticatorsmsstage, identifiers: {name: planted-sms}, attrs: {provider: generic, from_number: "1", account_sid: "https://example.com/", auth: the token of a text message provider, auth_password: the password of a text message provider}}
+  - {model: authentik_stages_authenticator_duo.authenticatorduostage, identifiers: {name: planted-duo}, attrs: {client_id: DI1, client_secret: the secret key of a Duo application, api_hostname: api.example.com, admin_integration_key: DI2, admin_secret_key: the secret key of a Duo administrator}}
+  - {model: authentik_stages_mtls.mutualtlsstage, identifiers: {name: planted-mtls}, attrs: {mode: optional, cert_attribute: email, user_attribute: email}}
   - {model: authentik_stages_account_lockdown.accountlockdownstage, identifiers: {name: planted-lockdown}}
   - {model: authentik_stages_user_delete.userdeletestage, identifiers: {name: planted-delete}}
   - {model: authentik_stages_invitation.invitationstage, identifiers: {name: planted-invitation}}

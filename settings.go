@@ -77,16 +77,24 @@ func (a *account) own(ctx context.Context, v resource.View, k *resource.Kind, pe
 	return refs, err
 }
 
+// view is how whoever is signed in sees what there is.
+func (a *account) view(w http.ResponseWriter, r *http.Request) (*flowhttp.Visit, resource.View, error) {
+	visit, err := a.visit(w, r)
+	if err == nil {
+		err = a.catalog.Refresh(r.Context())
+	}
+	if err != nil {
+		return nil, resource.View{}, err
+	}
+	return visit, resource.View{Config: a.catalog.Snapshot(), DB: a.db, Dialect: a.db.Dialect(), Reader: visit.Person}, nil
+}
+
 // read returns what somebody owns of a kind.
 func (a *account) read(w http.ResponseWriter, r *http.Request, model string) ([]map[string]any, error) {
-	visit, err := a.visit(w, r)
+	visit, v, err := a.view(w, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.catalog.Refresh(r.Context()); err != nil {
-		return nil, err
-	}
-	v := resource.View{Config: a.catalog.Snapshot(), DB: a.db, Dialect: a.db.Dialect(), Reader: visit.Person}
 	k := a.kinds.Model(model)
 	refs, err := a.own(r.Context(), v, k, visit.Person.ID)
 	if err != nil || len(refs) == 0 {
@@ -119,6 +127,14 @@ func (in *Installation) writeFor(r *http.Request, v *flowhttp.Visit, fn func(ctx
 
 // remove deletes something that the person owns; what they do not own is gone.
 func (a *account) remove(w http.ResponseWriter, r *http.Request, model, id string) error {
+	return a.onOwn(w, r, model, id, func(ctx context.Context, w *resource.Write, k *resource.Kind, ref *resource.Ref) error {
+		return k.Delete(ctx, w, ref)
+	})
+}
+
+// onOwn runs fn on something that the person owns, as a write of theirs; what they
+// do not own is gone.
+func (a *account) onOwn(w http.ResponseWriter, r *http.Request, model, id string, fn func(context.Context, *resource.Write, *resource.Kind, *resource.Ref) error) error {
 	k := a.kinds.Model(model)
 	err := a.write(w, r, func(ctx context.Context, w *resource.Write) error {
 		refs, err := a.own(ctx, w.View(), k, w.By.Person.ID)
@@ -127,7 +143,7 @@ func (a *account) remove(w http.ResponseWriter, r *http.Request, model, id strin
 		}
 		for _, ref := range refs {
 			if ref.ID() == id {
-				return k.Delete(ctx, w, ref)
+				return fn(ctx, w, k, ref)
 			}
 		}
 		return resource.ErrGone

@@ -262,8 +262,11 @@ func TestNobodySeesTheSettingsOfWhomTheyActAs(t *testing.T) {
 	each(t, func(t *testing.T, s Settings) {
 		o := openOffice(t, s)
 		apply(t, o.site, consentFlow)
+		apply(t, o.site, setUpFlows)
 		max := o.member("max", "first")
 		mine := o.signedIn("max", "first")
+		mine.hasApp()
+		app := confirmPage + o.device(max, "totp")
 		_, identifier := mine.makesToken("api")
 		mine.do("POST", "/api/v3/flows/executor/agree/", fmt.Sprintf(`{"token":%q}`, mine.do("GET", "/api/v3/flows/executor/agree/", "").body["token"]))
 		consent := fmt.Sprint(results(o.must("GET", "core/user_consent/", nil))[0]["pk"])
@@ -272,17 +275,21 @@ func TestNobodySeesTheSettingsOfWhomTheyActAs(t *testing.T) {
 		if r := c.actAs(max); r.status != 204 {
 			t.Fatalf("acting: %d", r.status)
 		}
-		for _, r := range []reply{c.do("GET", tokensPage, ""), c.do("GET", newTokenPage, ""), c.do("GET", consentsPage, ""), c.do("GET", tokensPage+id+"/", ""),
+		for _, r := range []reply{c.do("GET", confirmPage, ""), c.do("GET", app+"/remove/", ""), c.form(app+"/remove/", nil), c.do("GET", app+"/name/", ""),
+			c.form(app+"/name/", url.Values{"name": {"mine"}}), c.do("GET", tokensPage, ""), c.do("GET", newTokenPage, ""), c.do("GET", consentsPage, ""), c.do("GET", tokensPage+id+"/", ""),
 			c.form(newTokenPage, wants("api")), c.form(tokensPage, url.Values{"token": {id}}), c.form(consentsPage, url.Values{"consent": {consent}})} {
 			if r.status != 403 || strings.Contains(string(r.raw), identifier) {
 				t.Errorf("%d %s", r.status, r.raw)
 			}
 		}
-		if home := string(c.do("GET", "/if/user/", "").raw); strings.Contains(home, tokensPage) || strings.Contains(home, consentsPage) {
+		if home := string(c.do("GET", "/if/user/", "").raw); strings.Contains(home, confirmPage) || strings.Contains(home, tokensPage) || strings.Contains(home, consentsPage) {
 			t.Errorf("the home page leads there: %s", home)
 		}
 		if n := len(results(o.must("GET", "core/tokens/?user__username=max", nil))); n != 1 || len(results(o.must("GET", "core/user_consent/", nil))) != 1 {
 			t.Errorf("%d tokens", n)
+		}
+		if n := o.count("select count(*) from authenticators where name = 'TOTP Authenticator'"); n != 1 {
+			t.Errorf("%d devices as they were", n)
 		}
 	})
 }

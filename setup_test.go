@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/system"
 )
 
 var loopback = netip.MustParsePrefix("127.0.0.0/8")
@@ -173,7 +176,7 @@ func TestTheFolderOfBlueprints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &folder{importer: importer, in: site.Installation, seen: map[string][32]byte{}}
+	f := site.newFolder(importer)
 	f.apply(t.Context())
 	before := site.catalog.Snapshot().Revision()
 	f.apply(t.Context())
@@ -184,5 +187,51 @@ func TestTheFolderOfBlueprints(t *testing.T) {
 	f.apply(t.Context())
 	if got := stages(); got != "b c" {
 		t.Errorf("stages = %q after a new file, want b c", got)
+	}
+
+	// Once an hour, everything is looked at: what is missing is made anew, and
+	// what has lost its file is orphaned, then forgotten.
+	instances := func() string {
+		var names []string
+		for _, o := range site.catalog.Snapshot().Objects(catalog.KindBlueprint) {
+			b := o.Doc.(*system.Blueprint)
+			names = append(names, b.Name+" "+string(b.Status))
+		}
+		return strings.Join(names, ", ")
+	}
+	forget := func(name string) {
+		t.Helper()
+		_, err := site.catalog.Update(t.Context(), catalog.Meta{}, func(_ context.Context, tx *catalog.Tx) error {
+			o, err := tx.Find(catalog.KindBlueprint, "", map[string]any{"name": name})
+			if err != nil {
+				return err
+			}
+			return tx.Delete(o.ID)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const all = "a.yaml successful, b.yaml successful, c.yaml successful"
+	if got := instances(); got != all {
+		t.Errorf("instances %s, want %s", got, all)
+	}
+	if err := os.Remove(filepath.Join(s.Blueprints, "c.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	forget("a.yaml")
+	for _, want := range []string{"a.yaml successful, b.yaml successful, c.yaml orphaned", "a.yaml successful, b.yaml successful"} {
+		f.apply(t.Context())
+		if got := instances(); got == want {
+			t.Errorf("instances %s before the hour is over", got)
+		}
+		f.cared = f.cared.Add(-folderCare)
+		f.apply(t.Context())
+		if got := instances(); got != want {
+			t.Errorf("instances %s, want %s", got, want)
+		}
+	}
+	if got := stages(); got != "b c" {
+		t.Errorf("stages = %q: objects have to stay", got)
 	}
 }

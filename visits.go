@@ -13,6 +13,7 @@ import (
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/event"
@@ -111,11 +112,12 @@ func (v *visits) Settings(w http.ResponseWriter, r *http.Request) ([]web.Setting
 		}
 	}
 	first := len(out)
-	for _, o := range now.Objects(catalog.KindStage) {
-		if f, ok := now.ConfigureFlow(o); ok {
-			if err := add(f, "/flows/-/configure/"+o.ID.String()+"/"); err != nil {
-				return nil, err
-			}
+	for _, up := range now.SetUps() {
+		if authenticator.SetUpClass(up.Type) != "" {
+			continue // they have a page of their own
+		}
+		if err := add(up.Flow, up.Address()); err != nil {
+			return nil, err
 		}
 	}
 	slices.SortStableFunc(out[first:], func(a, b web.Setting) int { return cmp.Compare(a.Name, b.Name) })

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/weir-id/weir/internal/blueprint"
-	"github.com/weir-id/weir/internal/catalog"
 )
 
 // folderPoll is how often the folder of blueprints is read. Reading it costs
@@ -15,11 +14,22 @@ import (
 // announce changes.
 const folderPoll = 10 * time.Second
 
+// folderCare is how often all files are looked at, whether they have changed or
+// not: refused ones are tried again, and instances without a file cleaned up.
+const folderCare = time.Hour
+
 // folder applies the blueprints of a folder when they change.
 type folder struct {
 	importer *blueprint.Importer
 	in       *Installation
-	seen     map[string][sha256.Size]byte
+	// seen are the files that need no look until then, or until they change.
+	seen map[string][sha256.Size]byte
+	// cared is when all files were looked at last.
+	cared time.Time
+}
+
+func (in *Installation) newFolder(i *blueprint.Importer) *folder {
+	return &folder{importer: i, in: in, seen: map[string][sha256.Size]byte{}, cared: in.now()}
 }
 
 // watchBlueprints applies the folder of the settings now and goes on until ctx
@@ -29,7 +39,7 @@ func (s *Server) watchBlueprints(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := &folder{importer: importer, in: s.Installation, seen: map[string][sha256.Size]byte{}}
+	f := s.newFolder(importer)
 	f.apply(ctx)
 	s.background.Go(func() {
 		tick := time.NewTicker(folderPoll)
@@ -48,12 +58,20 @@ func (s *Server) watchBlueprints(ctx context.Context) error {
 
 // apply applies the files that are new or different, each on its own. A file
 // may need what another one makes, so those that were refused are tried again
-// as long as others succeed. What is refused then waits for its next change.
+// as long as others succeed. What is refused then waits for its next change, or
+// for an hour.
 func (f *folder) apply(ctx context.Context) {
 	files, err := blueprint.Files(ctx, f.in.files.FS())
 	if err != nil {
 		f.in.log.ErrorContext(ctx, "blueprints not read", slog.Any("error", err))
 		return
+	}
+	if f.in.now().Sub(f.cared) >= folderCare {
+		f.cared = f.in.now()
+		clear(f.seen)
+		if err := f.importer.Clean(ctx); err != nil {
+			f.in.log.ErrorContext(ctx, "instances of blueprints not cleaned up", slog.Any("error", err))
+		}
 	}
 	var pending []blueprint.File
 	for _, file := range files {
@@ -62,9 +80,6 @@ func (f *folder) apply(ctx context.Context) {
 			continue
 		}
 		f.seen[file.Name] = sum
-		if d, err := blueprint.Load(file); err == nil && d.Labels[blueprint.LabelInstantiate] == "false" {
-			continue
-		}
 		pending = append(pending, file)
 	}
 	problems := map[string]error{}
@@ -72,13 +87,14 @@ func (f *folder) apply(ctx context.Context) {
 		before = len(pending)
 		var refused []blueprint.File
 		for _, file := range pending {
-			_, err := f.importer.Apply(ctx, []blueprint.File{file}, blueprint.Options{AllowEnv: true, By: catalog.Meta{Actor: "weir", Source: "file " + file.Name}})
+			applied, err := f.importer.Discover(ctx, file)
 			if err != nil {
 				refused = append(refused, file)
 				problems[file.Name] = err
+			}
+			if !applied {
 				continue
 			}
-			f.note(ctx, file, nil)
 			if err := f.in.settleSetup(ctx); err != nil {
 				f.in.log.ErrorContext(ctx, "state of the initial set-up not stored", slog.Any("error", err))
 			}
@@ -87,13 +103,5 @@ func (f *folder) apply(ctx context.Context) {
 	}
 	for _, file := range pending {
 		f.in.log.ErrorContext(ctx, "blueprint not applied", slog.String("file", file.Name), slog.Any("error", problems[file.Name]))
-		f.note(ctx, file, problems[file.Name])
-	}
-}
-
-// note tells the instances that name the file by its path.
-func (f *folder) note(ctx context.Context, file blueprint.File, failed error) {
-	if err := f.importer.NoteFile(ctx, file, failed); err != nil {
-		f.in.log.ErrorContext(ctx, "status of blueprint not stored", slog.String("file", file.Name), slog.Any("error", err))
 	}
 }

@@ -42,6 +42,8 @@ type Server struct {
 	*Installation
 	handler *server.Handler
 	api     *api.API
+	// keyFiles hold the certificate that TLS is served with; nil for none.
+	keyFiles *server.KeyFiles
 
 	stop       context.CancelFunc
 	background sync.WaitGroup
@@ -63,6 +65,9 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 }
 
 func (s *Server) start(ctx context.Context) error {
+	if err := s.openTLS(); err != nil {
+		return err
+	}
 	if err := s.geoip.Open(ctx); err != nil {
 		return err
 	}
@@ -119,7 +124,8 @@ func (s *Server) assemble() error {
 	raise := func(r *http.Request, action event.Action, message string) {
 		alarm.Raise(r.Context(), action, request.Policy(r, nil), message)
 	}
-	flows := s.flowConfig()
+	flows, inspectors := s.flowConfig(), s.inspectors()
+	flows.Inspect = inspectors.Record
 	flows.Failed = func(ctx context.Context, h *policy.HTTPRequest, message string) {
 		alarm.Raise(ctx, event.SystemException, h, message)
 	}
@@ -130,7 +136,7 @@ func (s *Server) assemble() error {
 	tried := *applications
 	tried.Record = s.recordTried
 	origin := s.baseURL() // which has no path
-	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Account: &account{s.Installation, runner}, Applications: applications, Invitations: s.invitationPages(runner), Brand: runner.Brand, Footer: s.footer,
+	site, err := web.New(web.Config{Origin: origin, Runner: runner, Visits: visits, Account: &account{s.Installation, runner}, Applications: applications, Invitations: s.invitationPages(runner), Inspector: &inspectorPages{inspectors, runner}, Brand: runner.Brand, Footer: s.footer,
 		Pages: s.pages(), Texts: s.texts, Log: s.log.With("component", "web")})
 	if err != nil {
 		return fmt.Errorf("make pages: %w", err)
@@ -145,7 +151,7 @@ func (s *Server) assemble() error {
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Startable: runner.Startable, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
 		Exporter: s.exporter(), Blueprints: importer, Applications: applications, Tried: &tried, Notifications: s.notifications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
-		Passwords: s.people, Recovery: &recovery{s.Installation, executor}, Mails: s.mails, Impersonation: s.sessions, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
+		Passwords: s.people, Recovery: &recovery{s.Installation, executor}, Mails: s.mails, Impersonation: s.sessions, Traces: s.sessions, Plans: s.sessions, Duo: &s.duo, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
 		Log: s.log.With("component", "api"), Now: s.now,
 	})
 	media, err := s.media()
@@ -154,8 +160,8 @@ func (s *Server) assemble() error {
 	}
 	s.handler, err = server.New(server.Config{
 		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem, Raise: raise,
-		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, Log: s.log},
-		Outpost: func(ctx context.Context, key string) bool { _, ok := s.sessions.Outpost(ctx, key); return ok },
+		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, CertificateHeader: s.config.CertificateHeader, Log: s.log},
+		Outpost: s.sessions.Outpost,
 		Locate:  s.locate(),
 		Scrape:  scrape(s.registry, runner),
 	}, s.api.Mount, func(mux *http.ServeMux) { mux.Handle("GET /media/", media); mux.Handle("/", site) })

@@ -17,11 +17,11 @@ func TestPeopleSetAnAppAndRecoveryCodesUp(t *testing.T) {
 		b.fill("password", user.password)
 		b.submit()
 		b.sees("Set up an authenticator app")
-		key := strings.ReplaceAll(b.try(`document.querySelector(".unfolded code").textContent`), " ", "")
+		key := b.appKey()
 		b.fill("code", "000000")
 		b.submit()
 		b.sees("That code did not work.")
-		if again := strings.ReplaceAll(b.try(`document.querySelector(".unfolded code").textContent`), " ", ""); again != key {
+		if again := b.appKey(); again != key {
 			t.Errorf("a wrong code changes the key from %s to %s", key, again)
 		}
 		typed := totptest.Code(t, key, 0)
@@ -50,6 +50,11 @@ func TestPeopleSetAnAppAndRecoveryCodesUp(t *testing.T) {
 		other.submit()
 		other.at("/if/user/")
 	})
+}
+
+// appKey is the key that the page shows for an app.
+func (b *tab) appKey() string {
+	return strings.ReplaceAll(b.try(`document.querySelector(".unfolded code").textContent`), " ", "")
 }
 
 // nextStep is how many steps ahead the code is that counts after the one typed: one,

@@ -86,14 +86,21 @@ func (b *tab) write(id, text string) {
 // copies presses the button that copies the link and compares the clipboard with it.
 func (b *tab) copies() {
 	b.t.Helper()
-	grant := cdp.SetPermissionParams{Permission: &cdp.PermissionDescriptor{Name: "clipboard-read"}, Setting: cdp.PermissionSettingGranted, BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID}
-	if _, err := chromedp.Call(b.ctx, cdp.SetPermission, grant); err != nil {
-		b.t.Fatal(err)
-	}
 	b.run(chromedp.Click(chromedp.CSS("[data-copy]")))
 	b.sees("Copied")
-	same, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`navigator.clipboard.readText().then((s) => s !== "" && s === document.getElementById("link").value)`, chromedp.EvalAwaitPromise))
-	if err != nil || !same {
-		b.t.Errorf("the clipboard does not hold the link: %v", err)
+	if got := b.clipboard(); got == "" || got != b.try(`document.getElementById("link").value`) {
+		b.t.Errorf("the clipboard holds %q", got)
 	}
+}
+
+// clipboard is the text that was copied last.
+func (b *tab) clipboard() string {
+	b.t.Helper()
+	grant := cdp.SetPermissionParams{Permission: &cdp.PermissionDescriptor{Name: "clipboard-read"}, Setting: cdp.PermissionSettingGranted, BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID}
+	tell(b, cdp.SetPermission, grant)
+	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("navigator.clipboard.readText()", chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return text
 }

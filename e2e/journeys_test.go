@@ -258,7 +258,7 @@ func TestPeopleChangeTheirDetailsAndTheirPassword(t *testing.T) {
 		b.at("/if/user/")
 		b.sees("Hello, After")
 
-		b.press(`a[href^="/flows/-/configure/"]`)
+		b.press(`.row a[href^="/flows/-/configure/"]`)
 		b.at("/if/flow/default-password-change/")
 		b.fill("password", user.password)
 		b.submit()

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/weir-id/weir/internal/certificate"
 )
 
 // token is the API token of the administrator of every site.
@@ -50,6 +53,10 @@ func the(n int, member string) string { return fmt.Sprintf("$%d.%s", n, member) 
 const nowhere = "11111111-1111-4111-8111-111111111111"
 
 func kindsOfTheAPI() []kindCalls {
+	public, private, err := certificate.Generate(&certificate.Request{CommonName: "e2e", ValidityDays: 1, Alg: certificate.GenerateEd25519}, time.Now())
+	if err != nil {
+		panic(err)
+	}
 	stage := func(base, schema string, more object) kindCalls {
 		create := object{"name": "e2e " + base}
 		maps.Copy(create, more)
@@ -177,6 +184,10 @@ func kindsOfTheAPI() []kindCalls {
 				"flowAuthentication": the(aFlow, "pk"), "flowInvalidation": the(aFlow, "pk"), "flowRecovery": the(aFlow, "pk"), "flowUnenrollment": the(aFlow, "pk"), "flowUserSettings": the(aFlow, "pk"),
 				"flowDeviceCode": the(aFlow, "pk"), "flowLockdown": the(aFlow, "pk"), "flowUserSwitch": the(aFlow, "pk"), "flowRequest": the(aFlow, "pk")},
 			miss: object{"domain": "none", "brandingTitle": "none", "brandUuid": nowhere, "flowAuthentication": nowhere, "webCertificate": nowhere, "clientCertificates": []any{nowhere}, "_default": true}},
+		{api: "CryptoApi", base: "cryptoCertificatekeypairs", schema: "CertificateKeyPair", key: "kpUuid", keyOf: "pk", create: object{"name": "e2e pair", "certificateData": public, "keyData": private},
+			patch: object{"name": "e2e other pair"}, hit: object{"name": "e2e other pair", "hasKey": true, "keyType": []any{"ed25519"}}, miss: object{"name": "none", "hasKey": false, "keyType": []any{"rsa"}, "managed": "x"}},
+		with(stage("Mtls", "MutualTLSStage", object{"mode": "optional", "certAttribute": "email", "userAttribute": "email"}), object{"mode": "required"},
+			object{"mode": "required", "certAttribute": "email", "userAttribute": "email"}, object{"mode": "optional", "certAttribute": "subject", "userAttribute": "username", "certificateAuthorities": []any{nowhere}}),
 		{api: "CoreApi", base: "coreApplications", schema: "Application", key: "slug", keyOf: "slug", create: object{"name": "E2E app", "slug": "e2e-app"},
 			patch: object{"metaLaunchUrl": "https://example.org/", "metaDescription": "D", "metaPublisher": "P", "group": "G", "openInNewTab": true, "metaHide": true, "policyEngineMode": "all"},
 			hit:   object{"slug": "e2e-app", "name": "E2E app", "metaLaunchUrl": "https://example.org/", "metaDescription": "D", "metaPublisher": "P", "group": "G"},

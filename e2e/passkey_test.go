@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
@@ -62,6 +63,15 @@ func passkeys(t *testing.T, db string, js bool) (*site, *tab) {
 	return s, newTab(t, strings.Replace(s.URL, "127.0.0.1", "localhost", 1), js)
 }
 
+// createsPasskey goes through the default set-up flow, which is open.
+func (b *tab) createsPasskey(a account) {
+	b.t.Helper()
+	b.fill("password", a.password)
+	b.submit()
+	b.sees("A passkey lets you sign in")
+	b.submit()
+}
+
 func signOut(b *tab) {
 	b.t.Helper()
 	b.open("/if/flow/default-invalidation-flow/")
@@ -88,10 +98,7 @@ func TestPasskeys(t *testing.T) {
 			signIn(b, user.name, user.password)
 			b.at("/if/user/")
 			b.open("/if/flow/default-authenticator-webauthn-setup/")
-			b.fill("password", user.password)
-			b.submit()
-			b.sees("A passkey lets you sign in")
-			b.submit()
+			b.createsPasskey(user)
 			b.at("/if/user/")
 			made := k.credential()
 			if made.IsResidentCredential != options.HasResidentKey || made.RpID != "localhost" {
@@ -207,4 +214,135 @@ func TestPasskeyBesideAName(t *testing.T) {
 		other.submit()
 		other.at("/if/user/")
 	}
+}
+
+// TestPasskeyAmongTheNames: the browser offers passkeys where it offers names, without a
+// button, and the chosen one signs the person in.
+func TestPasskeyAmongTheNames(t *testing.T) {
+	t.Parallel()
+	s, b := passkeys(t, "sqlite", true)
+	user := s.user(t, "Barbara Liskov")
+	b.plug(platform)
+	signIn(b, user.name, user.password)
+	b.at("/if/user/")
+	b.open("/if/flow/passkey-virtual/")
+	b.submit()
+	b.at("/if/user/")
+	signOut(b)
+	tell(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
+		const get = navigator.credentials.get;
+		navigator.credentials.get = function (options) {
+			sessionStorage.setItem("asked", JSON.stringify([options.mediation, options.publicKey.allowCredentials ?? []]));
+			return get.call(this, options);
+		};`})
+	b.open("/if/flow/passkey-or-name/")
+	b.at("/if/user/")
+	b.sees("Hello, Barbara Liskov")
+	if got := b.try(`sessionStorage.getItem("asked")`); got != `["conditional",[]]` {
+		t.Errorf("asked for %s", got)
+	}
+}
+
+// TestPasskeyIsOffered to people on whose device one can be made, until they have one
+// or want none.
+func TestPasskeyIsOffered(t *testing.T) {
+	t.Parallel()
+	const title = "Sign in faster with a passkey"
+	s, b := passkeys(t, "sqlite", true)
+	user, other := s.user(t, "Margaret Hamilton"), s.user(t, "Katherine Johnson")
+	unable, declines := newTab(t, b.base, true), newTab(t, b.base, true)
+	k := b.plug(platform)
+	declines.plug(platform)
+	signIn(unable, user.name, user.password)
+	unable.sees("Hello, Margaret Hamilton")
+	signIn(declines, other.name, other.password)
+	declines.sees(title)
+	declines.press("[data-passkey] button")
+	declines.sees("Hello, Katherine Johnson")
+	declines.open("/if/user/")
+	declines.sees("Hello, Katherine Johnson")
+
+	signIn(b, user.name, user.password)
+	b.sees(title)
+	b.press("[data-passkey] a")
+	b.createsPasskey(user)
+	b.at("/if/user/settings/sign-in/")
+	b.sees("It is added.")
+	b.sees("On one device only")
+	k.credential() // it counts, and stays
+	b.open("/if/user/")
+	for name, at := range map[string]*tab{"declined": declines, "made": b} {
+		if got := at.try(`String(document.querySelector("[data-passkey]"))`); got != "null" {
+			t.Errorf("offered once it is %s", name)
+		}
+	}
+	if got := unable.try(`String(document.querySelector("[data-passkey]").hidden)`); got != "true" {
+		t.Error("offered on a device that cannot make one")
+	}
+}
+
+// TestARemovedPasskeyIsForgotten by the browser too, and no other.
+func TestARemovedPasskeyIsForgotten(t *testing.T) {
+	t.Parallel()
+	s, b := passkeys(t, "sqlite", true)
+	first, second := s.user(t, "Frances Allen"), s.user(t, "Jean Sammet")
+	k := b.plug(platform)
+	for i, user := range []account{first, second} {
+		signIn(b, user.name, user.password)
+		b.at("/if/user/")
+		b.open("/if/flow/default-authenticator-webauthn-setup/")
+		b.createsPasskey(user)
+		b.at("/if/user/")
+		if i == 0 {
+			signOut(b)
+		}
+	}
+	b.open("/if/user/settings/sign-in/")
+	b.press("main li a + a")
+	b.sees("Delete the passkey on your device")
+	b.press("main form button")
+	b.sees("It is removed.")
+	eventually(t, "one passkey is left", func() bool {
+		return len(tell(b, webauthn.GetCredentials, webauthn.GetCredentialsParams{AuthenticatorID: k.id}).Credentials) == 1
+	})
+	signOut(b)
+	signIn(b, first.name, first.password)
+	b.sees("Use your passkey")
+	b.submit()
+	b.at("/if/user/")
+}
+
+// TestPasswordlessRecipe: the sign-in page leads to the flow that asks for a passkey
+// alone; without one, people go back and sign in as before.
+func TestPasswordlessRecipe(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "sqlite")
+	s.apply(t, "../docs/recipes/passwordless.yaml")
+	b := newTab(t, strings.Replace(s.URL, "127.0.0.1", "localhost", 1), true)
+	user := s.user(t, "Hedy Lamarr")
+	k := b.plug(platform)
+	signIn(b, user.name, user.password)
+	b.at("/if/user/")
+	b.open("/if/flow/default-authenticator-webauthn-setup/")
+	b.createsPasskey(user)
+	b.at("/if/user/")
+	k.knows(false) // so that nothing is answered unasked
+	signOut(b)
+	b.sees("Sign in without a password")
+	b.press(`a[href^="/if/flow/default-passwordless-authentication/"]`)
+	b.sees("Use your passkey")
+	k.knows(true)
+	b.submit()
+	b.at("/if/user/")
+	b.sees("Hello, Hedy Lamarr")
+
+	without := newTab(t, b.base, true)
+	without.plug(platform)
+	other := s.user(t, "Grete Hermann")
+	without.open("/if/flow/default-passwordless-authentication/")
+	without.sees("Use your passkey")
+	without.click()
+	without.sees("Your passkey was not used")
+	signIn(without, other.name, other.password)
+	without.at("/if/user/")
 }

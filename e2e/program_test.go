@@ -118,7 +118,7 @@ func (l *killingLog) Write(p []byte) (int, error) {
 	return l.logBuffer.Write(p)
 }
 
-var siteLine = regexp.MustCompile(`^Weir is at (http://\S+)/$`)
+var siteLine = regexp.MustCompile(`^Weir is at (https?://\S+)/$`)
 
 // launch starts the program and does not wait for it. It is killed on the given
 // line of its log, unless that is 0.
@@ -166,8 +166,8 @@ func (p *program) output() string {
 	return p.out.String()
 }
 
-// serve starts the program on what is there and waits until it is ready.
-func (in *installation) serve() *program {
+// rise starts the program on what is there and waits until it has a site.
+func (in *installation) rise() *program {
 	in.t.Helper()
 	p := in.launch(0)
 	deadline := time.NewTimer(patience)
@@ -179,6 +179,13 @@ func (in *installation) serve() *program {
 	case <-deadline.C:
 		in.t.Fatalf("the program is not up after %v:\n%s%s", patience, p.output(), p.log.data)
 	}
+	return p
+}
+
+// serve starts the program on what is there and waits until it is ready.
+func (in *installation) serve() *program {
+	in.t.Helper()
+	p := in.rise()
 	res, err := http.Get(p.URL + "/-/health/ready/")
 	if err != nil {
 		in.t.Fatalf("ask whether the program is ready: %v", err)

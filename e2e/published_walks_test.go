@@ -40,6 +40,8 @@ var publishedJourneys = []struct {
 	{"unenrolment", []string{"example/flows-unenrollment.yaml"}, unenrol, true},
 	{"two-factor login", []string{"example/flows-login-2fa.yaml"}, signInWithoutFactor, false},
 	{"login of 2022", []string{"old/mit/2022.11.0-yaml/default/10-flow-default-authentication-flow.yaml"}, signInByPassword, false},
+	{"enrolment of 2022", []string{"old/mit/2022.11.0-yaml/example/flows-enrollment-2-stage.yaml"}, enrolAsIn2022, false},
+	{"settings of 2022", []string{"old/mit/2022.11.0-yaml/default/30-flow-default-user-settings-flow.yaml", "old/mit/2022.11.0-yaml/default/91-flow-oobe.yaml"}, changeSettingsAsIn2022, false},
 	{"default flows", []string{"default/flow-default-authentication-flow.yaml", "default/flow-default-invalidation-flow.yaml", "default/flow-password-change.yaml",
 		"default/flow-default-user-settings-flow.yaml", "default/flow-default-provider-authorization-explicit-consent.yaml",
 		"default/flow-default-provider-authorization-implicit-consent.yaml", "default/flow-default-provider-invalidation.yaml",
@@ -147,17 +149,7 @@ func enrolling(query, name, password string) walk {
 }
 
 func enrolInTwoStages(p *publishedSite) {
-	name := p.newcomer()
-	// The file is older than the default of create_users_as_inactive: an account
-	// waits for somebody to let it in, and its login says so.
-	p.walks("", []string{"ak-stage-prompt, ak-stage-prompt, ak-stage-access-denied"}, enrolling("", name, "correct horse"))
-	made := p.found(name)
-	if made["name"] != "New Comer" || made["email"] != name+"@example.com" || made["is_active"] != false {
-		p.t.Errorf("made %v", made)
-	}
-	p.opens(name, "correct horse", false)
-	p.root.call(p.t, http.StatusOK, "PATCH", fmt.Sprintf("/api/v3/core/users/%v/", made["pk"]), object{"is_active": true})
-	p.opens(name, "correct horse", true)
+	name := enrolLetIn(p)
 	// A form with a taken name, and passwords that differ, is shown again.
 	for _, wrong := range []object{
 		answering("ak-stage-prompt", "username", name, "password", "a", "password_repeat", "a"),
@@ -167,6 +159,40 @@ func enrolInTwoStages(p *publishedSite) {
 	}
 	// The flow is for visitors.
 	p.walks(name, []string{signedIn, "ak-stage-access-denied"}, signingIn(name, "correct horse"), walk{slug: enrolment})
+}
+
+// enrolAsIn2022 enrols through a file whose prompts have no names yet.
+func enrolAsIn2022(p *publishedSite) { enrolLetIn(p) }
+
+// enrolLetIn enrols in two stages, and lets the account in. The files are older than
+// the default of create_users_as_inactive: an account waits for somebody to let it
+// in, and its login says so.
+func enrolLetIn(p *publishedSite) (name string) {
+	name = p.newcomer()
+	p.walks("", []string{"ak-stage-prompt, ak-stage-prompt, ak-stage-access-denied"}, enrolling("", name, "correct horse"))
+	made := p.found(name)
+	if made["name"] != "New Comer" || made["email"] != name+"@example.com" || made["is_active"] != false {
+		p.t.Errorf("made %v", made)
+	}
+	p.opens(name, "correct horse", false)
+	p.root.call(p.t, http.StatusOK, "PATCH", fmt.Sprintf("/api/v3/core/users/%v/", made["pk"]), object{"is_active": true})
+	p.opens(name, "correct horse", true)
+	return name
+}
+
+// changeSettingsAsIn2022 changes settings through a file that does not say for whom
+// its flows are: strangers stay outside (rule 16), and the set-up closed (rule 17).
+func changeSettingsAsIn2022(p *publishedSite) {
+	user := p.user(p.t, "Before")
+	settings := answering("ak-stage-prompt", "username", user.name, "name", "After", "email", user.name+"@example.com", "attributes.settings.locale", "de")
+	p.walks(user.name, []string{signedIn, "ak-stage-prompt, xak-flow-redirect"}, signingIn(user.name, user.password),
+		walk{"default-user-settings-flow", "", []object{settings}})
+	if now := p.found(user.name); now["name"] != "After" {
+		p.t.Errorf("the account is now %v", now)
+	}
+	for _, slug := range []string{"default-user-settings-flow", "initial-setup"} {
+		p.walks("", []string{"ak-stage-access-denied"}, walk{slug: slug})
+	}
 }
 
 func enrolWithMail(p *publishedSite) {

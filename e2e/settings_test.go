@@ -8,6 +8,10 @@ import (
 	"testing"
 	"time"
 
+	cdp "github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+
+	"github.com/weir-id/weir/internal/stages/authenticatortotp/totptest"
 	"github.com/weir-id/weir/internal/store/dial"
 )
 
@@ -98,6 +102,101 @@ func TestPeopleWithdrawTheirConsent(t *testing.T) {
 		b.sees("You have agreed to nothing that is kept.")
 		asks()
 	})
+}
+
+func TestPeopleManageTheirSecondFactors(t *testing.T) {
+	each(t, func(t *testing.T, s *site, js bool) {
+		const all = "/if/user/settings/sign-in/"
+		user := s.user(t, "Factors")
+		b := newTab(t, s.URL, js)
+		signIn(b, user.name, user.password)
+		b.at("/if/user/")
+		b.press(`a[href="` + all + `"]`)
+		b.sees("You have none yet.")
+		adds := func(what string) string { // the button into a flow
+			return b.try(`[...document.querySelectorAll("main a.button")].find((a) => a.textContent.includes("` + what + `")).getAttribute("href")`)
+		}
+		b.open(adds("authenticator app"))
+		b.fill("password", user.password)
+		b.submit()
+		b.sees("Set up an authenticator app")
+		key := b.appKey()
+		typed := totptest.Code(t, key, 0)
+		b.fill("code", typed)
+		b.submit()
+		b.at(all)
+		b.sees("It is added.")
+		b.sees("TOTP Authenticator")
+		b.press("main li a") // rename
+		b.fill("name", "")
+		b.submit()
+		b.sees("Enter a name")
+		b.fill("name", "My phone")
+		b.submit()
+		b.at(all)
+		b.sees("The new name is saved.")
+		b.sees("My phone")
+		s.age(t, user, time.Hour)
+		b.press("main li a + a") // remove
+		b.at("/if/flow/default-reauthentication-flow/")
+		b.fill("password", user.password)
+		b.submit()
+		b.sees("Enter the code from your app")
+		b.fill("code", totptest.Code(t, key, nextStep(t, key, typed)))
+		b.submit()
+		b.at(all)
+		b.sees("Remove “My phone”?")
+		b.press("main form button")
+		b.at(all)
+		b.sees("It is removed.")
+		b.sees("You have none yet.")
+		again := newTab(t, s.URL, js)
+		signIn(again, user.name, user.password)
+		again.at("/if/user/")
+	})
+}
+
+// TestRecoveryCodesAreKept: the page helps to copy, keep and print them where it can.
+func TestRecoveryCodesAreKept(t *testing.T) {
+	t.Parallel()
+	s, b := passkeys(t, "sqlite", true)
+	user := s.user(t, "Codes")
+	signIn(b, user.name, user.password)
+	b.at("/if/user/")
+	plain := b.sibling(false)
+	for _, page := range []*tab{b, plain} {
+		page.open("/if/flow/default-authenticator-static-setup/")
+	}
+	b.fill("password", user.password)
+	b.submit()
+	b.sees("Save your recovery codes")
+	shown := b.try(`[...document.querySelectorAll(".codes code")].map((c) => c.textContent).join("\n")`)
+	b.run(chromedp.Click(chromedp.CSS(`[data-act="copy"]`)))
+	b.sees("Copied")
+	if got := b.clipboard(); got != shown {
+		t.Errorf("copied %q, want %q", got, shown)
+	}
+	folder := t.TempDir()
+	tell(b, cdp.SetDownloadBehavior, cdp.SetDownloadBehaviorParams{Behavior: "allow", DownloadPath: folder, BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID})
+	b.run(chromedp.Click(chromedp.CSS(`[data-act="download"]`)))
+	var kept []byte
+	eventually(t, "the file is kept", func() bool {
+		kept, _ = os.ReadFile(filepath.Join(folder, "recovery-codes.txt"))
+		return strings.HasSuffix(string(kept), "\n\n"+shown+"\n")
+	})
+	if !strings.HasPrefix(string(kept), "Recovery codes of "+user.name+" for ") {
+		t.Errorf("kept %q", kept)
+	}
+	b.try(`globalThis.print = () => { document.title = "printed"; }; "ready"`)
+	b.run(chromedp.Click(chromedp.CSS(`[data-act="print"]`)))
+	if got := b.try("document.title"); got != "printed" {
+		t.Errorf("the title is %q", got)
+	}
+	plain.open("/if/flow/default-authenticator-static-setup/")
+	plain.sees("Save your recovery codes")
+	if visible := plain.try(`String(document.querySelector("[data-tools]").checkVisibility())`); visible != "false" {
+		t.Error("without script the buttons are there")
+	}
 }
 
 // agreement is a flow that asks for consent to an application.

@@ -29,6 +29,7 @@ const maxProofs = 16
 // factor are two, however often each was given, and only when they did not come
 // through the same channel (rule 27); a passkey that named the person and made sure
 // of them proves both by itself. A mailbox is one factor and never the second of two.
+// A certificate is one by itself, and adds to a password as a second factor does.
 func Assure(proofs []Proof, user int64) identity.Assurance {
 	var a identity.Assurance
 	if user == 0 {
@@ -42,7 +43,7 @@ func Assure(proofs []Proof, user int64) identity.Assurance {
 		switch p.Fact {
 		case FactPassword:
 			passwords = append(passwords, p)
-		case FactSecondFactor:
+		case FactSecondFactor, FactCertificate:
 			seconds = append(seconds, p)
 		case FactMailbox:
 		default:
@@ -89,7 +90,7 @@ func mergeProofs(known, more []Proof) []Proof {
 // assuring are those of the proofs that say who the user is.
 func assuring(proofs []Proof, user int64) []Proof {
 	return slices.DeleteFunc(slices.Clone(proofs), func(p Proof) bool {
-		return p.User != user || p.Fact != FactPassword && p.Fact != FactSecondFactor && p.Fact != FactMailbox
+		return p.User != user || p.Fact != FactPassword && p.Fact != FactSecondFactor && p.Fact != FactCertificate && p.Fact != FactMailbox
 	})
 }
 

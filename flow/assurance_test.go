@@ -21,8 +21,9 @@ func TestRule26AssuranceCountsFactors(t *testing.T) {
 	password := proved(flow.FactPassword, "inbuilt", "", "pwd")
 	app := proved(flow.FactSecondFactor, "totp", "totp/1", "otp")
 	first, second := proved(flow.FactPassword, "webauthn", "key/1", "pop", "user"), proved(flow.FactSecondFactor, "webauthn", "key/1", "pop", "user")
-	stranger := password
-	stranger.User = 8
+	certificate := proved(flow.FactCertificate, "mtls", "certificate/00:11", "pop")
+	stranger, theirs := password, certificate
+	stranger.User, theirs.User = 8, 8
 	tests := []struct {
 		name   string
 		proofs []flow.Proof
@@ -39,6 +40,10 @@ func TestRule26AssuranceCountsFactors(t *testing.T) {
 		{"a password of somebody else and an app", []flow.Proof{stranger, app}, "aal1", []string{"otp"}},
 		{"a passkey that named the person", []flow.Proof{first, second}, "aal2", []string{"mfa", "pop", "user"}},
 		{"a passkey as second factor only", []flow.Proof{second}, "aal1", []string{"pop", "user"}},
+		{"a certificate", []flow.Proof{certificate}, "aal1", []string{"pop"}},
+		{"a certificate of somebody else", []flow.Proof{theirs}, "", nil},
+		{"a certificate and a password", []flow.Proof{certificate, password}, "aal2", []string{"mfa", "pop", "pwd"}},
+		{"a certificate and an app", []flow.Proof{certificate, app}, "aal1", []string{"otp", "pop"}},
 		{"another key of the same kind", []flow.Proof{first, proved(flow.FactSecondFactor, "webauthn", "key/2", "pop", "user")}, "aal1", []string{"pop", "user"}},
 	}
 	for _, tt := range tests {

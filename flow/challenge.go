@@ -19,6 +19,10 @@ type Challenge interface {
 // load from besides this site.
 type Elsewhere struct{ Scripts, Styles, Frames, Connects []string }
 
+// Poller is a challenge whose page asks this site again and again how something
+// stands.
+type Poller interface{ Polls() }
+
 // Loader is a challenge whose page loads something from other sites.
 type Loader interface{ Elsewhere() Elsewhere }
 

@@ -116,7 +116,7 @@ func formatTitle(title, app, user string) string {
 // stageError sorts out what a stage's code returned.
 func (r *run) stageError(ctx context.Context, err error) (*Result, error) {
 	switch {
-	case errors.Is(err, ErrStale), errors.Is(err, ErrOverloaded), ctx.Err() != nil:
+	case errors.Is(err, ErrStale), errors.Is(err, ErrOverloaded), errors.Is(err, ErrMissing), ctx.Err() != nil:
 		return nil, err
 	case errors.Is(err, ErrNoPerson):
 		return r.unexpected(ctx, err)

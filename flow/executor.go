@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -37,6 +38,9 @@ type Config struct {
 	// Avatar returns the address of the picture for a user name, "" for the
 	// anonymous visitor.
 	Avatar func(username string) string
+	// Inspect tells whether somebody may inspect a flow, which decides what traces
+	// hold; who may look at them is asked again. Nil allows nobody.
+	Inspect func(ctx context.Context, p *identity.Person, f *Flow) bool
 	// Failed is told of faults inside stages, for the audit trail: with the
 	// request, which may be nil, and a sentence without details. Nil for nothing.
 	Failed func(ctx context.Context, h *policy.HTTPRequest, message string)

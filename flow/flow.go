@@ -230,9 +230,10 @@ type Brand struct {
 	// DefaultApplication is where people without business on the site itself go:
 	// those of every type but internal.
 	DefaultApplication *uuid.UUID `json:"default_application" field:"null,ref=application"`
-	// The certificates refer to a kind that this version does not have, so only
-	// null and empty can be stored.
-	WebCertificate     *uuid.UUID     `json:"web_certificate" field:"null,ref=certificate"`
+	// WebCertificate is shown for the domain where the program itself serves TLS.
+	WebCertificate *uuid.UUID `json:"web_certificate" field:"null,ref=certificate"`
+	// ClientCertificates are the authorities that mutual TLS stages trust which
+	// name none themselves.
 	ClientCertificates []uuid.UUID    `json:"client_certificates" field:"ref=certificate"`
 	Attributes         map[string]any `json:"attributes"`
 }

@@ -56,7 +56,12 @@ func (x *Exec) Judge(ctx context.Context, policies []uuid.UUID, values map[strin
 			view.apply(w)
 		},
 	}
+	saw := x.planner.saw(user, view)
+	if saw != nil {
+		saw.Context[key] = values
+	}
 	result := x.planner.judge(ctx, run)
+	x.planner.keep(x.StageName, result, saw)
 	if result.Verdict == policy.Error && result.Err == nil {
 		result.Err = errors.New("policies reached no verdict")
 	}

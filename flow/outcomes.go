@@ -83,14 +83,16 @@ func (r *run) show(ctx context.Context, out Outcome, errs field.Errors) (*Result
 		return r.flowError(ctx, err)
 	}
 	result.Challenge = envelope
-	if r.dirty() || len(out.Events) > 0 || out.Apply != nil {
+	// Whoever inspects a flow looks at a stored plan.
+	inspected := r.before == nil && r.inspects(ctx)
+	if r.dirty() || len(out.Events) > 0 || out.Apply != nil || inspected {
 		r.trace.Outcome = "ask"
 		if result.Rejected {
 			r.trace.Outcome = "refused"
 		}
 		// Events alone need no execution: nothing is to be remembered.
 		after := r.plan
-		if !r.plan.Context.changed && r.before == nil {
+		if !r.plan.Context.changed && r.before == nil && !inspected {
 			after = nil
 		}
 		if err := r.commit(ctx, result, after, out); err != nil {
@@ -321,9 +323,6 @@ func (r *run) inlineRedirect(ctx context.Context, c *current) (*Result, error) {
 // notApplicable answers a person whom the flow does not apply to.
 func (r *run) notApplicable(ctx context.Context, na *notApplicable) (*Result, error) {
 	r.plan = &Plan{Format: PlanFormat, FlowID: r.req.Flow.ID, Context: NewContext(nil), Started: r.now}
-	if na.trace != nil {
-		r.note(*na.trace)
-	}
 	if na.cause != nil {
 		return r.unexpected(ctx, na.cause)
 	}

@@ -21,7 +21,6 @@ type notApplicable struct {
 	// cause is set when no verdict was reached; such a denial is never
 	// softened by the flow's denied action.
 	cause error
-	trace *PolicyTrace
 }
 
 func denialText(na *notApplicable) string {
@@ -57,6 +56,9 @@ type planner struct {
 	// effects and mails are what policies asked for.
 	effects []policy.Effect
 	mails   []policy.Mail
+	// asked is what policies decided; with what they saw when inspected.
+	asked     []PolicyTrace
+	inspected bool
 }
 
 // plan makes a plan of f. The start context may be nil; a pending user in it
@@ -82,7 +84,7 @@ func (p *planner) plan(ctx context.Context, f *Flow, start map[string]any) (*Pla
 		if b.EvaluateOnPlan {
 			result := p.evaluate(ctx, plan, user, bindingTarget(b, stage.Name))
 			if result.Verdict == policy.Error {
-				return nil, &notApplicable{cause: result.Err, trace: tracePolicies(stage.Name, result)}
+				return nil, &notApplicable{cause: result.Err}
 			}
 			if !result.Passing() {
 				continue
@@ -149,13 +151,13 @@ func (p *planner) flowPolicies(ctx context.Context, f *Flow, plan *Plan, user *i
 	case policy.Pass:
 		return nil
 	case policy.Fail:
-		return &notApplicable{messages: result.Messages, trace: tracePolicies(f.Slug, result)}
+		return &notApplicable{messages: result.Messages}
 	}
 	cause := result.Err
 	if cause == nil {
 		cause = errors.New("policies reached no verdict")
 	}
-	return &notApplicable{cause: cause, trace: tracePolicies(f.Slug, result)}
+	return &notApplicable{cause: cause}
 }
 
 // evaluate runs a target's policies over the plan as it stands and applies
@@ -165,11 +167,14 @@ func (p *planner) evaluate(ctx context.Context, plan *Plan, user *identity.Perso
 	if err != nil {
 		return policy.Result{Verdict: policy.Error, Err: err}
 	}
-	return p.judge(ctx, policy.Run{
+	saw := p.saw(user, view)
+	result := p.judge(ctx, policy.Run{
 		Source: p.cat, Target: target, User: user, HTTP: p.req.HTTP, Plan: view, EmptyResult: policy.Pass,
 		Context: view.policyContext,
 		Apply:   view.apply,
 	})
+	p.keep(target.Name, result, saw)
+	return result
 }
 
 // judge runs policies and keeps what they ask to be recorded.
@@ -191,7 +196,7 @@ func bindingTarget(b *Binding, name string) policy.Target {
 // (rule 10): a link with another token is another run.
 func startTokens(query url.Values) map[string]string {
 	var out map[string]string
-	for _, name := range []string{"flow_token", "itoken", "token"} {
+	for _, name := range []string{ParamFlowToken, "itoken", "token"} {
 		if v := query.Get(name); v != "" {
 			if out == nil {
 				out = map[string]string{}
@@ -200,12 +205,4 @@ func startTokens(query url.Values) map[string]string {
 		}
 	}
 	return out
-}
-
-func tracePolicies(target string, r policy.Result) *PolicyTrace {
-	t := &PolicyTrace{Target: target, Verdict: r.Verdict.String(), Messages: r.Messages}
-	if r.Err != nil {
-		t.Error = r.Err.Error()
-	}
-	return t
 }

@@ -12,12 +12,6 @@ const minTypedBytes = 5
 // reason is the text of an error for the log.
 func (r *run) reason(err error) string { return r.untyped(err.Error()) }
 
-// note adds what policies decided to the trace.
-func (r *run) note(t PolicyTrace) {
-	t.Error = r.untyped(t.Error)
-	r.trace.Policies = append(r.trace.Policies, t)
-}
-
 // untyped is a text without what the person has typed in this flow: the
 // exception of an expression may quote it.
 func (r *run) untyped(text string) string {

@@ -34,7 +34,9 @@ type run struct {
 	effects []policy.Effect
 	mails   []policy.Mail
 	trace   Trace
-	exec    *Exec
+	// inspected tells whether the trace holds what was seen, once that was asked.
+	inspected *bool
+	exec      *Exec
 	// lapsed tells that the request came by a link that leads nowhere any more.
 	lapsed bool
 }
@@ -46,7 +48,7 @@ func (e *Executor) newRun(req *Request) *run {
 }
 
 func (r *run) planner() *planner {
-	return &planner{cat: r.cat, engine: r.e.Engine, people: r.people, req: r.req, now: r.now}
+	return &planner{cat: r.cat, engine: r.e.Engine, people: r.people, req: r.req, now: r.now, inspected: r.inspected != nil && *r.inspected}
 }
 
 // step finds the current stage, hands it the request and carries out what it
@@ -55,6 +57,7 @@ func (r *run) step(ctx context.Context) (*Result, error) {
 	if r.req.BodyErr != nil {
 		return r.fault(ctx, slog.LevelInfo, r.req.BodyErr)
 	}
+	r.inspects(ctx)
 	taken := r.restore()
 	if !taken {
 		var err error
@@ -124,7 +127,10 @@ func (r *run) keepAsked(p *planner) {
 		r.effects = append(r.effects, p.effects...)
 		r.mails = append(r.mails, p.mails...)
 	}
-	p.events, p.effects, p.mails = nil, nil, nil
+	for _, t := range p.asked {
+		r.note(t)
+	}
+	p.events, p.effects, p.mails, p.asked = nil, nil, nil, nil
 }
 
 // start plans the flow. A result means that the flow is over before it began.
@@ -250,9 +256,6 @@ func (r *run) marker(ctx context.Context, c *current) (bool, error) {
 	}
 	result := p.evaluate(ctx, r.plan, user, target)
 	r.keepAsked(p)
-	if len(result.Sources) > 0 {
-		r.note(*tracePolicies(c.name, result))
-	}
 	if result.Verdict == policy.Error {
 		return false, fmt.Errorf("policies of stage %q: %w", c.name, errors.Join(result.Err, errNoVerdict))
 	}
@@ -281,6 +284,7 @@ func (r *run) newExec(c *current) *Exec {
 
 // runStage calls the stage and carries out its outcome.
 func (r *run) runStage(ctx context.Context, c *current) (*Result, error) {
+	r.look(ctx)
 	r.exec = r.newExec(c)
 	r.trace.Stage, r.trace.Type = c.name, c.typ.Name
 	if r.req.Answer {

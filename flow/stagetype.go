@@ -48,6 +48,9 @@ const (
 	FactSecondFactor Fact = "second_factor"
 	// FactMailbox: the pending user reads the mailbox.
 	FactMailbox Fact = "mailbox"
+	// FactCertificate: a certificate of the pending user's client was verified; in
+	// an enrolment of whoever is to have the account.
+	FactCertificate Fact = "certificate"
 	// FactLogin: the pending user is attached to the session.
 	FactLogin Fact = "login"
 	// FactLogout: nobody is attached to the session.
@@ -109,6 +112,8 @@ type StageType struct {
 	// the id and "no_flows" for stages that no flow has; nil for all that can be
 	// compared, and the id.
 	Filters []string
+	// Permissions are those of the type besides view, add, change and delete.
+	Permissions []string
 	// Exchanges are the challenges of the type, for API descriptions.
 	Exchanges []Exchange
 	// Pages holds the page template of each challenge component of the type,

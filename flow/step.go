@@ -81,6 +81,12 @@ type Request struct {
 	// out answers with Confirm instead. For HEAD, and for page loads that did
 	// not come from our own pages (rule 5).
 	Passive bool
+	// Patience gives the request so much more time; nil for nothing. See
+	// Exec.Patience.
+	Patience func(d time.Duration)
+
+	// once are the values of Exec.Once.
+	once map[string]any
 }
 
 // Result is the answer to a Request. Exactly one of Challenge, Next and
@@ -177,23 +183,4 @@ type Committed struct {
 type Counter interface {
 	Count(ctx context.Context, sessionKey, name string) (int, error)
 	Reset(ctx context.Context, sessionKey, name string) error
-}
-
-// Trace is what one step of an execution did, for the inspector.
-type Trace struct {
-	At       time.Time     `json:"at"`
-	Stage    string        `json:"stage,omitempty"`
-	Type     string        `json:"type,omitempty"`
-	Answer   bool          `json:"answer"`
-	Outcome  string        `json:"outcome"`
-	Policies []PolicyTrace `json:"policies,omitempty"`
-	Message  string        `json:"message,omitempty"`
-}
-
-// PolicyTrace is what the policies of one target decided.
-type PolicyTrace struct {
-	Target   string   `json:"target"`
-	Verdict  string   `json:"verdict"`
-	Messages []string `json:"messages,omitempty"`
-	Error    string   `json:"error,omitempty"`
 }

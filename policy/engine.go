@@ -97,8 +97,9 @@ func (e *Engine) evaluate(ctx context.Context, run Run, b *Binding) Result {
 	}
 	// What was looked up counts more than what a plan carries.
 	maps.Copy(req.Context, run.HTTP.Locate())
+	began := time.Now()
 	r := object.Evaluate(ctx, req, timeout)
-	r.Binding = b
+	r.Binding, r.Took = b, time.Since(began)
 	switch {
 	case r.Verdict == Error:
 		r.Writes, r.Mails, r.Effects = Writes{}, nil, nil

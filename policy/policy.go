@@ -8,9 +8,11 @@ package policy
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -60,6 +62,8 @@ type Result struct {
 	Effects []Effect
 	// Logs are what an expression has logged, also before an error.
 	Logs []LogLine
+	// Took is how long the policy took; zero for a combination.
+	Took time.Duration
 	// Binding produced the result; nil for a policy that ran on its own.
 	Binding *Binding
 	// Sources are the results that were combined into this one.
@@ -151,6 +155,12 @@ type HTTPRequest struct {
 	// an object, or nil where the address is not known, and only those for which
 	// there is a database. It looks the address up once. Nil without databases.
 	Located func() map[string]any
+	// Certificates are those that the client has shown, its own first, which
+	// nobody has verified. It reads them once. Nil where there can be none.
+	Certificates func() []*x509.Certificate
+	// Outpost is the account of the outpost that made the request, and so tells
+	// the certificates; nil for a request of anybody else.
+	Outpost *identity.Person
 }
 
 // The keys that a request adds to the context of each evaluation.

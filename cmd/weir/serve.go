@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -50,6 +51,9 @@ func serve(cmd *cobra.Command, c weir.Config) (err error) {
 		err = errors.Join(err, site.Close(bounded))
 	}()
 	fmt.Fprintf(cmd.OutOrStdout(), "Weir is at %s/\n", c.Site())
+	if secure := site.TLS(); secure != nil {
+		l = tls.NewListener(l, secure)
+	}
 	return server.Serve(ctx, l, site, c.Limits, c.Log, site.Stop)
 }
 

@@ -6,8 +6,7 @@ package flowtest
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -278,19 +277,17 @@ func (c *Catalog) Policy(id uuid.UUID) (*policy.Object, bool) { p, ok := c.polic
 
 var _ flow.Catalog = (*Catalog)(nil)
 
-// SessionKey is how a session token is known to the store.
-func SessionKey(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
-}
-
 // Browser walks flows: it keeps the session like a cookie jar.
 type Browser struct {
 	World *World
 	Token string
 	// IP is where the browser is; 192.0.2.1 from NewBrowser.
 	IP netip.Addr
-	mu sync.Mutex
+	// Certificates are what the browser shows, Outpost the account of the outpost
+	// that it is; nil for none.
+	Certificates []*x509.Certificate
+	Outpost      *identity.Person
+	mu           sync.Mutex
 }
 
 // NewBrowser returns a browser without a session.
@@ -324,7 +321,8 @@ func (b *Browser) Request(slug, query string) *flow.Request {
 	}
 	return &flow.Request{Flow: f, Query: values, RawQuery: query, Session: session, Execution: execution, User: user, Brand: b.World.Catalog.Brand,
 		HTTP: &policy.HTTPRequest{ID: "request", Method: "GET", Path: "/if/flow/" + slug + "/", Host: "weir.test", Query: values,
-			Header: map[string][]string{"User-Agent": {"flowtest"}}, Cookies: map[string]string{}, ClientIP: b.IP}}
+			Header: map[string][]string{"User-Agent": {"flowtest"}}, Cookies: map[string]string{}, ClientIP: b.IP,
+			Certificates: func() []*x509.Certificate { return b.Certificates }, Outpost: b.Outpost}}
 }
 
 // Do takes one step and keeps the session that comes back.

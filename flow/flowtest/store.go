@@ -2,6 +2,8 @@ package flowtest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -197,4 +199,10 @@ func (s *Store) Touch(key string, flowID uuid.UUID) {
 	if row, ok := s.executions[slot{key, flowID}]; ok {
 		row.version++
 	}
+}
+
+// SessionKey is how a session token is known to the store.
+func SessionKey(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
 }

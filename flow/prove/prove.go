@@ -165,7 +165,7 @@ func (p *proof) needs(i int) {
 // words are what stages need, in words.
 var words = map[flow.Fact]string{
 	flow.FactUser: "a pending user", flow.FactPerson: "a pending user or somebody signed in", flow.FactData: "the values of a form",
-	flow.FactPassword: "a verified password", flow.FactSecondFactor: "a verified second factor", flow.FactMailbox: "a proved mailbox",
+	flow.FactPassword: "a verified password", flow.FactSecondFactor: "a verified second factor", flow.FactMailbox: "a proved mailbox", flow.FactCertificate: "a verified certificate",
 	flow.FactLogin: "a login", flow.FactLogout: "a logout", flow.FactWritten: "a written account", flow.FactDeleted: "a deleted account",
 }
 

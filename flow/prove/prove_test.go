@@ -73,6 +73,8 @@ entries:
 - {model: authentik_stages_prompt.promptstage, identifiers: {name: form}, attrs: {fields: [!KeyOf prompt]}}
 - {model: authentik_stages_invitation.invitationstage, identifiers: {name: invited}, attrs: {continue_flow_without_invitation: true}}
 - {model: authentik_stages_email.emailstage, identifiers: {name: mail}}
+- {model: authentik_stages_mtls.mutualtlsstage, identifiers: {name: certificate}, attrs: {mode: required, cert_attribute: email, user_attribute: email}}
+- {model: authentik_stages_mtls.mutualtlsstage, identifiers: {name: certificate-perhaps}, attrs: {mode: optional, cert_attribute: email, user_attribute: email}}
 - {model: authentik_stages_dummy.dummystage, identifiers: {name: page}}
 - {model: authentik_stages_deny.denystage, identifiers: {name: denied}}
 - {model: authentik_stages_redirect.redirectstage, identifiers: {name: away}, attrs: {mode: static, target_static: /elsewhere}}
@@ -101,7 +103,8 @@ var stageModels = map[string]string{"who": "identification.identificationstage",
 	"factor": "authenticator_validate.authenticatorvalidatestage", "passkey": "authenticator_validate.authenticatorvalidatestage",
 	"login": "user_login.userloginstage", "logout": "user_logout.userlogoutstage", "delete": "user_delete.userdeletestage",
 	"write": "user_write.userwritestage", "change": "user_write.userwritestage", "form": "prompt.promptstage", "invited": "invitation.invitationstage", "mail": "email.emailstage",
-	"page": "dummy.dummystage", "denied": "deny.denystage", "away": "redirect.redirectstage"}
+	"page": "dummy.dummystage", "denied": "deny.denystage", "away": "redirect.redirectstage",
+	"certificate": "mtls.mutualtlsstage", "certificate-perhaps": "mtls.mutualtlsstage"}
 
 // flowFile writes a flow. Each stage is "name", with "?policy" for a policy that
 // decides about it and "/attributes" of the binding: "secret?maybe".
@@ -149,6 +152,13 @@ func TestFindings(t *testing.T) {
 		{"a password of somebody else", authentication, list("who", "secret", "who", "login"), list("error unchecked-login login")},
 		{"a second factor that people without one skip", authentication, list("who", "factor", "login"), list("error unchecked-login login")},
 		{"a second factor that people without one fail", authentication, list("who", "passkey", "login"), nil},
+		{"a certificate", authentication, list("certificate", "login"), nil},
+		{"a certificate for those who have one", authentication, list("certificate-perhaps", "login"), list("warning uncertain-need login")},
+		{"a certificate of perhaps nobody, and a name", authentication, list("certificate-perhaps", "who", "login"), list("error unchecked-login login")},
+		{"a certificate of perhaps nobody, and a password", authentication, list("certificate-perhaps", "who", "secret", "login"), nil},
+		{"a certificate, and then another name", authentication, list("certificate", "who", "login"), list("error unchecked-login login")},
+		{"an account by a certificate, which may say nothing of the person", enrollment, list("certificate", "write", "login"), list("warning uncertain-need write")},
+		{"a certificate of somebody without an account", enrollment, list("certificate", "login"), list("warning no-effect", "error missing-need login")},
 		{"another flow may have checked", authentication + ", authentication: require_redirect", list("who", "login"), list("warning unchecked-login login")},
 		{"a denied path does not sign in", authentication, list("who", "denied", "login"), list("note never-succeeds")},
 		{"a password of nobody", settings, list("secret"), list("error missing-need secret")},

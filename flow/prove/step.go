@@ -15,7 +15,9 @@ type step struct {
 	name    string
 	effects flow.Effects
 	// asks tells that the stage has a page that is answered.
-	asks    bool
+	asks bool
+	// enrols tells that the flow is for people without an account.
+	enrols  bool
 	restart flow.InvalidResponseAction
 	skipped skip
 }
@@ -31,7 +33,7 @@ func steps(cat flow.Catalog, f *flow.Flow, now time.Time) []step {
 		if !ok {
 			continue // the planner leaves it out
 		}
-		s := step{order: b.Order, name: stage.Name, restart: b.InvalidResponseAction, skipped: skips(cat, b, now)}
+		s := step{order: b.Order, name: stage.Name, enrols: f.Designation == flow.Enrollment, restart: b.InvalidResponseAction, skipped: skips(cat, b, now)}
 		if s.restart == "" {
 			s.restart = flow.Retry
 		}
@@ -83,6 +85,9 @@ func (s *step) after(state set) []set {
 		}
 	}
 	for i := range out {
+		if !s.enrols && out[i]&^state&certificate != 0 {
+			out[i] |= user // whom the certificate names
+		}
 		if out[i]&user != 0 {
 			out[i] |= person
 		}

@@ -7,7 +7,7 @@ type set uint16
 
 // facts are those that a state can hold, by bit.
 var facts = [...]flow.Fact{
-	flow.FactUser, flow.FactPerson, flow.FactPassword, flow.FactSecondFactor, flow.FactMailbox,
+	flow.FactUser, flow.FactPerson, flow.FactPassword, flow.FactSecondFactor, flow.FactMailbox, flow.FactCertificate,
 	flow.FactData, flow.FactLogin, flow.FactLogout, flow.FactWritten, flow.FactDeleted,
 }
 
@@ -18,6 +18,7 @@ const (
 	password
 	secondFactor
 	mailbox
+	certificate
 	data
 )
 
@@ -29,7 +30,7 @@ const (
 )
 
 // credentials are the proofs of who somebody is.
-const credentials = password | secondFactor | mailbox
+const credentials = password | secondFactor | mailbox | certificate
 
 func of(list ...flow.Fact) set {
 	var s set

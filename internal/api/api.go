@@ -29,6 +29,7 @@ import (
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/resource"
+	"github.com/weir-id/weir/internal/stages/authenticatorduo"
 	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
@@ -82,9 +83,14 @@ type Config struct {
 	Preview func(ctx context.Context, p *prompt.Prompt, r *policy.Request) (flow.Challenge, error)
 	// Passwords makes the stored form of passwords.
 	Passwords Passwords
+	// Plans finds what sessions are at, Duo asks about phones with its app.
+	Plans Plans
+	Duo   *authenticatorduo.Env
 	// Impersonation lets people act as others.
 	Impersonation Impersonation
 	Recovery      Recovery
+	// Traces are what runs of flows have recorded.
+	Traces Traces
 	// Mails are the templates of mails.
 	Mails Mails
 	// InstallID goes into the opaque ids of users.
@@ -118,8 +124,8 @@ func New(c Config) *API {
 		c.Now = time.Now
 	}
 	a := &API{Config: c}
-	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.peopleRoutes(),
-		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.schemaRoutes())
+	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.inspectorRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.duoRoutes(), a.peopleRoutes(),
+		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.certificateRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }
@@ -207,7 +213,6 @@ var outside = []struct{ path, why string }{
 	{"stages/source/", "The source stage needs sources, which are outside of Weir."},
 	{"stages/endpoints/", "The endpoints stage is an enterprise feature that Weir does not have."},
 	{"stages/authenticator/endpoint_gdtc/", "The Google device trust stage is an enterprise feature that Weir does not have."},
-	{"stages/mtls/", "The mutual TLS stage is an enterprise feature that Weir does not have."},
 	{"propertymappings/source/", "Property mappings of sources are outside of Weir."},
 	{"propertymappings/provider/", "Property mappings of providers are outside of Weir."},
 }

@@ -75,8 +75,13 @@ func newAPI(t *testing.T, db store.DB, r Runner, more ...flow.StageType) *API {
 		Blueprints: blueprint.New(blueprint.Config{Catalog: in.Catalog, Registry: in.Kinds, Access: in.Access, Grants: resource.Grants{Access: in.Access}}),
 		Log:        in.Log, Avatar: func(string) string { return "/avatar/x.svg" },
 		Roles: func(context.Context, int64) ([]Role, error) { return nil, nil }, InstallID: "install",
-		Mails: noMails{}})
+		Mails: noMails{}, Plans: noPlans{}})
 }
+
+// noPlans are no plans of sessions.
+type noPlans struct{}
+
+func (noPlans) AtStage(context.Context, flow.Session, uuid.UUID) (*flow.Plan, error) { return nil, nil }
 
 // noMails are no templates.
 type noMails struct{}

@@ -35,24 +35,24 @@ func importBlueprint(c *call) error {
 	if err != nil {
 		return err
 	}
-	d, err := blueprint.Load(file)
-	var problems blueprint.Errors
-	if errors.As(err, &problems) {
-		return c.answer(http.StatusOK, importResult{Logs: c.logProblems(nil, problems)})
-	}
-	if err != nil {
-		return err
-	}
 	by, err := c.author()
 	if err != nil {
 		return err
 	}
-	missing, err := c.missingPermissions(d)
-	if err != nil {
+	// A file that cannot be read is refused below, with all of its problems.
+	var problems blueprint.Errors
+	d, err := blueprint.Load(file)
+	if err != nil && !errors.As(err, &problems) {
 		return err
 	}
-	if missing != nil {
-		return c.answer(http.StatusForbidden, missing)
+	if err == nil {
+		missing, err := c.missingPermissions(d)
+		if err != nil {
+			return err
+		}
+		if missing != nil {
+			return c.answer(http.StatusForbidden, missing)
+		}
 	}
 	by.Source = "import " + file.Name
 	report, err := c.api.Blueprints.Apply(c.ctx, []blueprint.File{file}, blueprint.Options{AllowEnv: !file.Upload, Context: context, By: by})

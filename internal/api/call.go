@@ -255,7 +255,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		refuse(w, http.StatusForbidden, forbidden.Message)
 	case errors.Is(err, flowhttp.ErrBearer):
 		refuse(w, http.StatusForbidden, "The API token is not valid or no longer valid.")
-	case errors.Is(err, resource.ErrGone):
+	case errors.Is(err, resource.ErrGone), errors.Is(err, flow.ErrMissing):
 		refuse(w, http.StatusNotFound, textMissing)
 	case errors.As(err, &match):
 		refuse(w, http.StatusBadRequest, upper(match.Message)+".")

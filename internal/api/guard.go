@@ -98,7 +98,7 @@ const (
 // credentials tells whether the routes behind the guard give somebody a way to
 // sign in, or show one. Who acts as somebody else would keep it afterwards.
 func (g Guard) credentials() bool {
-	return g.Verb == resource.ResetPassword || g.Kind != nil && g.Kind.Name() == "token" && g.Verb != access.View
+	return g.Verb == resource.ResetPassword || g.Verb == resource.ViewPrivateKey || g.Kind != nil && g.Kind.Name() == "token" && g.Verb != access.View
 }
 
 // demand refuses a caller who lacks a permission that a handler needs besides

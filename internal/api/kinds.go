@@ -201,9 +201,14 @@ func createObject(c *call) error {
 	if err != nil {
 		return err
 	}
+	return c.create(http.StatusCreated, body)
+}
+
+// create makes an object of the kind and answers with it.
+func (c *call) create(status int, data map[string]any) error {
 	var made []map[string]any
-	err = c.write(func(ctx context.Context, w *resource.Write) error {
-		ref, _, err := c.kind.Create(ctx, w, "", body)
+	err := c.write(func(ctx context.Context, w *resource.Write) error {
+		ref, _, err := c.kind.Create(ctx, w, "", data)
 		if err != nil {
 			return err
 		}
@@ -213,7 +218,7 @@ func createObject(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.object(http.StatusCreated, made[0])
+	return c.object(status, made[0])
 }
 
 // retrieveObject answers with one object.

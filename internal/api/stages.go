@@ -1,15 +1,12 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/internal/access"
-	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/resource"
 )
@@ -96,31 +93,14 @@ func stageSettings(c *call) error {
 	if err != nil {
 		return err
 	}
-	all := slices.Clone(v.Config.Objects(catalog.KindStage))
-	slices.SortStableFunc(all, func(x, y *catalog.Object) int {
-		return cmp.Or(strings.Compare(x.Type, y.Type), strings.Compare(v.Config.DisplayName(x), v.Config.DisplayName(y)))
-	})
 	out := []userSetting{}
-	for _, o := range all {
-		stage, ok := o.Doc.(*flow.StageObject)
-		if !ok || stage.Type == nil || stage.Type.SettingsComponent == "" {
-			continue
-		}
-		f, ok := v.Config.ConfigureFlow(o)
-		if !ok {
-			continue
-		}
-		if ok, err := c.api.Startable(c.w, c.r, flowhttp.Call{Slug: f.Slug, Bearer: true}); err != nil {
+	for _, up := range v.Config.SetUps() {
+		if ok, err := c.api.Startable(c.w, c.r, flowhttp.Call{Slug: up.Flow.Slug, Bearer: true}); err != nil {
 			return err
 		} else if !ok {
 			continue
 		}
-		s := userSetting{ObjectUID: o.ID.String(), Component: stage.Type.SettingsComponent, Title: stage.Type.Label}
-		s.ConfigureURL = "/flows/-/configure/" + s.ObjectUID + "/"
-		if name, _ := v.Config.Value(o, "friendly_name"); name != nil && name != "" {
-			s.Title, _ = name.(string)
-		}
-		out = append(out, s)
+		out = append(out, userSetting{ObjectUID: up.Stage.ID.String(), Component: up.Type.SettingsComponent, Title: up.Title, ConfigureURL: up.Address()})
 	}
 	return c.answer(http.StatusOK, out)
 }

@@ -49,6 +49,9 @@ type Type struct {
 	Methods []string
 	// MaxName is how long names may be; 0 for 64.
 	MaxName int
+	// Imported tells that administrators, with the permission to add devices, can give
+	// people some that somebody else has made sure of.
+	Imported bool
 }
 
 // Kind is a kind of devices. What it is asked of runs for many people at once.
@@ -124,6 +127,30 @@ type Described interface {
 	// Describe returns the make of the device, and its id with the maker; empty for
 	// unknown.
 	Describe(d *Device) (description, external string)
+}
+
+// Detailed is a Kind whose devices their owner is told more about.
+type Detailed interface {
+	Kind
+	// Details returns it, without secrets.
+	Details(d *Device) (Details, error)
+}
+
+// Details are what the owner of a device sees beside its name.
+type Details struct {
+	// Synced tells whether a passkey may be copied to other devices of its owner; nil
+	// for devices that are none.
+	Synced *bool
+	// Left is how many recovery codes have not been used; nil for other devices.
+	Left *int
+	// Target is where codes are sent to; empty for nowhere.
+	Target string
+}
+
+// Single is a Kind of which one stage sets at most one device up for a person.
+type Single interface {
+	Kind
+	Single()
 }
 
 // Used is a Kind whose answers come through a channel that other stages know.

@@ -24,6 +24,16 @@ type SetupConfig struct {
 // DisplayName is the name for people; empty for that of the stage.
 func (c *SetupConfig) DisplayName() string { return c.FriendlyName }
 
+// SetUpClass is the class of the devices that stages of a type set up; empty for all
+// other types.
+func SetUpClass(t *flow.StageType) string {
+	class, ok := strings.CutPrefix(t.SettingsComponent, "ak-user-settings-authenticator-")
+	if !ok {
+		return ""
+	}
+	return class
+}
+
 // Owner is who sets a device up: the pending user, who has an account. Without one,
 // p is nil and the stage ends with out: visitors whom nobody has named pass by,
 // everybody else is denied.

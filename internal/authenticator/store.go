@@ -65,8 +65,8 @@ func (s *Devices) Confirmed(ctx context.Context, user int64) ([]Device, error) {
 
 // Of returns the devices of the user, also those that were not set up to the end, by
 // their age.
-func (s *Devices) Of(ctx context.Context, user int64) ([]Device, error) {
-	return s.list(ctx, s.DB, "a.user_id = $1 order by a.id", user)
+func (s *Devices) Of(ctx context.Context, q store.Querier, user int64) ([]Device, error) {
+	return s.list(ctx, q, "a.user_id = $1 order by a.id", user)
 }
 
 // ByHandle returns the device of a kind with the handle, nil for none.

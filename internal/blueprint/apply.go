@@ -28,7 +28,7 @@ func (s *scope) apply(e *entry) error {
 		// Before the conditions: a false condition must not hide a misspelt
 		// model.
 		if kind, err = s.registry.Kind(model); err != nil {
-			return s.fail(e.model.at(), "%v", err)
+			return s.fail(e.model.at(), "%v%s", err, meant(strings.ToLower(model), s.registry.Models()...))
 		}
 	}
 	if kind != nil {
@@ -137,27 +137,42 @@ func (s *scope) fields(m *mapping) (map[string]any, error) {
 	if m == nil {
 		return map[string]any{}, nil
 	}
-	resolved, err := s.resolve(m)
-	if err != nil {
+	if err := s.spend(m, 0); err != nil {
 		return nil, err
 	}
-	out := resolved.(map[string]any)
-	if len(s.keys) == 0 {
+	out := make(map[string]any, len(m.members))
+	for _, member := range m.members {
+		resolved, err := s.resolve(member.value)
+		if problem := (*Error)(nil); errors.As(err, &problem) && problem.Field == "" {
+			problem.Field = member.key
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[member.key] = resolved
+	}
+	if len(s.keys)+len(s.lost) == 0 {
 		return out, nil
 	}
+	follows := false
 	for name, v := range out {
 		if name != "pk" {
-			out[name] = s.replaceKeys(v)
+			out[name] = s.replaceKeys(v, &follows)
 		}
+	}
+	if follows {
+		return nil, errFollows
 	}
 	return out, nil
 }
 
 // replaceKeys puts the key of a stored object where the key that it had when
-// it was exported stands: as the value, in a list or in a mapping.
-func (s *scope) replaceKeys(v any) any {
+// it was exported stands: as the value, in a list or in a mapping. It tells when
+// there is the key of an entry that has failed.
+func (s *scope) replaceKeys(v any, follows *bool) any {
 	one := func(v any) any {
 		if old, ok := v.(string); ok {
+			*follows = *follows || s.lost[old]
 			if key, ok := s.keys[old]; ok {
 				return key
 			}
@@ -227,7 +242,11 @@ func (s *scope) write(e *entry, kind *resource.Kind, wanted state, ref *resource
 		if err != nil {
 			return nil, err
 		}
-		ref, unknown, err := kind.Create(s.ctx, s.w, pk, data)
+		defaults, err := s.fields(e.defaults)
+		if err != nil {
+			return nil, err
+		}
+		ref, unknown, err := kind.Create(s.ctx, s.w, pk, merge(defaults, data))
 		if err != nil {
 			return nil, s.entryError(e, err)
 		}
@@ -290,11 +309,20 @@ func (s *scope) register(e *entry, ref *resource.Ref) {
 // ignored warns of attributes that the model does not have. Identifiers that
 // are look-up paths are no attributes.
 func (s *scope) ignored(e *entry, kind *resource.Kind, unknown []string) {
+	if len(unknown) == 0 {
+		return
+	}
+	var names []string
+	for _, f := range kind.Fields() {
+		if !f.ReadOnly {
+			names = append(names, f.Name)
+		}
+	}
 	for _, name := range unknown[:min(len(unknown), maxWarnings)] {
 		if strings.Contains(name, "__") && e.identifiers.get(name) != nil {
 			continue
 		}
-		s.warn(s.fieldAt(e, name), "%s has no field %q; it is ignored", kind.Model, name)
+		s.warn(s.fieldAt(e, name), "%s has no field %q; it is ignored%s", kind.Model, name, meant(name, names...))
 	}
 }
 
@@ -310,10 +338,8 @@ func (s *scope) skip(e *entry, model, why string) {
 
 // fieldAt finds where the entry gives a field; the entry itself if it does not.
 func (s *scope) fieldAt(e *entry, name string) position {
-	for _, m := range []*mapping{e.identifiers, e.attrs} {
-		if v := m.get(name); v != nil {
-			return v.at()
-		}
+	if v := e.given(name); v != nil {
+		return v.at()
 	}
 	return e.position
 }
@@ -348,6 +374,9 @@ func (s *scope) entryError(e *entry, err error) error {
 		for _, name := range slices.Sorted(maps.Keys(problems)) {
 			for _, p := range problems[name] {
 				one := s.fieldError(e, name, p.Code, p.String)
+				if look, ok := e.given(name).(*find); ok && p.Code == field.CodeNull {
+					one.Message += " " + look.name + " has found nothing."
+				}
 				s.within(e, one, name, p)
 				errs = append(errs, one)
 			}

@@ -1,6 +1,7 @@
 package blueprint
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -9,8 +10,8 @@ import (
 
 // The labels that say how a program should treat a blueprint.
 const (
-	// LabelInstantiate with the value "false" keeps discovery from applying
-	// the file; it can still be applied by hand.
+	// LabelInstantiate with the value "false", in any letter case, keeps
+	// discovery from applying the file; it can still be applied by hand.
 	LabelInstantiate = "blueprints.goauthentik.io/instantiate"
 	// LabelDescription is a text for people.
 	LabelDescription = "blueprints.goauthentik.io/description"
@@ -40,7 +41,10 @@ type Document struct {
 	// Warnings tells of misspelt keys and the like.
 	Warnings []Warning
 
-	upload  bool
+	upload bool
+	// broken tells that what the entries mean cannot be known, because of
+	// problems with the file itself.
+	broken  bool
 	context *mapping
 	entries []*entry
 }
@@ -51,7 +55,9 @@ func (d *Document) Models() []Place {
 	var out []Place
 	for _, e := range d.entries {
 		if e.literalModel != "" && !strings.EqualFold(e.literalModel, metaApply) {
-			out = append(out, Place{File: d.File, Line: e.line, Column: e.column, Entry: e.number, ID: e.id, Model: e.literalModel})
+			place := e.place()
+			place.File, place.Line, place.Column = d.File, e.line, e.column
+			out = append(out, place)
 		}
 	}
 	return out
@@ -81,8 +87,15 @@ type entry struct {
 	conditions   *list
 	identifiers  *mapping
 	attrs        *mapping
-	permissions  []permission
+	// bad tells that the entry has problems that were found when it was read.
+	bad bool
+	// defaults are attributes that only a new object gets, in old files.
+	defaults    *mapping
+	permissions []permission
 }
+
+// place names the entry.
+func (e *entry) place() Place { return Place{Entry: e.number, ID: e.id, Model: e.literalModel} }
 
 // permission grants a codename on the entry's object; user and role may be nil.
 type permission struct {
@@ -93,16 +106,31 @@ type permission struct {
 // Load reads a blueprint. The error is an Errors with everything that is wrong
 // with the file. An empty file is an empty blueprint.
 func Load(file File) (*Document, error) {
-	r := &reader{file: file.Name, ids: map[string]int{}}
-	d := &Document{File: file.Name, Labels: map[string]string{}, upload: file.Upload}
-	if root := r.parse(file.Data); root != nil {
-		r.document(d, root)
-	}
-	d.Warnings = r.warnings
-	if err := r.errs.Err(); err != nil {
+	d, errs := load(file)
+	if err := errs.Err(); err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// load reads a blueprint as far as it can be understood.
+func load(file File) (*Document, Errors) {
+	r := &reader{file: file.Name, ids: map[string]int{}, inMetadata: map[*Error]bool{}}
+	d := &Document{File: file.Name, Labels: map[string]string{}, upload: file.Upload}
+	if root := r.parse(file.Data); root != nil {
+		r.document(d, root)
+		r.convert(d)
+	}
+	slices.SortStableFunc(r.warnings, func(a, b Warning) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
+	d.Warnings = r.warnings
+	d.broken = r.full || len(r.errs) > 0 && len(d.entries) == 0
+	for _, problem := range r.errs {
+		for _, e := range d.entries {
+			e.bad = e.bad || e.number == problem.Entry
+		}
+		d.broken = d.broken || problem.Entry == 0 && !r.inMetadata[problem]
+	}
+	return d, r.errs
 }
 
 func (r *reader) document(d *Document, root *yaml.Node) {
@@ -124,7 +152,11 @@ func (r *reader) document(d *Document, root *yaml.Node) {
 				r.fail(member.value.at(), "the version must be the number 1")
 			}
 		case "metadata":
+			before := len(r.errs)
 			r.metadata(d, member.value)
+			for _, problem := range r.errs[before:] {
+				r.inMetadata[problem] = true
+			}
 		case "context":
 			d.context = r.wantMapping(member.value, "context")
 		case "entries":
@@ -136,7 +168,7 @@ func (r *reader) document(d *Document, root *yaml.Node) {
 	r.attribute(d, m)
 }
 
-// attribute names the entries of the problems that were found while the values
+// attribute names the entries of the problems and warnings that were found while the values
 // were read, when it was not yet known which entry they belong to.
 func (r *reader) attribute(d *Document, m *mapping) {
 	var begin, end position
@@ -147,16 +179,22 @@ func (r *reader) attribute(d *Document, m *mapping) {
 			end = member.keyAt
 		}
 	}
-	for _, problem := range r.errs {
-		at := position{problem.Line, problem.Column}
-		if problem.Entry > 0 || begin.line == 0 || at.before(begin) || end.line > 0 && !at.before(end) {
-			continue
+	entryOf := func(p *Place) {
+		at := position{p.Line, p.Column}
+		if p.Entry > 0 || begin.line == 0 || at.before(begin) || end.line > 0 && !at.before(end) {
+			return
 		}
 		for _, e := range d.entries {
 			if !at.before(e.position) {
-				problem.Entry, problem.ID, problem.Model = e.number, e.id, e.literalModel
+				p.Entry, p.ID, p.Model = e.number, e.id, e.literalModel
 			}
 		}
+	}
+	for _, problem := range r.errs {
+		entryOf(&problem.Place)
+	}
+	for i := range r.warnings {
+		entryOf(&r.warnings[i].Place)
 	}
 }
 
@@ -211,6 +249,13 @@ func (r *reader) entries(d *Document, v value) {
 }
 
 func (r *reader) readEntry(d *Document, v value) {
+	if len(d.entries) == maxEntries {
+		if !r.full {
+			r.fail(v.at(), "the document has more than %d entries", maxEntries)
+		}
+		r.full = true
+		return
+	}
 	e := &entry{position: v.at(), number: len(d.entries) + 1}
 	d.entries = append(d.entries, e)
 	r.entry = Place{Entry: e.number}
@@ -269,6 +314,8 @@ func (r *reader) entryMember(e *entry, m member) {
 		}
 	case "permissions":
 		r.permissions(e, m.value)
+	case "_instance":
+		// The first exports had it.
 	default:
 		r.misspelt(m, "model", "id", "state", "conditions", "identifiers", "attrs", "permissions")
 	}
@@ -324,55 +371,10 @@ func (r *reader) wantFields(v value, what string) *mapping {
 	return m
 }
 
-// misspelt warns of a key that has no meaning. It is no error, since files of
-// other versions may carry it.
-func (r *reader) misspelt(m member, known ...string) {
-	if near := nearest(m.key, known); near != "" {
-		r.warn(m.keyAt, "the key %q has no meaning here and is ignored; did you mean %q?", m.key, near)
-		return
-	}
-	r.warn(m.keyAt, "the key %q has no meaning here and is ignored", m.key)
-}
-
 func isTag(v value) bool {
 	switch v.(type) {
 	case *scalar, *list, *mapping:
 		return false
 	}
 	return true
-}
-
-// nearest returns the known word that is at most two edits away, "" if none is.
-func nearest(word string, known []string) string {
-	best, name := 3, ""
-	for _, k := range known {
-		if d := edits(word, k); d < best {
-			best, name = d, k
-		}
-	}
-	return name
-}
-
-// edits is the Levenshtein distance. Keys of more than 64 bytes are like none.
-func edits(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return len(a) + len(b)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

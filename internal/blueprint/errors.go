@@ -102,6 +102,8 @@ func (e Errors) Err() error {
 type Warning struct {
 	Place
 	Message string
+	// Converted tells that an old form was understood, so that nothing is amiss.
+	Converted bool
 }
 
 // String returns one line: place, message.

@@ -99,20 +99,43 @@ func New(c Config) *Importer {
 // transaction. The error is an Errors when the files are at fault; nothing has
 // changed then, and the report still holds the warnings.
 func (i *Importer) Apply(ctx context.Context, files []File, o Options) (*Report, error) {
-	var documents []*Document
+	_, report, err := i.read(ctx, files, o)
+	if errs, ok := asErrors(err); ok {
+		i.config.Logger.WarnContext(ctx, "blueprint refused", slog.String("source", o.By.Source), slog.String("problem", errs[0].Error()))
+	}
+	return report, err
+}
+
+// read reads the files and applies them. The documents are those of the files, as
+// far as they could be read.
+func (i *Importer) read(ctx context.Context, files []File, o Options) (documents []*Document, report *Report, err error) {
 	var errs Errors
+	broken := false
 	for _, f := range files {
-		d, err := Load(f)
-		if found, ok := asErrors(err); ok {
-			errs = append(errs, found...)
-			continue
-		}
+		d, found := load(f)
+		errs = append(errs, found...)
 		documents = append(documents, d)
+		broken = broken || d.broken
 	}
-	if err := errs.Err(); err != nil {
-		return &Report{DryRun: o.DryRun}, err
+	if errs == nil {
+		report, err = i.apply(ctx, documents, o)
+		return documents, report, err
 	}
-	return i.apply(ctx, documents, o)
+	// What the other entries say is tried, so that all problems are told at
+	// once; nothing of it is kept.
+	report = &Report{DryRun: o.DryRun}
+	if !broken {
+		trial := o
+		trial.DryRun = true
+		tried, err := i.apply(ctx, documents, trial)
+		more, ok := asErrors(err)
+		if err != nil && !ok {
+			return documents, report, err
+		}
+		errs = append(errs, more...)
+		report.Warnings = tried.Warnings
+	}
+	return documents, report, errs[:min(len(errs), maxErrors)]
 }
 
 // run is one attempt to apply all documents of a call.
@@ -176,7 +199,6 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			report = &Report{DryRun: o.DryRun}
 		}
 		if errs, ok := ofAll(err); ok {
-			i.config.Logger.WarnContext(ctx, "blueprint refused", slog.String("source", o.By.Source), slog.String("problem", errs[0].Error()))
 			report.Changes, report.Findings = nil, nil
 			return report, errs
 		}
@@ -213,9 +235,10 @@ func (r *run) bounded(ctx context.Context, w *resource.Write, users []int64) (*r
 // maxTold is how many warnings of a call become events.
 const maxTold = 10
 
-// tell makes events of the warnings.
+// tell makes events of the warnings, but not of conversions: those lose nothing.
 func (r *run) tell(ctx context.Context, w *resource.Write) error {
-	for _, warning := range r.report.Warnings[:min(len(r.report.Warnings), maxTold)] {
+	amiss := slices.DeleteFunc(slices.Clone(r.report.Warnings), func(w Warning) bool { return w.Converted })
+	for _, warning := range amiss[:min(len(amiss), maxTold)] {
 		if err := r.registry.Warn(ctx, w, warning.File, warning.Message); err != nil {
 			return err
 		}
@@ -242,10 +265,14 @@ func (r *run) document(ctx context.Context, w *resource.Write, d *Document, over
 	r.applied[d] = false
 	r.report.Warnings = append(r.report.Warnings, d.Warnings...)
 	s := &scope{run: r, ctx: ctx, w: w, document: d, overrides: overrides, ids: map[string]*resource.Ref{},
-		skipped: map[string]bool{}, failed: map[string]bool{}, keys: map[string]any{}}
+		skipped: map[string]bool{}, failed: map[string]bool{}, keys: map[string]any{}, lost: map[string]bool{}}
 	var errs Errors
 	for _, e := range d.entries {
 		s.entry, s.rounds, s.depth = e, nil, 0
+		if e.bad {
+			s.lose(e)
+			continue
+		}
 		err := s.apply(e)
 		if err == nil {
 			continue
@@ -259,10 +286,7 @@ func (r *run) document(ctx context.Context, w *resource.Write, d *Document, over
 			return err
 		}
 		errs = append(errs, found...)
-		s.anyFailed = true
-		if e.id != "" && s.ids[e.id] == nil {
-			s.failed[e.id] = true
-		}
+		s.lose(e)
 		if len(errs) >= maxErrors || r.spent > maxSpent {
 			break
 		}

@@ -97,8 +97,11 @@ func (i *Importer) Open(path string) (File, bool, error) { return i.config.Insta
 // Try applies a blueprint that is to be kept and keeps nothing. Its problems are
 // field.Errors of content or path.
 func (i *Importer) Try(ctx context.Context, b *system.Blueprint, by catalog.Meta) error {
-	if err := CheckSource(i.config.Instances, b.Path, b.Content); err != nil {
-		return err
+	if b.Path != "" {
+		// The text is not what is tried then.
+		if err := loadProblems("content", File{Data: []byte(b.Content)}).Err(); err != nil {
+			return err
+		}
 	}
 	_, err := i.attempt(ctx, b, by, true)
 	if problems, ok := asErrors(err); ok {
@@ -123,13 +126,9 @@ func (i *Importer) attempt(ctx context.Context, b *system.Blueprint, by catalog.
 	if err != nil {
 		return outcome{}, err
 	}
-	out := outcome{hash: hashOf(file.Data)}
-	if out.document, err = Load(file); err != nil {
-		return out, err
-	}
 	by.Source = "blueprint " + b.Name
-	_, err = i.apply(ctx, []*Document{out.document}, Options{DryRun: dryRun, AllowEnv: !file.Upload, Context: b.Context, By: by, Authors: b.Authors})
-	return out, err
+	documents, _, err := i.read(ctx, []File{file}, Options{DryRun: dryRun, AllowEnv: !file.Upload, Context: b.Context, By: by, Authors: b.Authors})
+	return outcome{hash: hashOf(file.Data), document: documents[0]}, err
 }
 
 // ApplyKept applies a kept blueprint for somebody and notes what came of it;
@@ -145,29 +144,18 @@ func (i *Importer) ApplyKept(ctx context.Context, id uuid.UUID, by catalog.Meta)
 	if !b.Enabled {
 		return nil
 	}
-	out, err := i.attempt(ctx, b, by, false)
-	if err != nil {
-		i.config.Logger.WarnContext(ctx, "blueprint not applied", slog.String("name", b.Name), slog.Any("error", err))
+	failed, err := i.applyKept(ctx, b, by)
+	if failed != nil {
+		i.config.Logger.WarnContext(ctx, "blueprint not applied", slog.String("name", b.Name), slog.Any("error", failed))
 	}
-	return i.note(ctx, out, err, id)
+	return err
 }
 
-// NoteFile notes at the kept blueprints that name a file what came of applying
-// it.
-func (i *Importer) NoteFile(ctx context.Context, file File, failed error) error {
-	var ids []uuid.UUID
-	for _, o := range i.config.Catalog.Snapshot().Objects(catalog.KindBlueprint) {
-		if b := o.Doc.(*system.Blueprint); b.Enabled && b.Path == file.Name {
-			ids = append(ids, o.ID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	out := outcome{hash: hashOf(file.Data)}
-	// What does not load has failed; there is no metadata to note then.
-	out.document, _ = Load(file)
-	return i.note(ctx, out, failed, ids...)
+// applyKept applies a kept blueprint and notes what came of it. The first error
+// says why it was not applied.
+func (i *Importer) applyKept(ctx context.Context, b *system.Blueprint, by catalog.Meta) (failed, err error) {
+	out, failed := i.attempt(ctx, b, by, false)
+	return failed, i.note(ctx, out, failed, b.ID)
 }
 
 // note stores the outcome at kept blueprints, by the program itself: it is not
@@ -179,7 +167,7 @@ func (i *Importer) note(ctx context.Context, out outcome, failed error, ids ...u
 	} else {
 		data["status"] = string(system.Failed)
 	}
-	if d := out.document; d != nil {
+	if d := out.document; d != nil && !d.broken {
 		labels := map[string]any{}
 		for name, text := range d.Labels {
 			labels[name] = text
@@ -187,7 +175,7 @@ func (i *Importer) note(ctx context.Context, out outcome, failed error, ids ...u
 		data["metadata"] = map[string]any{"name": d.Name, "labels": labels}
 	}
 	// Also when nobody waits any more: it has been applied.
-	_, err := i.config.Catalog.Update(context.WithoutCancel(ctx), catalog.Meta{Actor: "weir", Source: "blueprint"}, func(_ context.Context, tx *catalog.Tx) error {
+	_, err := i.config.Catalog.Update(context.WithoutCancel(ctx), program, func(_ context.Context, tx *catalog.Tx) error {
 		for _, id := range ids {
 			if _, ok := tx.Get(id); !ok {
 				continue // deleted in between

@@ -19,6 +19,14 @@ func (s *scope) applyOther(e *entry) error {
 	if s.anyFailed {
 		return errFollows
 	}
+	wanted, err := s.state(e)
+	if err != nil {
+		return err
+	}
+	if wanted == absent {
+		s.skip(e, metaApply, "a blueprint that is applied cannot be absent")
+		return nil
+	}
 	attrs, err := s.fields(e.attrs)
 	if err != nil {
 		return err

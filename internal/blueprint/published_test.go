@@ -133,8 +133,10 @@ func TestPublishedFilesLoad(t *testing.T) {
 				t.Errorf("%s: %v", f.Name, err)
 				continue
 			}
-			if len(d.Warnings) > 0 {
-				t.Errorf("%s: %v", f.Name, d.Warnings)
+			for _, w := range d.Warnings {
+				if !w.Converted {
+					t.Errorf("%s: %v", f.Name, w)
+				}
 			}
 		}
 	}
@@ -247,5 +249,36 @@ func BenchmarkApplyDefaultsUnchanged(b *testing.B) {
 		if _, err := s.Apply(b.Context(), files, blueprint.Options{}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestTheDocumentedBlueprintApplies(t *testing.T) {
+	text, err := os.ReadFile("../../docs/blueprints.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "```yaml\n")
+	block, _, found := strings.Cut(block, "```")
+	if report := newSite(t, storetest.SQLite(t), nil).mustApply(t, block); !found || report.Count(blueprint.Create) != 3 || len(report.Warnings) > 0 {
+		t.Errorf("the example makes %v, with %v", report.Changes, report.Warnings)
+	}
+}
+
+func TestConversionsAreNoEvents(t *testing.T) {
+	s := newSite(t, storetest.SQLite(t), nil)
+	events := func() (n int) {
+		t.Helper()
+		if err := s.db.QueryRow(t.Context(), "select count(*) from events where action = 'configuration_warning'").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	s.mustApply(t, "entries: [{model: authentik_core.group, identifiers: {name: x}, attrs: {parent: null}}]")
+	if n := events(); n != 0 {
+		t.Errorf("%d events about what loses nothing", n)
+	}
+	s.mustApply(t, "entries: [{model: authentik_core.group, identifiers: {name: x}, attrs: {colour: red}}]")
+	if n := events(); n != 1 {
+		t.Errorf("%d events about a field that is ignored", n)
 	}
 }

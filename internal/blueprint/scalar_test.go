@@ -2,6 +2,8 @@ package blueprint
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +52,7 @@ func TestLoadProblemsHaveTheirPlace(t *testing.T) {
 		{"a character that no text has", "version: 1\ncontext: {a: b\x01}\n", "f.yaml:2: this is not valid YAML: control characters are not allowed"},
 		{"a key given twice", "entries:\n- model: a.b\n  attrs:\n    name: x\n    name: y\n",
 			`f.yaml:5:5: entry 1 (a.b): the key "name" is given twice; first in line 4`},
-		{"an unknown tag", "entries:\n- model: a.b\n  attrs: {x: !Later [1]}\n", "f.yaml:3:14: entry 1 (a.b): the tag !Later is not known"},
+		{"an unknown tag", "entries:\n- model: a.b\n  attrs: {x: !Later [1]}\n", "f.yaml:3:14: entry 1 (a.b): field x: the tag !Later is not known"},
 		{"an unknown standard type", "context: {x: !!binary aGk=}", "f.yaml:1:14: the type !!binary is not known here"},
 		{"another version", "version: 2", "f.yaml:1:10: the version must be the number 1"},
 		{"a version as text", `version: "1"`, "f.yaml:1:10: the version must be the number 1"},
@@ -152,6 +154,19 @@ func FuzzLoad(f *testing.F) {
 		"a: &a {<<: *a, b: !Format [\"%s\", *a]}", "{\"a\":\t1}", "? [a]\n: b", "context: {x: !ParseJSON '[1'}", "%YAML 1.1\n---\n!If [x]"} {
 		f.Add([]byte(seed))
 	}
+	old, err := filepath.Glob("testdata/old_*.txt")
+	if err != nil || len(old) == 0 {
+		f.Fatalf("no files in old forms: %v", err)
+	}
+	for _, name := range old {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, part := range bytes.Split(text, []byte(".yaml --\n")) {
+			f.Add(part[:max(bytes.LastIndex(part, []byte("\n-- ")), 0)])
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, err := Load(File{Name: "f.yaml", Data: data})
 		if err != nil {
@@ -166,15 +181,51 @@ func FuzzLoad(f *testing.F) {
 			}
 			return
 		}
+		// Conversions have places, and leave nothing to convert.
+		for _, w := range d.Warnings {
+			if w.Line < 1 || w.Converted && w.Line > bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte("\r"))+1 {
+				t.Errorf("%q: a warning at line %d: %v", data, w.Line, w)
+			}
+		}
+		again := &reader{}
+		again.convert(d)
+		if len(again.warnings)+len(again.errs) > 0 {
+			t.Errorf("%q: converted once more: %v %v", data, again.warnings, again.errs)
+		}
 		// What loads also resolves, or fails, within the limits.
 		s := testScope(t, d)
 		for _, e := range d.entries {
 			s.entry = e
-			for _, m := range []*mapping{e.identifiers, e.attrs} {
+			for _, m := range []*mapping{e.identifiers, e.attrs, e.defaults} {
 				if m != nil && !hasLookup(m) {
 					_, _ = s.resolve(m)
 				}
 			}
 		}
 	})
+}
+
+// Whoever reads about old files finds each release from which on something is
+// called otherwise, and each field and model.
+func TestConversionsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/blueprints.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(text), "<!-- conversions:")
+	table, _, more := strings.Cut(table, "A file is from **before 2023.3**")
+	if !found || !more {
+		t.Fatal("docs/blueprints.md has no table of conversions")
+	}
+	for model, r := range renamings {
+		_, name, _ := strings.Cut(r.to, ".")
+		if !strings.Contains(table, "`"+model+"`") || !strings.Contains(table, r.since) || !strings.Contains(table, name) {
+			t.Errorf("the table does not tell that %s is %s since %s", model, r.to, r.since)
+		}
+	}
+	for _, c := range conversions {
+		if !strings.Contains(table, c.since) {
+			t.Errorf("the table has no line for what %s has since %s", c.model, c.since)
+		}
+	}
 }

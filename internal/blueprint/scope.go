@@ -40,8 +40,10 @@ type scope struct {
 	ids             map[string]*resource.Ref
 	skipped, failed map[string]bool
 	anyFailed       bool
-	// keys maps the "pk" texts of the file to the keys of the stored objects.
+	// keys maps the "pk" texts of the file to the keys of the stored objects;
+	// lost are those of entries that have failed.
 	keys map[string]any
+	lost map[string]bool
 
 	rounds []*round
 	depth  int
@@ -89,12 +91,25 @@ func size(v any) int {
 	return n
 }
 
+// lose notes that an entry has failed, so that what follows from it is not
+// reported as well.
+func (s *scope) lose(e *entry) {
+	s.anyFailed = true
+	if e.id != "" && s.ids[e.id] == nil {
+		s.failed[e.id] = true
+	}
+	if pk, ok := text(e.identifiers.get("pk")); ok && s.keys[pk] == nil {
+		s.lost[pk] = true
+	}
+}
+
 // place is a place in the entry at hand.
 func (s *scope) place(p position) Place {
-	place := Place{File: s.document.File, Line: p.line, Column: p.column}
+	var place Place
 	if s.entry != nil {
-		place.Entry, place.ID, place.Model = s.entry.number, s.entry.id, s.entry.literalModel
+		place = s.entry.place()
 	}
+	place.File, place.Line, place.Column = s.document.File, p.line, p.column
 	return place
 }
 

@@ -58,6 +58,12 @@ func (a arguments) find(object bool) value {
 		return nil
 	}
 	t := &find{position: a.position, name: a.name, model: a.items[0], object: object}
+	if model, ok := text(t.model); ok {
+		if now, since, _, other := renamed(model); other {
+			t.model = &scalar{position: t.model.at(), v: now}
+			a.converted(t.model.at(), "the model %s is called %s since %s", model, now, since)
+		}
+	}
 	for _, item := range a.items[1:] {
 		pair, ok := item.(*list)
 		if !ok || len(pair.items) != 2 {

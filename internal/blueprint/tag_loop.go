@@ -1,7 +1,9 @@
 package blueprint
 
 import (
-	"sort"
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -49,7 +51,7 @@ func (t *enumerate) resolve(s *scope) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs, ok := pairsOf(iterable)
+	pairs, ok := pairsOf(iterable, s.keysOf(t.iterable))
 	if !ok {
 		return nil, s.fail(t.iterable.at(), "!Enumerate goes through a list, a mapping or text, not %s", kindOf(iterable))
 	}
@@ -85,9 +87,28 @@ func (t *enumerate) resolve(s *scope) (any, error) {
 	return sequence, s.spend(t, 0)
 }
 
+// keysOf are the keys of a mapping as they stand in the file: written on the
+// spot, or in the context. A mapping from elsewhere has no order.
+func (s *scope) keysOf(v value) (keys []string) {
+	switch v := v.(type) {
+	case *mapping:
+		for _, m := range v.members {
+			keys = append(keys, m.key)
+		}
+	case *contextValue:
+		if key, ok := text(v.key); ok {
+			if m, ok := s.document.context.get(key).(*mapping); ok {
+				return s.keysOf(m)
+			}
+		}
+	}
+	return keys
+}
+
 // pairsOf returns what an enumeration goes through: index and item, key and
-// value in the order of the keys, or index and character.
-func pairsOf(v any) ([][2]any, bool) {
+// value in the order that is known, the others by their names, or index and
+// character.
+func pairsOf(v any, order []string) ([][2]any, bool) {
 	var pairs [][2]any
 	switch v := v.(type) {
 	case []any:
@@ -95,11 +116,13 @@ func pairsOf(v any) ([][2]any, bool) {
 			pairs = append(pairs, [2]any{int64(i), item})
 		}
 	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for k := range v {
-			keys = append(keys, k)
+		last := len(order)
+		place := make(map[string]int, last)
+		for i, k := range order {
+			place[k] = i - last
 		}
-		sort.Strings(keys)
+		// Keys without a place have 0 and come behind.
+		keys := slices.SortedFunc(maps.Keys(v), func(a, b string) int { return cmp.Or(cmp.Compare(place[a], place[b]), cmp.Compare(a, b)) })
 		for _, k := range keys {
 			pairs = append(pairs, [2]any{k, v[k]})
 		}

@@ -55,7 +55,8 @@ func (r *reader) tag(n *yaml.Node, depth int) value {
 	case "!AtIndex":
 		v = a.atIndex()
 	default:
-		r.fail(at(n), "the tag %s is not known", a.name)
+		r.fail(at(n), "the tag %s is not known%s", a.name, meant(a.name, "!KeyOf", "!Find", "!FindObject", "!Context", "!Env", "!File", "!ParseJSON",
+			"!Format", "!If", "!Condition", "!Enumerate", "!Index", "!Value", "!AtIndex"))
 	}
 	return v
 }

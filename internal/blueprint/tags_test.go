@@ -55,6 +55,7 @@ context:
   nested: {deep: [a, {b: found}], tagged: !Format ["%s!", !Context word]}
   dotted.key: whole
   list: [1, 2]
+  order: {z: 1, y: 2}
   loop: !Context loop
   env: !Env HOST
 entries:
@@ -72,7 +73,7 @@ func resolveText(t *testing.T, text string, change func(*scope)) (any, *scope, e
 	}
 	s := testScope(t, d)
 	s.entry = d.entries[0]
-	s.overrides = map[string]any{"over": int64(1), "list": []any{int64(3)}, "word2": "call"}
+	s.overrides = map[string]any{"over": int64(1), "list": []any{int64(3)}, "order": map[string]any{"x": 1, "a": 1}, "word2": "call"}
 	if change != nil {
 		change(s)
 	}
@@ -126,6 +127,8 @@ func TestTags(t *testing.T) {
 		{"Condition NEQ", "!Condition [NEQ, [1, {a: 2}], [1, {a: 2.0}]]", false},
 		{"Enumerate a list", `!Enumerate [[a, b], SEQ, !Format ["%d%s", !Index 0, !Value 0]]`, items{"0a", "1b"}},
 		{"Enumerate a mapping into pairs", "!Enumerate [{a: 1, b: 2}, MAP, [!Value 0, !Index 0]]", dict{"1": "a", "2": "b"}},
+		{"Enumerate a mapping in the order of the file", "!Enumerate [{b: 1, c: 2, a: 3}, SEQ, !Index 0]", items{"b", "c", "a"}},
+		{"Enumerate a context in its order, and what the call adds behind", "!Enumerate [!Context order, SEQ, !Index 0]", items{"z", "y", "a", "x"}},
 		{"Enumerate into mappings that merge", "!Enumerate [[1, 2], map, {all: [!Value 0]}]", dict{"all": items{n(1), n(2)}}},
 		{"Enumerate text", "!Enumerate [äb, seq, !Value 0]", items{"ä", "b"}},
 		{"Enumerate nothing", "!Enumerate [[], SEQ, x]", items{}},
@@ -153,19 +156,19 @@ func TestTags(t *testing.T) {
 func TestTagProblemsHaveTheirPlace(t *testing.T) {
 	entry := `entry 1 (authentik_flows.flow "me"): `
 	tests := []struct{ name, text, want string }{
-		{"KeyOf of nobody", "!KeyOf nobody", "t.yaml:14:8: " + entry + "!KeyOf nobody: no entry applied before this one has that id (no entry of this file has it)"},
+		{"KeyOf of nobody", "!KeyOf nobody", "t.yaml:15:8: " + entry + "!KeyOf nobody: no entry applied before this one has that id (no entry of this file has it)"},
 		{"KeyOf of oneself", "!KeyOf me", "that entry comes later"},
 		{"KeyOf of a skipped entry", "!KeyOf skipped", "that entry was skipped or its object is absent"},
 		{"KeyOf of a failed entry", "!KeyOf failed", "an earlier entry has failed"},
-		{"KeyOf a list", "!KeyOf [a]", "t.yaml:14:8: " + entry + "!KeyOf takes the id of an entry: !KeyOf the-id-of-an-entry"},
+		{"KeyOf a list", "!KeyOf [a]", "t.yaml:15:8: " + entry + "field x: !KeyOf takes the id of an entry: !KeyOf the-id-of-an-entry"},
 		{"KeyOf a mapping", "!KeyOf {a: b}", "!KeyOf does not take a mapping"},
 		{"Find without a pair", "!Find [a.b]", "!Find takes a model and at least one pair"},
-		{"Find with half a pair", "!Find [a.b, [slug]]", "t.yaml:14:20: " + entry + "!Find takes pairs of field and value"},
-		{"Find of an unknown model", "!Find [a.b, [slug, x]]", "t.yaml:14:15: " + entry + "!Find: the model a.b is not known"},
+		{"Find with half a pair", "!Find [a.b, [slug]]", "t.yaml:15:20: " + entry + "field x: !Find takes pairs of field and value"},
+		{"Find of an unknown model", "!Find [a.b, [slug, x]]", "t.yaml:15:15: " + entry + "!Find: the model a.b is not known"},
 		{"Context that speaks of itself", "!Context loop", "values speak of each other more than 256 levels deep"},
 		{"Context with one item", "!Context [a]", "!Context takes a key, or a key and a default in a list"},
 		{"Env with three items", "!Env [a, b, c]", "!Env takes the name of a variable, or"},
-		{"Env of a number", "!Env [5, x]", "t.yaml:14:14: " + entry + "the name of !Env must be text, not a number"},
+		{"Env of a number", "!Env [5, x]", "t.yaml:15:14: " + entry + "the name of !Env must be text, not a number"},
 		{"File with one item", "!File [a]", "!File takes a path"},
 		{"ParseJSON of bad text", "!ParseJSON '[1'", "!ParseJSON: unexpected EOF"},
 		{"ParseJSON with more text", "!ParseJSON '1 2'", "!ParseJSON: there is more text behind the value"},
@@ -179,7 +182,7 @@ func TestTagProblemsHaveTheirPlace(t *testing.T) {
 		{"Format of text", "!Format hello", "!Format takes a list"},
 		{"If with two items", "!If [a, b]", "!If takes a list of a condition, or of a condition and two values, not of 2"},
 		{"Condition without values", "!Condition [AND]", "!Condition takes a list of a mode and at least one value"},
-		{"Condition with an unknown mode", "!Condition [IF, 1]", `t.yaml:14:20: ` + entry + `!Condition: the mode "IF" is not known`},
+		{"Condition with an unknown mode", "!Condition [IF, 1]", `t.yaml:15:20: ` + entry + `field x: !Condition: the mode "IF" is not known`},
 		{"Condition with a mode that a tag gives", "!Condition [!Context word, 1]", `!Condition: the mode "hello" is not known`},
 		{"Enumerate of a number", "!Enumerate [5, SEQ, x]", "!Enumerate goes through a list, a mapping or text, not a number"},
 		{"Enumerate into something else", "!Enumerate [[1], SET, x]", "!Enumerate gives SEQ or MAP, nothing else"},

@@ -24,6 +24,8 @@ const (
 	// maxValues is how many values a document may have once its aliases are
 	// expanded.
 	maxValues = 200_000
+	// maxEntries is how many entries a document may have.
+	maxEntries = 10_000
 	// maxErrors is how many problems of one file are told before the reader
 	// gives up.
 	maxErrors = 50
@@ -42,10 +44,16 @@ type reader struct {
 	warnings []Warning
 	// entry is the place of the entry being read, zero outside of entries.
 	entry Place
+	// path are the keys of the mappings around the value being read.
+	path []string
+	// json tells that the file is JSON.
+	json bool
 	// lines are the lines of the file.
 	lines [][]byte
 	// ids are the numbers of the entries by their ids.
 	ids map[string]int
+	// inMetadata are the problems that do not touch the entries.
+	inMetadata map[*Error]bool
 }
 
 // fail notes a problem at p.
@@ -54,14 +62,31 @@ func (r *reader) fail(p position, format string, args ...any) {
 		r.full = true
 		return
 	}
-	r.errs = append(r.errs, &Error{Place: r.place(p), Message: fmt.Sprintf(format, args...)})
+	r.errs = append(r.errs, &Error{Place: r.place(p), Field: r.field(), Message: fmt.Sprintf(format, args...)})
+}
+
+// field is the name of the field whose value is being read, empty outside of
+// the fields of an entry.
+func (r *reader) field() string {
+	for i, key := range r.path {
+		if (key == "identifiers" || key == "attrs") && r.path[0] == "entries" && i > 0 && i+1 < len(r.path) {
+			return r.path[i+1]
+		}
+	}
+	return ""
 }
 
 func (r *reader) warn(p position, format string, args ...any) {
-	if len(r.warnings) >= maxWarnings {
-		return
+	if len(r.warnings) < maxWarnings {
+		r.warnings = append(r.warnings, Warning{Place: r.place(p), Message: fmt.Sprintf(format, args...)})
 	}
-	r.warnings = append(r.warnings, Warning{Place: r.place(p), Message: fmt.Sprintf(format, args...)})
+}
+
+// converted warns that something is understood as what it is called today.
+func (r *reader) converted(p position, format string, args ...any) {
+	if len(r.warnings) < maxWarnings {
+		r.warnings = append(r.warnings, Warning{Place: r.place(p), Message: "converted: " + fmt.Sprintf(format, args...), Converted: true})
+	}
 }
 
 func (r *reader) place(p position) Place {
@@ -84,7 +109,7 @@ func (r *reader) parse(data []byte) *yaml.Node {
 	}
 	// YAML knows no tabs between tokens, JSON does. In valid JSON every tab is
 	// between tokens.
-	if bytes.ContainsRune(data, '\t') && json.Valid(data) {
+	if r.json = json.Valid(data); r.json && bytes.ContainsRune(data, '\t') {
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
 	}
 	r.lines = bytes.Split(data, []byte("\n"))
@@ -283,9 +308,11 @@ func (r *reader) mapping(n *yaml.Node, depth int) value {
 			continue
 		}
 		seen[name] = at(key)
+		r.path = append(r.path, name)
 		if v := r.value(item, depth+1); v != nil {
 			out.members = append(out.members, member{name, isText, at(key), v})
 		}
+		r.path = r.path[:len(r.path)-1]
 	}
 	for _, source := range merged {
 		r.merge(out, seen, source, depth)

@@ -21,6 +21,7 @@ const (
 	KindPrompt        = "prompt"
 	KindBlueprint     = "blueprint"
 	KindSettings      = "settings"
+	KindCertificate   = "certificate"
 
 	KindNotificationRule      = "notificationrule"
 	KindNotificationTransport = "notificationtransport"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/internal/certificate"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/system"
@@ -69,6 +70,21 @@ func kinds(stages map[string]*flow.StageType, policies map[string]*policy.Type, 
 			k.single = true
 			k.plural = "System Settings"
 			k.display = func(*Snapshot, any) string { return "settings" }
+		}),
+		newKind(KindCertificate, "authentik_crypto.certificatekeypair", "Certificate-Key Pair", certificate.New, func(k *kind) {
+			k.clone = func(doc any) any {
+				p := *doc.(*certificate.Pair)
+				p.Parsed = nil
+				return &p
+			}
+			k.build = func(doc any, built *cached) error {
+				p := doc.(*certificate.Pair)
+				made, err := built.once(func() (any, error) { return certificate.Parse(p) })
+				p.Parsed, _ = made.(*certificate.Parsed)
+				return err
+			}
+			k.order = func(a, b any) int { return cmp.Compare(a.(*certificate.Pair).Name, b.(*certificate.Pair).Name) }
+			k.display = func(_ *Snapshot, doc any) string { return doc.(*certificate.Pair).Name }
 		}),
 		newKind(KindStage, "", "Stage", func() flow.StageObject { return flow.StageObject{} }, func(k *kind) { stageKind(k, stages) }),
 		newKind(KindPolicy, "", "Policy", func() policy.Object { return policy.Object{} }, func(k *kind) { policyKind(k, policies) }),

@@ -18,13 +18,15 @@ import (
 // Config is every setting of the program. Make one with New, so that what is
 // not set has its default.
 type Config struct {
-	// Listen is the address to serve HTTP on. Default 127.0.0.1:9000.
+	// Listen is the address to serve on. Default 127.0.0.1:9000.
 	Listen string
 	// Data is the folder for the SQLite file and the generated key. Default ./data.
 	Data string
 	// DatabaseURL selects PostgreSQL (postgres://...); empty means SQLite in
 	// Data. It is a secret since it may hold a password.
 	DatabaseURL Secret
+	// TLS is the certificate to serve HTTPS with; HTTP where there is none.
+	TLS TLS
 	// BaseURL is where people reach the site. Links in mails and on the command
 	// line are built from it and never from a request (rule 21). Nil means
 	// the listen address.
@@ -34,6 +36,9 @@ type Config struct {
 	SecretKey Secret
 	// TrustedProxies are the peers whose forwarding headers count. Default none.
 	TrustedProxies []netip.Prefix
+	// CertificateHeader is the header in which those proxies tell the certificate
+	// of a client; empty for none.
+	CertificateHeader string
 	// Blueprints is a folder whose files are applied at start and whenever
 	// they change; empty for none.
 	Blueprints string
@@ -59,6 +64,10 @@ type Config struct {
 	// Expressions says what the expressions of administrators may reach.
 	Expressions Expressions
 }
+
+// TLS names files in PEM form: a certificate with its chain, and its private key.
+// Both or neither are given. They are read again when they change.
+type TLS struct{ Certificate, Key string }
 
 // Expressions says what the expressions of administrators may reach outside.
 // The zero value allows nothing.
@@ -223,12 +232,16 @@ func (c *Config) Site() *url.URL {
 	if c.BaseURL != nil {
 		return c.BaseURL
 	}
+	scheme := "http"
+	if c.TLS.Certificate != "" {
+		scheme = "https"
+	}
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
-		return &url.URL{Scheme: "http", Host: c.Listen}
+		return &url.URL{Scheme: scheme, Host: c.Listen}
 	}
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
+	return &url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port)}
 }

@@ -41,6 +41,9 @@ func Load(s Sources) (c Config, warnings []string, err error) {
 		l.put("--"+strings.ReplaceAll(key, "_", "-"), key, v)
 	}
 	c = l.config()
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		l.problem("tls_cert, tls_key", errors.New("give both or neither"))
+	}
 	return c, l.warnings, errors.Join(l.problems...)
 }
 

@@ -51,7 +51,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	_, warnings, err := load(t,
 		"lisen: x\nmax_body: 12\nlimits: {a: 1}\nlog-level: debug\nlog_format: [a, b]\n",
 		[]string{"WEIR_SECRET_KEY=short-secret", "WEIR_TRUSTED_PROXIES=10.0.0.0/8,nonsense", "WEIR_PORT_80_TCP=tcp://1.2.3.4:80",
-			"WEIR_BASE_URL=ftp://x", "WEIR_DATABASE_URL=mysql://u:hunter2@h/d",
+			"WEIR_BASE_URL=ftp://x", "WEIR_TLS_CERT=/cert.pem", "WEIR_CLIENT_CERT_HEADER=X-Client-Cert", "WEIR_DATABASE_URL=mysql://u:hunter2@h/d",
 			"WEIR_EXPRESSION_HOSTS=a.example.com, b c", "WEIR_EXPRESSION_DNS=maybe"},
 		map[string]string{"listen": "nowhere"})
 	if err == nil {
@@ -63,6 +63,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		"weir.yaml: limits: unknown setting", "did you mean log_level?", "log_format: must be text or json",
 		"WEIR_SECRET_KEY: must have at least 32", `WEIR_TRUSTED_PROXIES: "nonsense" is neither`,
 		"WEIR_BASE_URL: must be an http", "WEIR_DATABASE_URL: must begin with postgres://", "--listen: must be host:port",
+		"tls_cert, tls_key: give both or neither", "WEIR_CLIENT_CERT_HEADER: must be one of X-Forwarded-Client-Cert, SSL-Client-Cert",
 		`WEIR_EXPRESSION_HOSTS: "b c" is none of host`, "WEIR_EXPRESSION_DNS: must be true or false",
 	} {
 		if !strings.Contains(text, want) {
@@ -123,6 +124,11 @@ func TestSiteOfListenAddress(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			c := New()
 			c.Listen = row.listen
+			c.TLS.Certificate = "/cert"
+			if got, want := c.Site().String(), strings.Replace(row.want, "http:", "https:", 1); got != want {
+				t.Errorf("over TLS: %s, want %s", got, want)
+			}
+			c.TLS.Certificate = ""
 			if got := c.Site().String(); got != row.want {
 				t.Errorf("got %s, want %s", got, row.want)
 			}
@@ -150,7 +156,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 func TestEverySettingHasItsEffect(t *testing.T) {
 	values := map[string]string{
 		"listen": ":1", "data": "/x", "database_url": "postgres://h/d", "base_url": "https://a.example",
-		"secret_key": strings.Repeat("s", 32), "trusted_proxies": "10.0.0.0/8", "blueprints": "/b", "pages": "/p", "geoip_city": "/c", "geoip_asn": "/a",
+		"secret_key": strings.Repeat("s", 32), "trusted_proxies": "10.0.0.0/8", "client_cert_header": "ssl-client-cert", "tls_cert": "/cert", "tls_key": "/key", "blueprints": "/b", "pages": "/p", "geoip_city": "/c", "geoip_asn": "/a",
 		"bootstrap_password": "p", "bootstrap_token": strings.Repeat("t", 32), "bootstrap_email": "a@b.example",
 		"notifications_per_minute": "7", "log_level": "error", "log_format": "json", "hash_memory": "65536", "hash_time": "3", "hash_threads": "2",
 		"hash_workers": "5", "hash_queue": "7", "guess_account": "3", "guess_delay": "1s", "guess_max_delay": "2m", "guess_address": "9", "guess_window": "1m", "reputation_expiry": "48h",

@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/weir-id/weir/internal/outbound"
+	"github.com/weir-id/weir/internal/request"
 )
 
 // Setting is one key: the same word in the file (database_url), the
@@ -30,6 +32,14 @@ type Setting struct {
 func Settings() []Setting {
 	return []Setting{
 		{"listen", "address to serve on (host:port)", false, setListen},
+		{"tls_cert", "file with the certificate to serve HTTPS with, and its chain (PEM); HTTP when empty", false, func(c *Config, v string) error {
+			c.TLS.Certificate = v
+			return nil
+		}},
+		{"tls_key", "file with the private key of that certificate (PEM)", false, func(c *Config, v string) error {
+			c.TLS.Key = v
+			return nil
+		}},
 		{"data", "folder for the SQLite database and the generated key", false, func(c *Config, v string) error {
 			c.Data = v
 			return notEmpty(v)
@@ -38,6 +48,7 @@ func Settings() []Setting {
 		{"base_url", "address under which people reach the site", false, setBaseURL},
 		{"secret_key", "key that seals the store; at least 32 characters", true, setSecretKey},
 		{"trusted_proxies", "networks of proxies whose forwarding headers count (comma separated)", false, setProxies},
+		{"client_cert_header", "header in which those proxies tell the certificate of a client", false, setCertificateHeader},
 		{"blueprints", "folder of blueprints to apply at start and when they change", false, func(c *Config, v string) error {
 			c.Blueprints = v
 			return nil
@@ -300,6 +311,19 @@ func setProxies(c *Config, v string) error {
 			return fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", part)
 		}
 		c.TrustedProxies = append(c.TrustedProxies, p.Masked())
+	}
+	return nil
+}
+
+func setCertificateHeader(c *Config, v string) error {
+	known := request.CertificateHeaders()
+	i := slices.IndexFunc(known, func(name string) bool { return strings.EqualFold(name, v) })
+	if i < 0 && v != "" {
+		return fmt.Errorf("must be one of %s", strings.Join(known, ", "))
+	}
+	c.CertificateHeader = ""
+	if i >= 0 {
+		c.CertificateHeader = known[i]
 	}
 	return nil
 }

@@ -62,6 +62,20 @@ func hasExactly(u *identity.User, fields []string, typed string) bool {
 		slices.Contains(fields, "upn") && upnOf(u) == typed
 }
 
+// Named returns the one user of whom a field ("username", "email") is value, to
+// the letter. It returns nil for nobody, and where somebody else has a value that
+// counts as the same: then it names neither (rule 40).
+func (d *Directory) Named(ctx context.Context, field, value string) (*identity.Person, error) {
+	if value == "" || len(value) > maxUPN || strings.ContainsFunc(value, hidden) {
+		return nil, nil // nobody has such a name
+	}
+	users, err := d.FirstUsers(ctx, d.db, map[string]any{field + "__iexact": value}, 2)
+	if err != nil || len(users) != 1 || !hasExactly(&users[0], []string{field}, value) {
+		return nil, err
+	}
+	return d.NewPerson(users[0]), nil
+}
+
 // Exists tells whether there is a "user" or "group" with the id as text.
 func (d *Directory) Exists(ctx context.Context, q store.Querier, kind, id string) (bool, error) {
 	sql, arg := "", any(nil)
@@ -100,8 +114,9 @@ var (
 var ErrField = errors.New("cannot be matched")
 
 // FindUsers returns the users that match all of match, by id: a field equals
-// its value, "field__iexact" compares folded, and "attributes" is contained in
-// the user's attributes. An unknown field is an error.
+// its value, "field__iexact" compares folded, "__startswith", "__endswith" and
+// "__contains" compare a part of a text, and "attributes" is contained in the
+// user's attributes. An unknown field is an error.
 func (d *Directory) FindUsers(ctx context.Context, q store.Querier, match map[string]any) ([]identity.User, error) {
 	return d.FirstUsers(ctx, q, match, 0)
 }
@@ -154,13 +169,25 @@ func newFilter(kind string, columns map[string]string, match map[string]any) (fi
 			f.attributes = plain(value)
 			continue
 		}
-		column, folded := strings.CutSuffix(name, "__iexact")
-		column, ok := columns[column]
+		base, how, compared := strings.Cut(name, "__")
+		column, ok := columns[base]
 		if !ok {
 			return f, fmt.Errorf("find %s: %w: %q", kind, ErrField, name)
 		}
+		folded := how == "iexact"
 		text, isText := value.(string)
 		switch {
+		case slices.Contains(TextParts, how):
+			if !isText || !slices.Contains(textColumns, column) {
+				return f, fmt.Errorf("find %s: %w by a part: %q", kind, ErrField, name)
+			}
+			v, err := bindable(column, text)
+			if err != nil {
+				return f, fmt.Errorf("find %s: %w so: %q: %w", kind, ErrField, name, err)
+			}
+			f.terms = append(f.terms, partOf(column, how, f.args.Add(v)))
+		case compared && !folded:
+			return f, fmt.Errorf("find %s: %w: %q", kind, ErrField, name)
 		case column == "u.username" && folded && isText:
 			f.terms = append(f.terms, "u.username_key = "+f.args.Add(UsernameKey(text)))
 		case column == "u.email" && folded && isText:
@@ -178,6 +205,25 @@ func newFilter(kind string, columns map[string]string, match map[string]any) (fi
 		}
 	}
 	return f, nil
+}
+
+// TextParts are the comparisons with a part of a text.
+var TextParts = []string{"startswith", "endswith", "contains"}
+
+// textColumns are the columns that have parts.
+var textColumns = []string{"u.username", "u.name", "u.email", "u.path", "u.type", "g.name"}
+
+// partOf compares a part of a column, letter by letter on both databases, which
+// their like does not.
+func partOf(column, how, arg string) string {
+	arg = "cast(" + arg + " as text)"
+	switch how {
+	case "startswith":
+		return "substr(" + column + ", 1, length(" + arg + ")) = " + arg
+	case "endswith":
+		return "length(" + column + ") >= length(" + arg + ") and substr(" + column + ", length(" + column + ") - length(" + arg + ") + 1) = " + arg
+	}
+	return "(" + arg + " = '' or replace(" + column + ", " + arg + ", '') <> " + column + ")"
 }
 
 func (f *filter) where() string {

@@ -88,6 +88,13 @@ func TestFind(t *testing.T) {
 			{"by id as text", map[string]any{"id": fmt.Sprint(id)}, []string{"Alice"}},
 			{"by a flag", map[string]any{"is_active": false}, []string{"bob"}},
 			{"by two fields", map[string]any{"is_active": true, "username": "bob"}, nil},
+			{"by how a name begins", map[string]any{"username__startswith": "Al"}, []string{"Alice"}},
+			{"in another case", map[string]any{"username__startswith": "al"}, nil},
+			{"by how a name ends", map[string]any{"username__endswith": "ob"}, []string{"bob"}},
+			{"by more than there is", map[string]any{"username__endswith": "bobob"}, nil},
+			{"by a part", map[string]any{"email__contains": "@ex", "username__contains": "lic"}, []string{"Alice"}},
+			{"by a sign that means something elsewhere", map[string]any{"username__contains": "%"}, nil},
+			{"by nothing", map[string]any{"username__contains": "", "username__startswith": "", "username__endswith": ""}, []string{"Alice", "bob"}},
 			{"by an attribute", map[string]any{"attributes": map[string]any{"team": map[string]any{"id": 1.0}}}, []string{"Alice"}},
 			{"by a member of a list", map[string]any{"attributes": map[string]any{"team": map[string]any{"tags": []any{"b"}}}}, []string{"Alice"}},
 			{"by an attribute that nobody has", map[string]any{"attributes": map[string]any{"x": nil}}, nil},
@@ -107,7 +114,8 @@ func TestFind(t *testing.T) {
 				}
 			})
 		}
-		for _, match := range []map[string]any{{"password_hash": "!"}, {"pk": "x"}, {"is_active": "maybe"}, {"name__iexact": "a"}, {"uuid": "x"}, {"name": "\x00"}} {
+		for _, match := range []map[string]any{{"password_hash": "!"}, {"pk": "x"}, {"is_active": "maybe"}, {"name__iexact": "a"}, {"uuid": "x"}, {"name": "\x00"},
+			{"name__contains": "\x00"}, {"name__contains": 5}, {"pk__contains": "1"}, {"username__regex": "a"}, {"username__": "a"}} {
 			if _, err := h.FindUsers(t.Context(), db, match); !errors.Is(err, directory.ErrField) {
 				t.Errorf("%v accepted", match)
 			}
@@ -222,5 +230,36 @@ func TestExistsAndActive(t *testing.T) {
 			}
 			return nil
 		})
+	})
+}
+
+// What a certificate names is a user's whole name or address and nothing like
+// it (rule 40).
+func TestRule40CertificatesNameUsersToTheLetter(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db store.DB) {
+		h := newHouse(t, db)
+		h.create(identity.User{Username: "Alice", Email: "alice@example.com", Active: true, Attributes: map[string]any{"upn": "carol"}})
+		h.create(identity.User{Username: "bob", Email: "shared@example.com", Active: true})
+		h.create(identity.User{Username: "carol@host", Email: "Shared@example.com"})
+		for _, row := range []struct{ field, value, want string }{
+			{"username", "Alice", "Alice"}, {"email", "alice@example.com", "Alice"}, {"username", "carol@host", "carol@host"},
+			{"username", "alice", ""}, {"username", " Alice", ""}, {"username", "Alice ", ""}, {"username", "Ａlice", ""}, {"username", "Αlice", ""},
+			{"username", "Alice\x00.evil.example", ""}, {"username", "Alic", ""}, {"username", "Alice,O=Example", ""}, {"username", "alice@example.com", ""},
+			{"username", "carol", ""}, {"username", "CN=Alice", ""}, {"username", "%", ""}, {"username", "", ""}, {"username", "' or 1=1 --", ""},
+			{"email", "ALICE@example.com", ""}, {"email", "alice@example.com.evil.example", ""}, {"email", "", ""},
+			{"email", "shared@example.com", ""}, {"email", "Shared@example.com", ""},
+		} {
+			p, err := h.Named(t.Context(), row.field, row.value)
+			got := ""
+			if p != nil {
+				got = p.Username
+			}
+			if err != nil || got != row.want {
+				t.Errorf("%s %q: %q %v, want %q", row.field, row.value, got, err, row.want)
+			}
+		}
+		if _, err := h.Named(t.Context(), "password", "x"); err == nil {
+			t.Error("a field that names nobody was taken")
+		}
 	})
 }

@@ -92,7 +92,7 @@ func (r *Recorder) Record(ctx context.Context, tx store.Tx, e Event) error {
 	if e.App == "" {
 		e.App = e.Action.app()
 	}
-	details := sanitise(e.Context)
+	details := Sanitise(e.Context)
 	if e.HTTP != nil {
 		details["http_request"] = httpRequest(e.HTTP)
 		place(details, e.HTTP)
@@ -214,7 +214,7 @@ func httpRequest(h *policy.HTTPRequest) map[string]any {
 	if v := h.Header["User-Agent"]; len(v) > 0 {
 		agent = v[0]
 	}
-	return map[string]any{"path": clean(h.Path), "method": clean(h.Method), "args": sanitise(args),
+	return map[string]any{"path": clean(h.Path), "method": clean(h.Method), "args": Sanitise(args),
 		"user_agent": clean(agent), "request_id": clean(h.ID)}
 }
 
@@ -234,7 +234,7 @@ func place(details map[string]any, h *policy.HTTPRequest) {
 			delete(details, key)
 		}
 		if v, ok := v.(map[string]any); ok {
-			details[key] = sanitise(v)
+			details[key] = Sanitise(v)
 		}
 	}
 }

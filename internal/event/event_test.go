@@ -172,19 +172,19 @@ func TestSanitise(t *testing.T) {
 			}
 		})
 	}
-	quoted := sanitise(map[string]any{"message": "ValueError: invalid literal for int(): 'hunter2'", "list": []any{"x hunter2!"}, "hunter": "hunt",
+	quoted := Sanitise(map[string]any{"message": "ValueError: invalid literal for int(): 'hunter2'", "list": []any{"x hunter2!"}, "hunter": "hunt",
 		"request": map[string]any{"context": map[string]any{"prompt_data": map[string]any{"new_password": "hunter2", "pin": "hunt"}}}})
 	if diff := cmp.Diff(map[string]any{"message": "ValueError: invalid literal for int(): '" + mask + "'", "list": []any{"x " + mask + "!"}, "hunter": "hunt",
 		"request": map[string]any{"context": map[string]any{"prompt_data": map[string]any{"new_password": mask, "pin": mask}}}}, quoted); diff != "" {
 		t.Errorf("a secret that is quoted elsewhere: %s", diff)
 	}
-	escaped := sanitise(map[string]any{"message": `int('a"b\'c\\d') and int("a\"b'c\\d")`, "password": `a"b'c\d`})
+	escaped := Sanitise(map[string]any{"message": `int('a"b\'c\\d') and int("a\"b'c\\d")`, "password": `a"b'c\d`})
 	if diff := cmp.Diff(map[string]any{"message": "int('" + mask + "') and int(\"" + mask + "\")", "password": mask}, escaped); diff != "" {
 		t.Errorf("a secret that is quoted with escapes: %s", diff)
 	}
 	loop := map[string]any{}
 	loop["self"] = loop
-	if _, err := json.Marshal(sanitise(loop)); err != nil {
+	if _, err := json.Marshal(Sanitise(loop)); err != nil {
 		t.Errorf("a value that contains itself: %v", err)
 	}
 }

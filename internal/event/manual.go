@@ -54,7 +54,7 @@ func (r *Recorder) Change(ctx context.Context, tx store.Tx, e, before *Recorded)
 // settle gives the event the form in which all events are stored.
 func (e *Recorded) settle(from any) error {
 	e.Action, e.App = Action(clean(string(e.Action))), clean(e.App)
-	e.User, e.Context, e.Brand = sanitise(e.User), sanitise(e.Context), sanitise(e.Brand)
+	e.User, e.Context, e.Brand = Sanitise(e.User), Sanitise(e.Context), Sanitise(e.Brand)
 	delete(e.Context, "http_request")
 	if from != nil {
 		e.Context["http_request"] = from

@@ -65,12 +65,12 @@ const (
 	maxDepth     = 12
 )
 
-// sanitise returns a copy that JSON and both databases can store: objects
+// Sanitise returns a copy that JSON and both databases can store: objects
 // become descriptions, identifiers hex, times ISO 8601, secrets asterisks.
 // Empty list members and HTTP requests are left out. A text that stands
 // under a telltale name is masked wherever else it occurs: the message of an
 // exception may quote it.
-func sanitise(values map[string]any) map[string]any {
+func Sanitise(values map[string]any) map[string]any {
 	var s sanitiser
 	out, _ := s.value(values, maxDepth).(map[string]any)
 	if out == nil {

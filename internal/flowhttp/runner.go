@@ -119,7 +119,7 @@ func (r *Runner) take(w http.ResponseWriter, req *http.Request, f *flow.Flow, c 
 		Flow: f, Answer: c.Answer, Body: c.Body, BodyErr: c.BodyErr,
 		Query: query, RawQuery: c.RawQuery, DeniedNext: c.DeniedNext,
 		Session: v.Session, Execution: v.Execution, Handle: c.Handle, Step: c.Step,
-		User: v.User, Brand: v.Brand, HTTP: request.Policy(req, query), Outpost: info.Outpost, Passive: c.Passive,
+		User: v.User, Brand: v.Brand, HTTP: request.Policy(req, query), Outpost: info.Outpost, Passive: c.Passive, Patience: patience(w),
 	}
 	// A response of the wrong shape is refused before any stage sees it: the
 	// step becomes a mere look at the challenge, which is shown with the errors.
@@ -149,6 +149,19 @@ func (r *Runner) take(w http.ResponseWriter, req *http.Request, f *flow.Flow, c 
 	}
 	return result, nil
 }
+
+// patience moves the deadlines of a request, of which everything has been read. Where
+// a connection has none, nothing is to be moved.
+func patience(w http.ResponseWriter) func(time.Duration) {
+	return func(d time.Duration) {
+		c, at := http.NewResponseController(w), time.Now().Add(d+writing)
+		_ = c.SetReadDeadline(at)
+		_ = c.SetWriteDeadline(at)
+	}
+}
+
+// writing is the time for the answer once a person has made up their mind.
+const writing = 15 * time.Second
 
 // Choose returns the flow of a designation for the person of a request, nil
 // when there is none.

@@ -110,6 +110,17 @@ func (g *Guard) Send(ctx context.Context, tx store.Tx, s Send) error {
 	return nil
 }
 
+// TakeBack uncounts a message that turned out to be wanted, such as a question that
+// the person has said yes to: only the others are a nuisance.
+func (g *Guard) TakeBack(ctx context.Context, tx store.Tx, s Send) error {
+	for _, c := range g.sendCounts(s) {
+		if err := c.less(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sendCounts are those that a mail goes into: the client first, the others in one
 // order for everybody, so that nobody waits for each other in a circle.
 func (g *Guard) sendCounts(s Send) []count {

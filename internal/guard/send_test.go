@@ -170,3 +170,24 @@ func TestRule32FiftyParallelMailsCountFifty(t *testing.T) {
 		}
 	})
 }
+
+// What was wanted is no nuisance: it takes nothing of the limits.
+func TestTakingBack(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db store.DB) {
+		g := newGate(t, db)
+		s := guard.Send{Account: 7, Recipients: []string{"duo DU1"}, Client: home}
+		for i := range 30 {
+			if kind, wait := g.mail(s); kind != "" {
+				t.Fatalf("message %d is refused by %s for %s", i+1, kind, wait)
+			}
+			if err := g.db.Write(t.Context(), func(ctx context.Context, tx store.Tx) error { return g.guard().TakeBack(ctx, tx, s) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.mail(s)
+		g.mail(s)
+		if kind, wait := g.mail(s); kind != guard.MailAddress || wait != 30*time.Second {
+			t.Errorf("the third that nobody wanted: %q for %s", kind, wait)
+		}
+	})
+}

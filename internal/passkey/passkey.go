@@ -19,6 +19,9 @@ import (
 	"github.com/weir-id/weir/flow"
 )
 
+// Class is the class of passkeys among devices.
+const Class = "webauthn"
+
 // UserVerification is how much something is wanted: that a passkey sees that it is
 // its owner, or that it is kept where it can be found without a name.
 type UserVerification string
@@ -76,11 +79,16 @@ func At(x *flow.Exec) Site {
 	}
 	s.Origin = x.Origin()
 	_, at, _ := strings.Cut(s.Origin, "://")
-	s.Host = at
-	if host, _, err := net.SplitHostPort(at); err == nil {
-		s.Host = host
-	}
+	s.Host = hostname(at)
 	return s
+}
+
+// hostname is a host without its port.
+func hostname(at string) string {
+	if host, _, err := net.SplitHostPort(at); err == nil {
+		return host
+	}
+	return at
 }
 
 // keyChallenge is the random text that the next answer has to sign.

@@ -2,12 +2,14 @@ package request
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/hex"
 	"net/http"
 	"net/url"
 
 	"github.com/google/uuid"
 
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -19,6 +21,10 @@ type Info struct {
 	// Outpost is set when the request carried a valid outpost token; Client is
 	// then the address that the outpost names.
 	Outpost bool
+	// Account is that of the outpost.
+	Account *identity.Person
+	// Certificates is that of policy.HTTPRequest.
+	Certificates func() []*x509.Certificate
 	// Located is that of policy.HTTPRequest.
 	Located func() map[string]any
 }
@@ -60,5 +66,8 @@ func Policy(r *http.Request, query url.Values) *policy.HTTPRequest {
 		Cookies:  visibleCookies(r),
 		ClientIP: info.Client,
 		Located:  info.Located,
+
+		Certificates: info.Certificates,
+		Outpost:      info.Account,
 	}
 }

@@ -3,6 +3,8 @@ package request
 import (
 	"context"
 	"net/http"
+
+	"github.com/weir-id/weir/identity"
 )
 
 // The headers of an outpost: a program that signs people in on behalf of a
@@ -12,18 +14,23 @@ const (
 	outpostIP    = "X-authentik-remote-ip"
 )
 
-// OutpostFunc tells whether a token belongs to an outpost's account.
-type OutpostFunc func(ctx context.Context, token string) bool
+// OutpostFunc returns the outpost's account that a token belongs to; false where
+// it belongs to none.
+type OutpostFunc func(ctx context.Context, token string) (*identity.Person, bool)
 
 // Outpost recognises an outpost's request and takes the address of the end
 // client from it. An address that cannot be parsed is ignored; the request
 // still counts as the outpost's.
 func (p *Proxies) Outpost(r *http.Request, info *Info, valid OutpostFunc) {
 	token, ip := r.Header.Get(outpostToken), r.Header.Get(outpostIP)
-	if token == "" || ip == "" || valid == nil || !valid(r.Context(), token) {
+	if token == "" || ip == "" || valid == nil {
 		return
 	}
-	info.Outpost = true
+	account, ok := valid(r.Context(), token)
+	if !ok {
+		return
+	}
+	info.Outpost, info.Account = true, account
 	if addr, ok := parseAddr(ip); ok {
 		info.Client = addr
 	} else {

@@ -19,7 +19,10 @@ const maxHops = 32
 // trusts nobody.
 type Proxies struct {
 	Trusted []netip.Prefix
-	Log     *slog.Logger
+	// CertificateHeader is the header in which they tell the certificate of the
+	// client, one of CertificateHeaders; empty for none.
+	CertificateHeader string
+	Log               *slog.Logger
 }
 
 // Origin is where a request came from and where it was sent to.

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/weir-id/weir/identity"
 )
 
 func proxies(t *testing.T, log *strings.Builder) *Proxies {
@@ -130,7 +132,8 @@ func TestPolicyNeverSeesTheSession(t *testing.T) {
 }
 
 func TestOutpost(t *testing.T) {
-	valid := func(_ context.Context, token string) bool { return token == "good" }
+	account := identity.NewPerson(identity.User{ID: 5}, nil)
+	valid := func(_ context.Context, token string) (*identity.Person, bool) { return account, token == "good" }
 	peer, remote := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("198.51.100.7")
 	rows := []struct {
 		name, token, ip string
@@ -151,7 +154,7 @@ func TestOutpost(t *testing.T) {
 			r.Header.Set(outpostIP, row.ip)
 			info := &Info{Origin: Origin{Client: peer}}
 			proxies(t, &log).Outpost(r, info, valid)
-			if info.Outpost != row.outpost || info.Client != row.client {
+			if info.Outpost != row.outpost || info.Client != row.client || (info.Account == account) != row.outpost {
 				t.Errorf("got %v %v, want %v %v", info.Outpost, info.Client, row.outpost, row.client)
 			}
 		})

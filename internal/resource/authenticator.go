@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/authenticator"
@@ -33,20 +32,26 @@ type authenticators struct {
 	*made[authenticator.Device]
 	kind  authenticator.Kind
 	owned bool
+	// loss is Registry.loss.
+	loss func(ctx context.Context, v View, brand *flow.Brand, owner *identity.Person, device int64) (authenticator.Loss, error)
 }
 
-// deviceKinds declares the addresses of a kind of devices: those of their owners,
+// declareDevices declares the addresses of a kind of devices: those of their owners,
 // and those of administrators.
-func deviceKinds(p people, devices *authenticator.Devices, kind authenticator.Kind) (own, admin *Kind) {
+func (r *Registry) declareDevices(p people, kind authenticator.Kind) (own, admin *Kind) {
 	t := kind.Type()
 	objects := func(owned bool) *authenticators {
-		return &authenticators{&made[authenticator.Device]{people: p, model: strings.ToLower(t.Model), what: t.Class + " device", rows: devicesTable(devices, t.Class),
+		return &authenticators{&made[authenticator.Device]{people: p, model: strings.ToLower(t.Model), what: t.Class + " device", rows: devicesTable(r.devices, t.Class),
 			keys: []string{"pk", "id"}, remove: "delete from authenticators where id = $1",
-			ref: func(d *authenticator.Device) *Ref { return &Ref{Key: d.ID, Name: d.Name} }}, kind, owned}
+			ref: func(d *authenticator.Device) *Ref { return &Ref{Key: d.ID, Name: d.Name} }}, kind, owned, r.loss}
+	}
+	var more []access.Verb
+	if t.Imported {
+		more = append(more, access.Add)
 	}
 	declare := func(path string, owned bool, calls Calls) *Kind {
 		return &Kind{Objects: objects(owned), Model: t.Model, Label: t.Label, Plural: t.Plural, Path: path + t.Class, Param: "id", Key: "pk",
-			Schema: t.Schema, Tag: "authenticators", Calls: calls, Alias: !owned, Filters: []Filter{{Name: "name"}}}
+			Schema: t.Schema, Tag: "authenticators", Calls: calls, Alias: !owned, Verbs: more, Filters: []Filter{{Name: "name"}}}
 	}
 	return declare("authenticators/", true, List|Retrieve|Change|Delete|UsedBy), declare("authenticators/admin/", false, List|Retrieve|Change|Delete)
 }
@@ -197,7 +202,7 @@ func (k *authenticators) Update(ctx context.Context, w *Write, ref *Ref, data ma
 }
 
 // Delete implements Objects. Whoever removes their own has signed in of late: it
-// makes the account easier to get into (rule 39).
+// makes the account easier to get into (rule 39). Nobody shuts themselves out.
 func (k *authenticators) Delete(ctx context.Context, w *Write, ref *Ref) error {
 	d, err := k.load(ctx, w.View(), ref)
 	if err != nil {
@@ -208,6 +213,15 @@ func (k *authenticators) Delete(ctx context.Context, w *Write, ref *Ref) error {
 	}
 	if err := w.proven(d.User); err != nil {
 		return err
+	}
+	if p := w.By.Person; p != nil && p.ID == d.User {
+		loss, err := k.loss(ctx, w.View(), w.By.Brand, p, d.ID)
+		if err == nil && loss == authenticator.ShutOut {
+			err = ErrLastDevice
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return k.made.Delete(ctx, w, ref)
 }
@@ -221,46 +235,4 @@ func ownDevice(ctx context.Context, q store.Querier, p *identity.Person, _ acces
 	var n int
 	err = q.QueryRow(ctx, "select count(*) from authenticators where id = $1 and user_id = $2", id, p.ID).Scan(&n)
 	return n > 0, err
-}
-
-// Device is a device of any kind, as lists of all of them show it.
-type Device struct {
-	VerboseName       string     `json:"verbose_name" field:"readonly"`
-	VerboseNamePlural string     `json:"verbose_name_plural" field:"readonly"`
-	Model             string     `json:"meta_model_name" field:"readonly"`
-	PK                string     `json:"pk" field:"required"`
-	Name              string     `json:"name" field:"required"`
-	Type              string     `json:"type" field:"readonly"`
-	Confirmed         bool       `json:"confirmed" field:"required"`
-	Created           time.Time  `json:"created" field:"readonly"`
-	LastUpdated       time.Time  `json:"last_updated" field:"readonly"`
-	LastUsed          *time.Time `json:"last_used" field:"readonly,null"`
-	Description       *string    `json:"extra_description" field:"readonly,null"`
-	External          *string    `json:"external_id" field:"readonly,null"`
-}
-
-// Devices lists the devices of a user, of all kinds, by their age.
-func (r *Registry) Devices(ctx context.Context, user int64) ([]Device, error) {
-	all, err := r.devices.Of(ctx, user)
-	if err != nil {
-		return nil, err
-	}
-	out := []Device{}
-	for i := range all {
-		d := &all[i]
-		at := slices.IndexFunc(r.deviceKinds, func(k authenticator.Kind) bool { return k.Type().Class == d.Class })
-		if at < 0 {
-			continue
-		}
-		kind := r.deviceKinds[at]
-		t := kind.Type()
-		item := Device{VerboseName: t.Label, VerboseNamePlural: t.Plural, Model: strings.ToLower(t.Model), PK: d.Key(), Name: d.Name, Type: t.Model, Confirmed: d.Confirmed,
-			Created: d.Created, LastUpdated: d.Updated, LastUsed: d.LastUsed}
-		if k, ok := kind.(authenticator.Described); ok {
-			description, external := k.Describe(d)
-			item.Description, item.External = known(description), known(external)
-		}
-		out = append(out, item)
-	}
-	return out, nil
 }

@@ -183,7 +183,11 @@ func stageKind(c *catalog.Catalog, t *flow.StageType) *Kind {
 			return usedIn(v, o, catalog.KindBinding) != want
 		}})
 	}
-	return o.declare(Kind{Path: "stages/" + t.Path, Param: "stage_uuid", Key: "pk", Schema: schemaName(t.Schema, t.Label), Tag: "stages"})
+	k := o.declare(Kind{Path: "stages/" + t.Path, Param: "stage_uuid", Key: "pk", Schema: schemaName(t.Schema, t.Label), Tag: "stages"})
+	for _, name := range t.Permissions {
+		k.Verbs = append(k.Verbs, access.Verb(name))
+	}
+	return k
 }
 
 // anyStageKind is the base class of all stages.

@@ -68,8 +68,8 @@ func (k *group) Fields() []field.Spec {
 
 // Find implements Objects.
 func (k *group) Find(ctx context.Context, v View, match map[string]any) (*Ref, error) {
-	match, ok, err := lookup(groupModel, match, map[string]matchType{"pk": matchUUID, "id": matchUUID, "name": matchText, "name__iexact": matchText,
-		"is_superuser": matchBool, "attributes": matchObject})
+	match, ok, err := lookup(groupModel, match, parts(map[string]matchType{"pk": matchUUID, "id": matchUUID, "name": matchText, "name__iexact": matchText,
+		"is_superuser": matchBool, "attributes": matchObject}, "name"))
 	if err != nil || !ok {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/internal/directory"
 )
 
 // matchType is what a look-up field must be given as.
@@ -40,6 +42,16 @@ func lookup(model string, match map[string]any, fields map[string]matchType) (ou
 		}
 	}
 	return out, true, nil
+}
+
+// parts adds the comparisons with parts of texts that the directory has.
+func parts(fields map[string]matchType, names ...string) map[string]matchType {
+	for _, name := range names {
+		for _, how := range directory.TextParts {
+			fields[name+"__"+how] = matchText
+		}
+	}
+	return fields
 }
 
 func fits(typ matchType, v any) bool {

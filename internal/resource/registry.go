@@ -133,11 +133,12 @@ func New(c Config) *Registry {
 		Key: "pk", Schema: "UserConsent", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: consentFilters()})
 	r.devices, r.deviceKinds = c.Devices, c.DeviceKinds
 	for _, kind := range c.DeviceKinds {
-		own, admin := deviceKinds(p, c.Devices, kind)
+		own, admin := r.declareDevices(p, kind)
 		r.add(own)
 		r.order = append(r.order, admin)
 	}
 	r.add(brandKind(c.Catalog))
+	r.add(certificateKind(c.Catalog))
 	r.add(blueprintKind(c.Catalog, c.Blueprint))
 	r.add(settingsKind(c.Catalog, c.BaseURL))
 	r.add(notificationRuleKind(c.Catalog, r.group))
@@ -301,9 +302,7 @@ var areas = []struct{ prefix, area string }{
 	{"authentik_enterprise", "enterprise features"},
 	{"authentik_endpoints", "enterprise features"},
 	{"authentik_stages_authenticator_endpoint_gdtc.", "enterprise features"},
-	{"authentik_stages_mtls.", "enterprise features"},
 	{"authentik_policies_unique_password.", "enterprise features"},
-	{"authentik_crypto.", "certificates"},
 	{"authentik_tenants.", "tenants"},
 	{"authentik_rbac.initialpermissions", "initial permissions"},
 }

@@ -94,9 +94,9 @@ func readOnly(members any) []field.Spec {
 
 // Find implements Objects.
 func (k *user) Find(ctx context.Context, v View, match map[string]any) (*Ref, error) {
-	match, ok, err := lookup(userModel, match, map[string]matchType{"pk": matchNumber, "id": matchNumber, "uuid": matchUUID, "username": matchText,
+	match, ok, err := lookup(userModel, match, parts(map[string]matchType{"pk": matchNumber, "id": matchNumber, "uuid": matchUUID, "username": matchText,
 		"username__iexact": matchText, "name": matchText, "email": matchText, "email__iexact": matchText, "is_active": matchBool, "type": matchText, "path": matchText,
-		"attributes": matchObject})
+		"attributes": matchObject}, "username", "name", "email", "path"))
 	if err != nil || !ok {
 		return nil, err
 	}

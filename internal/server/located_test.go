@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/request"
 )
 
@@ -40,7 +41,7 @@ func TestRule37TheLocatedAddressIsTheOneThatTrustedPeersTell(t *testing.T) {
 			var seen any
 			h := handler(t, io.Discard, func(c *Config) {
 				c.Proxies = &request.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix(proxy + "/32")}}
-				c.Outpost = func(_ context.Context, token string) bool { return token == "t" }
+				c.Outpost = func(_ context.Context, token string) (*identity.Person, bool) { return nil, token == "t" }
 				c.Locate = func(ip netip.Addr) map[string]any {
 					asked = append(asked, ip.String())
 					return map[string]any{"geoip": len(asked)}

@@ -7,6 +7,7 @@ package server
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -126,6 +127,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// Behind the gate, since it may ask the database.
 	h.Proxies.Outpost(r, info, h.Outpost)
+	info.Certificates = sync.OnceValue(func() []*x509.Certificate { return h.Proxies.Certificates(r, info) })
 	if h.Locate != nil {
 		info.Located = sync.OnceValue(func() map[string]any { return h.Locate(info.Client) })
 	}

@@ -112,3 +112,23 @@ func (m *Manager) Forget(ctx context.Context, s flow.Session, execution uuid.UUI
 	}
 	return nil
 }
+
+// AtStage returns the newest plan of the session that stands at a stage; nil for none.
+func (m *Manager) AtStage(ctx context.Context, s flow.Session, stage uuid.UUID) (*flow.Plan, error) {
+	if !s.Stored {
+		return nil, nil
+	}
+	now := m.now()
+	rows, err := store.Select(ctx, m.db, func(r store.Row) (x executionRow, err error) { return x, r.Scan(&x.id, &x.version, &x.plan) },
+		`select e.id, e.version, e.plan from executions e join sessions s on s.key = e.session_key
+		where e.session_key = $1 and e.expires > $2 and s.expires > $2 order by e.expires desc, e.id`, s.Key, now)
+	if err != nil {
+		return nil, fmt.Errorf("read executions: %w", err)
+	}
+	for _, x := range rows {
+		if e := m.execution(ctx, x); e != nil && len(e.Plan.Entries) > 0 && e.Plan.Entries[0].Stage == stage {
+			return e.Plan, nil
+		}
+	}
+	return nil, nil
+}

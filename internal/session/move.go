@@ -77,6 +77,11 @@ func (s *step) leave(ctx context.Context) error {
 			return fmt.Errorf("move execution: %w", err)
 		}
 	}
+	if s.Session.UserID != 0 {
+		if _, err := s.tx.Exec(ctx, "update execution_steps set session_key = $2 where session_key = $1", s.Session.Key, s.key); err != nil {
+			return fmt.Errorf("move trace: %w", err)
+		}
+	}
 	if _, err := s.tx.Exec(ctx, "update session_counters set session_key = $2 where session_key = $1", s.Session.Key, s.key); err != nil {
 		return fmt.Errorf("move counters: %w", err)
 	}

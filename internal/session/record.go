@@ -2,14 +2,11 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/event"
-	"github.com/weir-id/weir/internal/store"
 	"github.com/weir-id/weir/policy"
 )
 
@@ -62,38 +59,6 @@ func (s *step) about(e flow.Event) (about, as *identity.Person) {
 	return about, s.User
 }
 
-// trace stores what the step did, for the inspector.
-func (s *step) trace(ctx context.Context) error {
-	if s.id == [16]byte{} {
-		return nil
-	}
-	n := 1
-	if s.Before != nil {
-		n = s.Before.Version + 1
-	}
-	_, err := s.tx.Exec(ctx, "insert into execution_steps (execution_id, n, created, expires, step) values ($1, $2, $3, $4, $5)",
-		s.id, n, s.now, s.now.Add(traceRetention), store.JSON(storable(s.Trace)))
-	if err != nil {
-		return fmt.Errorf("store trace: %w", err)
-	}
-	return nil
-}
-
-// storable returns the trace without what PostgreSQL cannot store in JSON;
-// messages come from policies, which may repeat what a person typed.
-func storable(t flow.Trace) flow.Trace {
-	t.Stage, t.Message = clean(t.Stage), clean(t.Message)
-	t.Policies = slices.Clone(t.Policies)
-	for i := range t.Policies {
-		p := &t.Policies[i]
-		p.Target, p.Error, p.Messages = clean(p.Target), clean(p.Error), slices.Clone(p.Messages)
-		for j, m := range p.Messages {
-			p.Messages[j] = clean(m)
-		}
-	}
-	return t
-}
-
 // from is where a request came from, in a form that can be stored.
 type from struct{ ip, agent string }
 
@@ -112,8 +77,4 @@ func origin(h *policy.HTTPRequest) from {
 	}
 	f.agent = clean(f.agent)
 	return f
-}
-
-func clean(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }

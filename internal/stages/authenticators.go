@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/weir-id/weir/internal/authenticator"
+	"github.com/weir-id/weir/internal/stages/authenticatorduo"
 	"github.com/weir-id/weir/internal/stages/authenticatoremail"
 	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
@@ -16,6 +17,7 @@ type KindEnv struct {
 	Devices *authenticator.Devices
 	Letters authenticatoremail.Letters
 	SMS     authenticatorsms.Env
+	Duo     authenticatorduo.Env
 	// Log takes why passkeys are refused.
 	Log *slog.Logger
 }
@@ -24,6 +26,7 @@ type KindEnv struct {
 // here; see package authenticator.
 func Kinds(env KindEnv) []authenticator.Kind {
 	return []authenticator.Kind{
+		authenticatorduo.Kind{Env: env.Duo},
 		authenticatoremail.Kind{Devices: env.Devices, Letters: env.Letters},
 		authenticatorsms.Kind{Env: env.SMS},
 		authenticatorstatic.Kind{},

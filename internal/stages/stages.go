@@ -10,6 +10,7 @@ import (
 	"github.com/weir-id/weir/internal/device"
 	"github.com/weir-id/weir/internal/expression"
 	"github.com/weir-id/weir/internal/stages/accountlockdown"
+	"github.com/weir-id/weir/internal/stages/authenticatorduo"
 	"github.com/weir-id/weir/internal/stages/authenticatoremail"
 	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
@@ -23,6 +24,7 @@ import (
 	"github.com/weir-id/weir/internal/stages/email"
 	"github.com/weir-id/weir/internal/stages/identification"
 	"github.com/weir-id/weir/internal/stages/invitation"
+	"github.com/weir-id/weir/internal/stages/mtls"
 	"github.com/weir-id/weir/internal/stages/password"
 	"github.com/weir-id/weir/internal/stages/prompt"
 	"github.com/weir-id/weir/internal/stages/redirect"
@@ -47,9 +49,12 @@ type Env struct {
 	Links       email.Links
 	Letters     authenticatoremail.Letters
 	SMS         authenticatorsms.Env
+	Duo         authenticatorduo.Env
 	Consent     consent.Env
 	Sealer      device.Sealer
 	Captcha     captcha.Env
+	// Certificates is what the mutual TLS stage needs.
+	Certificates mtls.Env
 	// Compiler compiles the expressions of prompts.
 	Compiler *expression.Compiler
 	Devices  Devices
@@ -70,6 +75,7 @@ type Devices interface {
 func All(env Env) []flow.StageType {
 	return []flow.StageType{
 		accountlockdown.Type(env.Writer, env.Ends, env.Tokens),
+		authenticatorduo.Type(env.Duo),
 		authenticatoremail.Type(env.Devices, env.Letters),
 		authenticatorsms.Type(env.SMS),
 		authenticatorstatic.Type(env.Devices),
@@ -83,6 +89,7 @@ func All(env Env) []flow.StageType {
 		email.Type(env.Links, env.Writer),
 		identification.Type(env.Users, env.Reputation),
 		invitation.Type(env.Invitations),
+		mtls.Type(env.Certificates),
 		password.Type(env.Users),
 		prompt.Type(env.Users, env.Compiler),
 		redirect.Type(),

@@ -34,7 +34,7 @@ func customSite(t *testing.T, e *engine, files map[string]string) (*web.Site, er
 	if err != nil {
 		return nil, err
 	}
-	return web.New(web.Config{Runner: e, Visits: v, Applications: v, Invitations: &v.invites, Pages: pages, Brand: func(*http.Request) *flow.Brand { return nil },
+	return web.New(web.Config{Runner: e, Visits: v, Applications: v, Invitations: &v.invites, Inspector: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return nil },
 		Texts: texts, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 }
 

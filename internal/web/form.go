@@ -147,6 +147,7 @@ var formValues = map[string]func(string) any{
 	"webauthn":           jsonObject,
 	"passkey":            jsonObject,
 	"response":           jsonObject,
+	"duo":                number,
 }
 
 // selectedChallenge reads "class:uid", the value of a button.
@@ -156,6 +157,16 @@ func selectedChallenge(s string) any {
 		return nil
 	}
 	return map[string]any{"device_class": class, "device_uid": uid}
+}
+
+// number reads the id of a device. What is none goes on as text, for the stage to
+// refuse.
+func number(s string) any {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return s
+	}
+	return n
 }
 
 // jsonObject reads an object that a module wrote into a hidden field. What is

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"time"
 
 	"github.com/microcosm-cc/bluemonday"
 
@@ -48,6 +49,7 @@ func (t *texts) funcs(icons string) template.FuncMap {
 		"passkey": newPasskey,
 		"qr":      newQR,
 		"otpauth": otpauth,
+		"duolink": duolink,
 		"groups":  groups,
 		"safe":    func(s string) template.HTML { return template.HTML(prose.Sanitize(s)) },
 		"languages": func() ([]Option, error) {
@@ -61,8 +63,9 @@ func (t *texts) funcs(icons string) template.FuncMap {
 			}
 			return Alert{}, fmt.Errorf("no alert of kind %q", kind)
 		},
-		"link": func(url, text string) Link { return Link{url, text} },
-		"icon": func(name string) string { return icons + "#" + name },
+		"today": func() string { return time.Now().UTC().Format(time.DateOnly) },
+		"link":  func(url, text string) Link { return Link{url, text} },
+		"icon":  func(name string) string { return icons + "#" + name },
 	}
 }
 

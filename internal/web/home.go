@@ -19,6 +19,8 @@ type Home struct {
 	// Settings are what the person can change about themselves.
 	Settings []Setting
 	Sessions []Device
+	// Passkey is where the person creates their first passkey; empty to offer none.
+	Passkey string
 	// Invites tells that the person may see invitations.
 	Invites bool
 	// Ended tells that a session was just ended.
@@ -52,7 +54,7 @@ type Device struct {
 // home greets the person and lists where they are signed in. A POST with the
 // field session ends that one; this browser's own is left through the sign-out
 // flow. Who acts as the person neither sees nor ends their sessions; a POST with
-// the field impersonation ends that.
+// the field impersonation ends that, one with the field passkey the offer of one.
 func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 	person := s.mustSignIn(w, r)
 	if person == nil {
@@ -70,6 +72,10 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 		}
 		if f.body["impersonation"] == "end" {
 			s.endImpersonation(w, r)
+			return
+		}
+		if f.body["passkey"] == "later" {
+			s.later(w, r)
 			return
 		}
 		sent, _ := f.body["session"].(string)
@@ -118,6 +124,10 @@ func (s *Site) home(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		h.Settings = append(h.Settings, own...)
+		if h.Passkey, err = s.offerPasskey(w, r); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 	}
 	slices.SortStableFunc(sessions, func(a, b Session) int {
 		if a.Current != b.Current {

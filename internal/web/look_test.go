@@ -166,6 +166,8 @@ func TestSizesOfFiles(t *testing.T) {
 	}{
 		"stylesheet": {[]byte(newStylesheet("", "#7f0000", "#ffcc00", "", "").text), 18 << 10, 5 << 10},
 		"module":     {s.ours["flow.js"].plain, 8 << 10, 3 << 10},
+		"codes":      {s.ours["codes.js"].plain, 4 << 10, 2 << 10},
+		"known":      {s.ours["known.js"].plain, 4 << 10, 2 << 10},
 		"icons":      {s.ours["icons.svg"].plain, 6 << 10, 6 << 10},
 		"favicon":    {s.published["/static/dist/assets/icons/icon.svg"].plain, 2 << 10, 2 << 10},
 		"logo":       {s.published["/static/dist/assets/icons/icon_left_brand.svg"].plain, 20 << 10, 20 << 10},

@@ -46,7 +46,9 @@
 //	link URL TEXT            for the partial "way"
 //	qr TEXT                  a QR code: .Size and the .Path of an svg
 //	otpauth ADDRESS          the address of an authenticator app, for href; empty for any other address
+//	duolink ADDRESS          the same for the address of Duo's app
 //	groups KEY               a key in groups of four
+//	today                    the day by UTC: 2026-11-24
 //
 // Partials:
 //
@@ -63,6 +65,7 @@
 //	{{template "passkey" (passkey . "create" .Challenge.Registration)}}
 //	                         the place of a ceremony ("create", "get", or "beside" in a form of its own in "ways"), its
 //	                         hidden field and its button
+//	{{template "duo" .}}                       asks how far an enrolment at Duo is, and sends the form when it is done
 //	{{template "submit" (t "form.continue")}}   the primary button of the main form; exactly one, last in "content"
 //	{{template "post" (post . (t "...") "name" "selected_challenge" "value" "totp:7")}}  in "ways"
 //	{{template "way" (link .Challenge.RecoveryURL (t "identification.recovery"))}}         a link of its own line
@@ -72,7 +75,7 @@
 // A submitted form becomes the body of a response: every field a string, empty
 // ones included, and fields whose name begins with "weir." left out. A few
 // names of the wire are not strings there; see formValues for them
-// (remember_me, selected_challenge, webauthn, passkey, response).
+// (remember_me, selected_challenge, webauthn, passkey, response, duo).
 package web
 
 import (
@@ -127,6 +130,8 @@ type Page struct {
 	Reference   *openapi.Document
 	Invitations *InvitationsPage
 	SignInLink  *SignInLink
+	// Inspection is the run of a flow that the page shows.
+	Inspection *Inspection
 
 	// Notice is the id of a text that says how something went.
 	Notice string

@@ -18,6 +18,8 @@ type contentPolicy struct {
 	// scripts, styles and connects are those of a challenge that loads from
 	// elsewhere. Its scripts know nothing of Trusted Types.
 	scripts, styles, connects []string
+	// polls tells that the page asks this site how something stands.
+	polls bool
 }
 
 func (p contentPolicy) String() string {
@@ -29,7 +31,7 @@ func (p contentPolicy) String() string {
 		return list(directive, append([]string{"'self'"}, sources...)...)
 	}
 	parts := []string{"default-src 'none'", self("script-src", p.scripts), self("style-src", p.styles), self("img-src", p.pictures)}
-	if len(p.connects) > 0 {
+	if len(p.connects) > 0 || p.polls {
 		parts = append(parts, self("connect-src", p.connects))
 	}
 	if len(p.frames) > 0 {
@@ -67,6 +69,9 @@ func pagePolicy(p *Page) contentPolicy {
 func (p *contentPolicy) load(c flow.Challenge) {
 	if outer, ok := c.(flow.Outer); ok {
 		p.load(outer.Inner())
+	}
+	if _, ok := c.(flow.Poller); ok {
+		p.polls = true
 	}
 	loader, ok := c.(flow.Loader)
 	if !ok {

@@ -61,7 +61,7 @@ func (s *Site) notFound(w http.ResponseWriter, r *http.Request) {
 // under the id that the person sees.
 func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
-	case errors.Is(err, flow.ErrNoFlow):
+	case errors.Is(err, flow.ErrNoFlow), errors.Is(err, flow.ErrMissing):
 		s.notFound(w, r)
 	case errors.Is(err, ErrNoInvitation):
 		s.problem(w, r, http.StatusNotFound, "invitation", "")

@@ -42,8 +42,13 @@ func newQR(text string) (QR, error) {
 
 // otpauth lets the address of an authenticator app pass the templates, which know
 // the schemes of the web alone; anything else is no address.
-func otpauth(address string) template.URL {
-	if !strings.HasPrefix(address, "otpauth://totp/") || strings.ContainsAny(address, "\"'<>\\ \r\n\t") {
+func otpauth(address string) template.URL { return appLink("otpauth://totp/", address) }
+
+// duolink does the same for the address of Duo's app.
+func duolink(address string) template.URL { return appLink("duo://", address) }
+
+func appLink(prefix, address string) template.URL {
+	if !strings.HasPrefix(address, prefix) || strings.ContainsAny(address, "\"'<>\\ \r\n\t") {
 		return ""
 	}
 	return template.URL(address)

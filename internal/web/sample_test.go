@@ -22,6 +22,7 @@ import (
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/passkey"
 	"github.com/weir-id/weir/internal/stages"
+	"github.com/weir-id/weir/internal/stages/authenticatorduo"
 	"github.com/weir-id/weir/internal/stages/authenticatoremail"
 	"github.com/weir-id/weir/internal/stages/authenticatorsms"
 	"github.com/weir-id/weir/internal/stages/authenticatorstatic"
@@ -62,11 +63,12 @@ func (e *engine) Step(w http.ResponseWriter, r *http.Request, c flowhttp.Call) (
 
 // visits is a browser with or without a person.
 type visits struct {
-	person    *identity.Person
-	flow      *flow.Flow
-	settings  []web.Setting
-	sessions  []web.Session
-	cancelled []uuid.UUID
+	person     *identity.Person
+	flow       *flow.Flow
+	settings   []web.Setting
+	inspection *web.Inspection
+	sessions   []web.Session
+	cancelled  []uuid.UUID
 	// configured are the stages whose flow was started; configurable is the
 	// one that has a flow, which refused prevents.
 	configured   []uuid.UUID
@@ -168,7 +170,7 @@ func newSite(t testing.TB, brand *flow.Brand, e *engine, v *visits) *web.Site {
 	if v == nil {
 		v = &visits{}
 	}
-	s, err := web.New(web.Config{Runner: e, Visits: v, Account: &v.own, Applications: v, Invitations: &v.invites, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
+	s, err := web.New(web.Config{Runner: e, Visits: v, Account: &v.own, Applications: v, Invitations: &v.invites, Inspector: v, Pages: pages, Brand: func(*http.Request) *flow.Brand { return brand },
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -283,6 +285,10 @@ func samples() map[string]*flow.Result {
 	sends := []authenticatorvalidate.DeviceChallenge{{Class: "email", UID: "1", Sends: true, Target: mailbox}, {Class: "email", UID: "2", Sends: true, Target: "w***@e***.org"}, ways[1]}
 	mails := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: sends}
 	mailed := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: sends, Chosen: &sends[0]}
+	enrols := &authenticatorduo.Challenge{UserInfo: max(), Barcode: "https://api-12345678.duosecurity.com/frame/qr?value=x", StageID: uuid.NewString(),
+		Code: "duo://8LIRa5danrICkhHtkLxi-YXBpLTEyMzQ1Njc4LmR1b3NlY3VyaXR5LmNvbQ"}
+	pushes := append([]authenticatorvalidate.DeviceChallenge{{Class: "duo", UID: "3", Name: "Duo Authenticator"}, {Class: "duo", UID: "4", Name: "My old phone"}}, ways...)
+	push := &authenticatorvalidate.Challenge{UserInfo: max(), DeviceChallenges: pushes, Chosen: &pushes[0]}
 	choice := &authenticatorvalidate.Challenge{UserInfo: max(), ConfigurationStages: []authenticatorvalidate.SelectableStage{
 		{PK: uuid.New(), Name: "Authenticator app"}, {PK: uuid.New(), Name: "Passkey"}}}
 	wrong := field.Errors{field.NonField: {{String: "Failed to authenticate.", Code: "invalid", Message: "identification.error.invalid"}}}
@@ -334,6 +340,11 @@ func samples() map[string]*flow.Result {
 		"phone-number":             refused(&authenticatorsms.Challenge{UserInfo: max(), Required: true}, field.Errors{"phone_number": {{String: "Enter", Code: "invalid", Message: "phone.error.number"}}}),
 		"phone-unsent":             show(&authenticatorsms.Challenge{UserInfo: max(), Required: true, Problem: &field.Error{Message: "code.send"}}),
 		"phone-code":               show(&authenticatorsms.Challenge{UserInfo: max(), Target: "+49***67", Typed: true}),
+		"duo":                      show(enrols),
+		"duo-waiting":              refused(enrols, field.Errors{field.NonField: {{String: "Not yet", Code: "invalid", Message: "duo.error.waiting"}}}),
+		"validate-duo":             show(push),
+		"validate-duo-declined":    refused(push, field.Errors{"duo": {{String: "Declined", Code: "denied", Message: "validate.error.duo.declined"}}}),
+		"validate-duo-limited":     refused(push, field.Errors{"duo": {{String: "Wait", Code: "throttled", Message: "validate.error.duo.limited", Count: 3}}}),
 		"mailbox-limited":          show(&authenticatoremail.Challenge{UserInfo: max(), Email: &mailbox, Problem: &field.Error{Message: "code.limited", Count: 5}}),
 		"prompt-refused": refused(enrolment(), field.Errors{"username": {{String: "This user name is taken.", Code: "invalid", Message: "prompt.error.username_taken"}},
 			field.NonField: {{String: "The passwords are not the same.", Code: "invalid", Message: "prompt.error.passwords"}}}),

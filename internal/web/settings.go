@@ -41,6 +41,7 @@ type Account interface {
 	Consents(w http.ResponseWriter, r *http.Request) ([]Consent, error)
 	// Withdraw ends one of them; ErrNotYours when the person has none with the id.
 	Withdraw(w http.ResponseWriter, r *http.Request, id string) error
+	Authenticators
 }
 
 // The errors of an Account that the pages answer.
@@ -87,8 +88,22 @@ type Settings struct {
 	Done bool
 	// Intents and Terms are what a new token can be and how long it can live.
 	Intents, Terms []Option
-	// ConsentsPath and the others are where forms and links lead.
-	ConsentsPath, TokensPath, NewTokenPath, SignOut string
+	// Authenticators are what the person confirms with, HasCodes tells that recovery
+	// codes are among them; Authenticator is the one that a page is about.
+	Authenticators []AuthenticatorRow
+	HasCodes       bool
+	Authenticator  *AuthenticatorRow
+	// SetUps are what can be set up; Passkey is where the first passkey is created,
+	// empty where it cannot be or there is one.
+	SetUps  []SetUp
+	Passkey string
+	// Known are the passkeys that count, as JSON for the browser.
+	Known string
+	// Notice is the id of a text that says how something went; empty for none.
+	Notice string
+	// ConsentsPath and the others are where forms and links lead; Back is the list that
+	// the page belongs to.
+	ConsentsPath, TokensPath, NewTokenPath, AuthenticatorsPath, Back, SignOut string
 }
 
 // TokenRow is a token in words.
@@ -103,8 +118,8 @@ type ConsentRow struct{ ID, Name, Permissions, Expires string }
 // ownSettings are the links of the home page to what people look after
 // themselves.
 func ownSettings(t *texts) ([]Setting, error) {
-	out := []Setting{{URL: consentsPath}, {URL: tokensPath}}
-	for i, id := range []string{"consents.title", "tokens.title"} {
+	out := []Setting{{URL: authenticatorsPath}, {URL: consentsPath}, {URL: tokensPath}}
+	for i, id := range []string{"authenticators.title", "consents.title", "tokens.title"} {
 		var err error
 		if out[i].Name, err = t.text(id); err != nil {
 			return nil, err
@@ -127,10 +142,16 @@ func (s *Site) themselves(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// lists are the pages that list something.
+var lists = []string{"consents", "tokens", "authenticators"}
+
 // showSettings shows one of the pages, lists on a wide one.
 func (s *Site) showSettings(w http.ResponseWriter, r *http.Request, status int, name string, c *Settings, errs field.Errors, values Values) {
-	c.ConsentsPath, c.TokensPath, c.NewTokenPath, c.SignOut = consentsPath, tokensPath, newTokenPath, signOut
-	s.show(w, r, status, name, &Page{Settings: c, Wide: name == "consents" || name == "tokens", Action: r.URL.EscapedPath(), Errors: errs, Values: values})
+	c.ConsentsPath, c.TokensPath, c.NewTokenPath, c.AuthenticatorsPath, c.SignOut = consentsPath, tokensPath, newTokenPath, authenticatorsPath, signOut
+	if c.Back = tokensPath; strings.HasPrefix(r.URL.Path, authenticatorsPath) {
+		c.Back = authenticatorsPath
+	}
+	s.show(w, r, status, name, &Page{Settings: c, Wide: slices.Contains(lists, name), Action: r.URL.EscapedPath(), Errors: errs, Values: values})
 }
 
 // refuseSettings answers an error of the account.

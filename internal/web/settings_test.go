@@ -18,6 +18,12 @@ type account struct {
 	old      bool
 	tokens   []web.Token
 	consents []web.Consent
+
+	authenticators   []web.Authenticator
+	setUps           []web.SetUp
+	renamed, removed []string
+	// removal is what removing one says.
+	removal error
 }
 
 func (a *account) Recent(http.ResponseWriter, *http.Request) (bool, error) { return !a.old, nil }

@@ -97,6 +97,8 @@ type Config struct {
 	Applications Applications
 	// Invitations are made and sent on pages of their own.
 	Invitations Invitations
+	// Inspector shows runs of flows.
+	Inspector Inspector
 	// Brand returns the brand of the request's host; nil for the built-in one.
 	Brand func(r *http.Request) *flow.Brand
 	// Footer returns the links below the pages of brands that have none of
@@ -193,9 +195,13 @@ func (s *Site) routes() *http.ServeMux {
 	route("/if/flow/{slug}/{$}", s.flowPage, get, post)
 	route("/if/flow/{slug}", addSlash, get)
 	route(SignInLinkPath+"{$}", s.signInLink, get, post)
+	route(inspectorPath+"{slug}/{$}", s.inspect, get)
 	route("/if/user/{$}", s.home, get, post)
 	route("/if/user", addSlash, get)
 	route(consentsPath+"{$}", s.consents, get, post)
+	route(authenticatorsPath+"{$}", s.authenticators, get)
+	route(authenticatorsPath+"{authenticator}/name/{$}", s.renameAuthenticator, get, post)
+	route(authenticatorsPath+"{authenticator}/remove/{$}", s.removeAuthenticator, get, post)
 	route(tokensPath+"{$}", s.tokens, get, post)
 	route(newTokenPath+"{$}", s.newToken, get, post)
 	route(tokensPath+"{token}/{$}", s.token, get)
@@ -266,7 +272,8 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, name str
 	if len(look.Links) == 0 && s.Footer != nil {
 		p.Brand = look.with(s.Footer())
 	}
-	p.Assets = Assets{Stylesheet: look.stylesheet.path, Module: s.static.address("flow.js"), Captcha: s.static.address("captcha.js"), Passkey: s.static.address("passkey.js")}
+	p.Assets = Assets{Stylesheet: look.stylesheet.path, Module: s.static.address("flow.js"), Captcha: s.static.address("captcha.js"), Passkey: s.static.address("passkey.js"),
+		Duo: s.static.address("duo.js"), Codes: s.static.address("codes.js"), Known: s.static.address("known.js")}
 	if p.Layout == "" || !slices.Contains(p.Layout.Choices(), string(p.Layout)) {
 		p.Layout = flow.Stacked
 	}

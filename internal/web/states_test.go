@@ -66,7 +66,9 @@ func states(t *testing.T) (base string, names []string) {
 	all["denied-impersonated"] = page(refused)
 	all["home-ended"] = sends("/if/user/", url.Values{"session": {uuid.NewString()}}, newSite(t, footerBrand(), &engine{}, homeVisits()))
 	maps.Copy(all, settingsStates(t))
+	maps.Copy(all, authenticatorStates(t))
 	maps.Copy(all, invitationStates(t))
+	maps.Copy(all, inspectorStates(t))
 	plain := newSite(t, footerBrand(), &engine{results: []*flow.Result{show(askWho())}}, nil)
 	all["sign-in-link"] = at("/if/sign-in/?key=good", newSite(t, footerBrand(), &engine{}, homeVisits()))
 	all["problem-link"] = at("/if/sign-in/?key=used", newSite(t, footerBrand(), &engine{}, homeVisits()))
@@ -146,6 +148,18 @@ func sends(target string, form url.Values, s http.Handler) http.HandlerFunc {
 	}
 }
 
+// shown is a page on which the offer of a passkey is seen, as where the device can make
+// one.
+func shown(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		got := httptest.NewRecorder()
+		h(got, r)
+		maps.Copy(w.Header(), got.Header())
+		w.WriteHeader(got.Code)
+		_, _ = w.Write([]byte(strings.Replace(got.Body.String(), " data-passkey hidden", "", 1)))
+	}
+}
+
 // footerBrand is a brand with links below its pages.
 func footerBrand() *flow.Brand {
 	b := flow.NewBrand()
@@ -185,7 +199,7 @@ func smallAPI() *openapi.Document {
 
 func TestEveryPageHasAState(t *testing.T) {
 	shown := map[string]bool{"cancel": true, "confirm": true, "sign-in-link": true, "home": true, "problem": true, "reference": true,
-		"consents": true, "tokens": true, "token-new": true, "token-made": true, "token-delete": true, "sign-in-again": true, "invitations": true, "invitation-new": true, "invitation": true}
+		"consents": true, "tokens": true, "token-new": true, "token-made": true, "token-delete": true, "sign-in-again": true, "authenticators": true, "authenticator-name": true, "authenticator-remove": true, "invitations": true, "invitation-new": true, "invitation": true, "inspector": true}
 	for _, result := range samples() {
 		if result.Challenge != nil {
 			shown[result.Challenge.Component] = true

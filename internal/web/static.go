@@ -21,8 +21,9 @@ var staticFiles embed.FS
 type Assets struct {
 	Stylesheet, Module string
 	// Captcha is the module of pages with a captcha, Passkey that of those that ask
-	// for a passkey.
-	Captcha, Passkey string
+	// for a passkey, Duo that of the set-up of Duo, Codes that of recovery codes, Known that
+	// of the list of passkeys.
+	Captcha, Passkey, Duo, Codes, Known string
 }
 
 // asset is a file in memory, compressed where that helps.

@@ -45,6 +45,7 @@ var names = map[string]string{
 	"geoip.country":                       inline,
 	"identification.Source":               "LoginSource",
 	"identification.UserField":            "UserFieldsEnum",
+	"mtls.Mode":                           "StageModeEnum",
 	"passkey.Attachment":                  "AuthenticatorAttachmentEnum",
 	"passkey.DeviceType":                  "WebAuthnDeviceType",
 	"passkey.Hint":                        "WebAuthnHintEnum",

@@ -27,6 +27,9 @@ const maxEncoded = 512
 // value that begins with it never verifies.
 const Unusable = "!"
 
+// Usable tells whether a stored hash is that of a password that somebody can type.
+func Usable(encoded string) bool { return encoded != "" && !strings.HasPrefix(encoded, Unusable) }
+
 var (
 	// ErrFormat says that a stored hash is of no known format or broken.
 	ErrFormat = errors.New("password hash is not of a known format")

@@ -87,8 +87,7 @@ type Transport struct {
 	Mode Mode   `json:"mode"`
 	// WebhookURL is where webhooks go. Who may see the transport sees it.
 	WebhookURL string `json:"webhook_url" field:"blank,format=uri,max=2048"`
-	// WebhookCA refers to a kind that this version does not have, so only null
-	// can be stored.
+	// WebhookCA is always null: webhooks trust the certificates of the system.
 	WebhookCA *uuid.UUID `json:"webhook_ca" field:"null,ref=certificate"`
 	// WebhookMappingBody makes the body instead of the usual one,
 	// WebhookMappingHeaders makes further headers.
@@ -120,7 +119,7 @@ func (t *Transport) Validate() field.Errors {
 	}
 	if t.WebhookCA != nil {
 		errs = errs.Add("webhook_ca", field.Error{Code: field.CodeDoesNotExist,
-			String: "Leave this empty: certificates cannot be stored here. Webhooks trust the certificates of the system."})
+			String: "Leave this empty: webhooks trust the certificates of the system."})
 	}
 	if strings.ContainsFunc(t.EmailSubjectPrefix, unicode.IsControl) {
 		errs = errs.Add("email_subject_prefix", field.Error{Code: field.CodeInvalid, String: "Enter one line of text."})

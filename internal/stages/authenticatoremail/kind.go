@@ -17,10 +17,13 @@ type Kind struct {
 }
 
 var (
-	_ authenticator.Coder  = Kind{}
-	_ authenticator.Sender = Kind{}
-	_ authenticator.Shown  = Kind{}
-	_ authenticator.Used   = Kind{}
+	_ authenticator.Coder    = Kind{}
+	_ authenticator.Sender   = Kind{}
+	_ authenticator.Shown    = Kind{}
+	_ authenticator.Detailed = Kind{}
+	_ authenticator.Usable   = Kind{}
+	_ authenticator.Single   = Kind{}
+	_ authenticator.Used     = Kind{}
 )
 
 // Type implements authenticator.Kind.
@@ -43,6 +46,25 @@ func (Kind) Offer(_ context.Context, v *authenticator.Validation) ([]authenticat
 		offers = append(offers, o)
 	}
 	return offers, nil
+}
+
+// Usable implements authenticator.Usable.
+func (Kind) Usable(d *authenticator.Device, _ authenticator.Options) (bool, error) {
+	k, err := authenticator.ReadReceiver(d)
+	return err == nil && k.To != "", err
+}
+
+// Single implements authenticator.Single.
+func (Kind) Single() {}
+
+// Details implements authenticator.Detailed. The address is the owner's own, whole as
+// the API shows it to them.
+func (Kind) Details(d *authenticator.Device) (authenticator.Details, error) {
+	k, err := authenticator.ReadReceiver(d)
+	if err != nil {
+		return authenticator.Details{}, err
+	}
+	return authenticator.Details{Target: k.To}, nil
 }
 
 // Send implements authenticator.Sender. The code goes where the device says, and is

@@ -20,10 +20,12 @@ import (
 type Kind struct{ Env Env }
 
 var (
-	_ authenticator.Coder  = Kind{}
-	_ authenticator.Sender = Kind{}
-	_ authenticator.Shown  = Kind{}
-	_ authenticator.Used   = Kind{}
+	_ authenticator.Coder    = Kind{}
+	_ authenticator.Sender   = Kind{}
+	_ authenticator.Shown    = Kind{}
+	_ authenticator.Detailed = Kind{}
+	_ authenticator.Usable   = Kind{}
+	_ authenticator.Used     = Kind{}
 )
 
 // deviceName is what new devices are called.
@@ -41,13 +43,32 @@ func (Kind) Offer(_ context.Context, v *authenticator.Validation) ([]authenticat
 		if err != nil {
 			return nil, err
 		}
-		if r.To == "" || strings.HasPrefix(r.To, hashPrefix) {
+		if !reachable(r.To) {
 			continue
 		}
 		o.Target = mask(r.To)
 		offers = append(offers, o)
 	}
 	return offers, nil
+}
+
+// reachable tells whether a number is known, rather than its hash.
+func reachable(number string) bool { return number != "" && !strings.HasPrefix(number, hashPrefix) }
+
+// Usable implements authenticator.Usable.
+func (Kind) Usable(d *authenticator.Device, _ authenticator.Options) (bool, error) {
+	r, err := authenticator.ReadReceiver(d)
+	return err == nil && reachable(r.To), err
+}
+
+// Details implements authenticator.Detailed. The number is the owner's own, whole as
+// the API shows it to them.
+func (Kind) Details(d *authenticator.Device) (authenticator.Details, error) {
+	r, err := authenticator.ReadReceiver(d)
+	if err != nil || !reachable(r.To) {
+		return authenticator.Details{}, err
+	}
+	return authenticator.Details{Target: r.To}, nil
 }
 
 // Send implements authenticator.Sender. The code goes where the device says, and is

@@ -68,8 +68,9 @@ func (k *kept) use(code string) bool {
 type Kind struct{}
 
 var (
-	_ authenticator.Coder = Kind{}
-	_ authenticator.Shown = Kind{}
+	_ authenticator.Coder    = Kind{}
+	_ authenticator.Shown    = Kind{}
+	_ authenticator.Detailed = Kind{}
 )
 
 // Type implements authenticator.Kind.
@@ -118,6 +119,16 @@ func (Kind) Members(d *authenticator.Device) (any, error) {
 		m.Tokens = append(m.Tokens, staticDeviceToken{mask})
 	}
 	return m, nil
+}
+
+// Details implements authenticator.Detailed.
+func (Kind) Details(d *authenticator.Device) (authenticator.Details, error) {
+	var k kept
+	if err := d.Read(&k); err != nil {
+		return authenticator.Details{}, err
+	}
+	left := len(k.Codes)
+	return authenticator.Details{Left: &left}, nil
 }
 
 // letters are those of codes, without the ones that look alike: 5 bits each.

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/field"
+	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/passkey"
 )
 
@@ -70,6 +71,21 @@ func defaults() Config {
 		ConfigurationStages: []uuid.UUID{}, LastAuthThreshold: "seconds=0", WebAuthnUserVerification: passkey.Preferred,
 		WebAuthnHints: []passkey.Hint{}, WebAuthnAllowedDeviceTypes: []uuid.UUID{},
 		EmailThrottling: 1, SMSThrottling: 1, TOTPThrottling: 1, StaticThrottling: 1}
+}
+
+// Demand implements authenticator.Demanding.
+func (c *Config) Demand() authenticator.Demand {
+	d := authenticator.Demand{Options: c.options(), Without: authenticator.ShutOut}
+	for _, class := range c.DeviceClasses {
+		d.Classes = append(d.Classes, string(class))
+	}
+	switch c.NotConfiguredAction {
+	case Skip:
+		d.Without = authenticator.Spared
+	case Configure:
+		d.Without = authenticator.Due
+	}
+	return d
 }
 
 // Validate refuses a set-up that could never be offered, and factors that

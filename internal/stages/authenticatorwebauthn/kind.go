@@ -23,7 +23,7 @@ import (
 var pages embed.FS
 
 // kindType describes the devices.
-var kindType = authenticator.Type{Class: "webauthn", Model: "authentik_stages_authenticator_webauthn.webauthndevice", Label: "WebAuthn Device", Plural: "WebAuthn Devices",
+var kindType = authenticator.Type{Class: passkey.Class, Model: "authentik_stages_authenticator_webauthn.webauthndevice", Label: "WebAuthn Device", Plural: "WebAuthn Devices",
 	Schema:  "WebAuthnDevice",
 	Methods: []string{flow.MethodKey, flow.MethodPresence}, MaxName: 200}
 
@@ -47,6 +47,8 @@ var (
 	_ authenticator.Answerer  = Kind{}
 	_ authenticator.Shown     = Kind{}
 	_ authenticator.Described = Kind{}
+	_ authenticator.Detailed  = Kind{}
+	_ authenticator.Usable    = Kind{}
 )
 
 // Type implements authenticator.Kind.
@@ -65,11 +67,11 @@ func (k Kind) Offer(_ context.Context, v *authenticator.Validation) ([]authentic
 	}
 	var usable []authenticator.Device
 	for _, d := range v.Devices {
-		var r passkey.Record
-		if err := d.Read(&r); err != nil {
+		ok, err := k.Usable(&d, v.Options)
+		if err != nil {
 			return nil, err
 		}
-		if r.OneOf(v.Options.AllowedTypes) {
+		if ok {
 			usable = append(usable, d)
 		}
 	}
@@ -195,6 +197,24 @@ func (Kind) Members(d *authenticator.Device) (any, error) {
 		m.DeviceType = &passkey.DeviceType{AAGUID: r.AAGUID, Description: name}
 	}
 	return m, nil
+}
+
+// Usable implements authenticator.Usable.
+func (Kind) Usable(d *authenticator.Device, o authenticator.Options) (bool, error) {
+	var r passkey.Record
+	if err := d.Read(&r); err != nil {
+		return false, err
+	}
+	return r.OneOf(o.AllowedTypes), nil
+}
+
+// Details implements authenticator.Detailed.
+func (Kind) Details(d *authenticator.Device) (authenticator.Details, error) {
+	var r passkey.Record
+	if err := d.Read(&r); err != nil {
+		return authenticator.Details{}, err
+	}
+	return authenticator.Details{Synced: &r.Synced}, nil
 }
 
 // Describe implements authenticator.Described.

@@ -31,10 +31,10 @@ func (s *stage) Challenge(ctx context.Context, x *flow.Exec) (flow.Outcome, erro
 	return flow.Ask(&Challenge{Registration: passkey.At(x).Creation(owner(p), passkey.Challenge(x), s.config.wanted()), Allowed: s.config.allowed()}), nil
 }
 
-// owner is the person as the passkey knows them: by a random id, so that it says
-// nothing about them, and by the name that the browser shows.
+// owner is the person as the passkey knows them, and by the name that the browser
+// shows.
 func owner(p *identity.Person) passkey.Owner {
-	return passkey.Owner{Handle: []byte(p.UUID.String()), Name: p.Username, DisplayName: cmp.Or(p.Name, p.Username)}
+	return passkey.Owner{Handle: passkey.HandleOf(p.UUID), Name: p.Username, DisplayName: cmp.Or(p.Name, p.Username)}
 }
 
 // Respond implements flow.Stage.

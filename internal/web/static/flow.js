@@ -58,6 +58,10 @@ for (const hint of document.querySelectorAll("[data-caps]")) {
   input?.addEventListener("blur", () => { hint.hidden = true; });
 }
 
+// A passkey is offered where this device can make one.
+const offer = document.querySelector("[data-passkey]");
+if (offer) globalThis.PublicKeyCredential?.isUserVerifyingPlatformAuthenticatorAvailable?.().then((can) => { offer.hidden = !can; }, () => {});
+
 // "Remember my name": kept in this browser alone, written when the form is sent.
 const box = document.querySelector("input[data-remember]");
 const name = box && document.getElementById(box.dataset.remember);
