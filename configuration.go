@@ -27,7 +27,7 @@ type BlueprintErrors = blueprint.Errors
 // reads from.
 func (in *Installation) importer() (*blueprint.Importer, error) {
 	c := blueprint.Config{
-		Catalog: in.catalog, Registry: in.kinds, Access: in.access, Grants: resource.Grants{Access: in.access}, Person: in.author, Now: in.now, Logger: in.log,
+		Catalog: in.catalog, Registry: in.kinds, Access: in.access, Grants: resource.Grants{Access: in.access}, Person: in.author, Names: in.nameOf, Now: in.now, Logger: in.log,
 	}
 	if in.config.Blueprints != "" {
 		if in.files == nil {
@@ -91,13 +91,9 @@ func (in *Installation) ForceApply(ctx context.Context, paths []string, dryRun b
 }
 
 func (in *Installation) apply(ctx context.Context, paths []string, dryRun, force bool) (*Report, error) {
-	var files []blueprint.File
-	for _, path := range paths {
-		data, err := readBlueprint(path)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, blueprint.File{Name: path, Data: data})
+	files, err := readBlueprints(paths)
+	if err != nil {
+		return nil, err
 	}
 	if !dryRun {
 		// Before anything else, or a later first start would overwrite what
@@ -134,6 +130,17 @@ func (in *Installation) ExportPortable(ctx context.Context, slugs ...string) ([]
 
 func (in *Installation) exporter() *blueprint.Exporter {
 	return &blueprint.Exporter{Catalog: in.catalog, Registry: in.kinds, Now: in.now}
+}
+
+func readBlueprints(paths []string) (files []blueprint.File, err error) {
+	for _, path := range paths {
+		data, err := readBlueprint(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, blueprint.File{Name: path, Data: data})
+	}
+	return files, nil
 }
 
 // readBlueprint reads one byte more than a blueprint may have, so that loading

@@ -289,6 +289,7 @@ func TestALockoutIsForced(t *testing.T) {
 		if said := fmt.Sprint(e["context"]); !strings.Contains(said, "without a session or a link") || !strings.Contains(said, "cause:api") || e["user"].(m)["username"] != "akadmin" {
 			t.Errorf("the event says %v", e)
 		}
+		shut := o.site.catalog.Snapshot().Revision()
 		// What does not work is built up in any order, and nothing else is held up.
 		o.must("PATCH", "core/brands/"+o.key(catalog.KindBrand, "default", "true").String()+"/", m{"branding_title": "Shut"})
 		o.must("DELETE", "flows/instances/default-authentication-flow/", nil)
@@ -297,6 +298,16 @@ func TestALockoutIsForced(t *testing.T) {
 			o.must("POST", "flows/bindings/", m{"target": flow, "stage": o.key(catalog.KindStage, "name", "default-authentication-"+name), "order": []int{0, 20, 10}[i]})
 		}
 		o.locked("as soon as it works it is kept", root, "DELETE", "flows/instances/new/", nil, "no flow is left")
+
+		for name, dry := range map[string]bool{"going back": false, "a dry run of it": true} {
+			if _, _, err := o.site.Rollback(t.Context(), Rollback{To: shut, DryRun: dry}); err == nil || !strings.Contains(err.Error(), "nobody could sign in") {
+				t.Errorf("%s to where nobody could sign in: %v", name, err)
+			}
+		}
+		o.locked("going back by the API", root, "POST", fmt.Sprintf("weir/history/%d/rollback/", shut), m{}, "nobody could sign in")
+		if _, changes, err := o.site.Rollback(t.Context(), Rollback{To: shut, Force: true, DryRun: true}); err != nil || len(changes) == 0 {
+			t.Errorf("going back by force: %v, %v", changes, err)
+		}
 
 		file := o.file("- {model: authentik_core.user, identifiers: {username: akadmin}, attrs: {is_active: false}}\n")
 		n := strings.Count(o.events(), "configuration_warning")

@@ -257,7 +257,7 @@ func (c *Catalog) catchUp(ctx context.Context, q store.Querier, base *Snapshot, 
 			next = next.without(r.object.ID)
 			continue
 		}
-		if o := c.decode(&r.object, []byte(r.doc)); o != nil {
+		if o := c.decode(c.log, &r.object, []byte(r.doc)); o != nil {
 			next = next.with(o)
 		}
 	}
@@ -281,7 +281,7 @@ func (c *Catalog) version(ctx context.Context, id uuid.UUID, version int64) (*Ob
 	case err != nil:
 		return nil, fmt.Errorf("load version %d of object %s: %w", version, id, err)
 	}
-	o := c.decode(&r.object, []byte(r.doc))
+	o := c.decode(c.log, &r.object, []byte(r.doc))
 	if o == nil {
 		return nil, fmt.Errorf("object %s is of unknown kind %q", id, r.object.Kind)
 	}

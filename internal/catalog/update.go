@@ -30,6 +30,8 @@ type Meta struct {
 	Stale bool
 	// Source is where the change comes from: "api", "file login.yaml".
 	Source string
+	// Reason goes into the audit trail; empty for none.
+	Reason string
 	// DryRun runs everything and keeps nothing.
 	DryRun bool
 	// Force has a write stored that would lock everybody out.
