@@ -81,6 +81,16 @@ func (in *Installation) installDefaults(ctx context.Context) error {
 // nothing and tells what would happen. The error is BlueprintErrors when the
 // files are at fault; the report still holds the warnings then.
 func (in *Installation) Apply(ctx context.Context, paths []string, dryRun bool) (*Report, error) {
+	return in.apply(ctx, paths, dryRun, false)
+}
+
+// ForceApply is Apply for files that are refused because nobody could sign in
+// afterwards.
+func (in *Installation) ForceApply(ctx context.Context, paths []string, dryRun bool) (*Report, error) {
+	return in.apply(ctx, paths, dryRun, true)
+}
+
+func (in *Installation) apply(ctx context.Context, paths []string, dryRun, force bool) (*Report, error) {
 	files, err := readBlueprints(paths)
 	if err != nil {
 		return nil, err
@@ -96,7 +106,7 @@ func (in *Installation) Apply(ctx context.Context, paths []string, dryRun bool) 
 	if err != nil {
 		return nil, err
 	}
-	report, err := importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, By: catalog.Meta{Actor: "weir apply", Source: "command"}})
+	report, err := importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, By: catalog.Meta{Actor: "weir apply", Source: "command", Force: force}})
 	if err == nil && !dryRun {
 		err = in.settleSetup(ctx)
 	}

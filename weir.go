@@ -132,7 +132,7 @@ func (s *Server) assemble() error {
 	}
 	executor := flow.NewExecutor(flows)
 	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Raise: raise, Repeated: s.metrics.Repeats.Inc, Now: s.now})
-	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog}
+	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog, people: s.people, tokens: s.flowTokens}
 	applications := &application.Access{Catalog: s.catalog, Engine: &policy.Engine{Now: s.now}, Record: s.recordAsked, Log: s.log.With("component", "application")}
 	tried := *applications
 	tried.Record = s.recordTried

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,7 +11,7 @@ import (
 )
 
 func applyCommand(s *settings) *cobra.Command {
-	var dryRun, asJSON bool
+	var dryRun, force, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "apply FILE...",
 		Short: "Make the configuration agree with blueprints",
@@ -25,18 +26,23 @@ func applyCommand(s *settings) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, in.Close()) }()
+			apply := in.Apply
+			if force {
+				apply = in.ForceApply
+			}
 			switch {
 			case dryRun:
-				return plan(cmd, in, args, asJSON)
+				return plan(cmd, apply, args, asJSON)
 			case asJSON:
 				return errUsage{errors.New("--json is for --dry-run")}
 			}
-			report, err := in.Apply(cmd.Context(), args, false)
+			report, err := apply(cmd.Context(), args, false)
 			printReport(cmd, report)
 			return refused(err)
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would happen and change nothing")
+	cmd.Flags().BoolVar(&force, "force", false, "apply also what would lock everybody out; see docs/lockout.md")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (with --dry-run)")
 	return cmd
 }
@@ -51,8 +57,8 @@ func refused(err error) error {
 }
 
 // plan prints what applying files would change.
-func plan(cmd *cobra.Command, in *weir.Installation, files []string, asJSON bool) error {
-	report, err := in.Apply(cmd.Context(), files, true)
+func plan(cmd *cobra.Command, apply func(ctx context.Context, files []string, dryRun bool) (*weir.Report, error), files []string, asJSON bool) error {
+	report, err := apply(cmd.Context(), files, true)
 	printWarnings(cmd, report)
 	if err != nil {
 		return refused(err)

@@ -126,7 +126,7 @@ func diffCommand(s *settings) *cobra.Command {
 				return errUsage{errors.New("--object is for revisions")}
 			}
 			if len(args) == 1 {
-				return plan(cmd, in, args, asJSON)
+				return plan(cmd, in.ForceApply, args, asJSON)
 			}
 			changes, err := in.DiffBlueprints(cmd.Context(), args[0], args[1])
 			if err != nil {
@@ -226,6 +226,7 @@ func rollbackCommand(s *settings) *cobra.Command {
 	}
 	cmd.Flags().StringArrayVar(&r.Objects, "object", nil, "only this object: kind:name such as stage:password, or the slug of a flow; may be repeated")
 	cmd.Flags().BoolVar(&r.DryRun, "dry-run", false, "print what would change and change nothing")
+	cmd.Flags().BoolVar(&r.Force, "force", false, "go back also where that would lock everybody out; see docs/lockout.md")
 	cmd.Flags().BoolVar(&r.Unlink, "unlink", false, "give up references to users and groups that have been deleted")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

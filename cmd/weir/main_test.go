@@ -48,6 +48,7 @@ entries:
 - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf flow, stage: !KeyOf login, order: 1}}
 `)
 	badBody := write(t, "body.yaml", "version: 1\nentries:\n- model: authentik_policies_expression.expressionpolicy\n  identifiers: {name: p}\n  attrs:\n    expression: |\n      x = 1\n      with x: pass\n")
+	lockout := write(t, "lockout.yaml", "version: 1\nentries: [{model: authentik_core.user, identifiers: {username: ada}, attrs: {is_active: false}}]\n")
 	settings := write(t, "weir.yaml", "lisen: x\nlog_level: loud\n")
 	rows := []struct {
 		name, stdin string
@@ -94,6 +95,13 @@ entries:
 		{"no password on standard input", "", []string{"user", "password", "ada", "--password-stdin"}, 2, "", "no password"},
 		{"a recovery link", "", []string{"user", "recovery-link", "ada"}, 0, "/if/flow/default-recovery-flow/?flow_token=", ""},
 		{"a recovery link for ever", "", []string{"user", "recovery-link", "ada", "--for", "10000h"}, 2, "", "--for"},
+		{"a sign-in link", "", []string{"user", "sign-in-link", "ada"}, 0, "/if/sign-in/?key=", ""},
+		{"a sign-in link for a week", "", []string{"user", "sign-in-link", "ada", "--for", "168h"}, 2, "", "--for takes a duration of at most 24h"},
+		{"a sign-in link for nobody", "", []string{"user", "sign-in-link", "bob"}, 1, "", "no such user"},
+		{"what would lock everybody out", "", []string{"apply", lockout}, 1, "", "nothing was changed:\nAfter this change no active administrator"},
+		{"what would lock everybody out, in a dry run", "", []string{"apply", "--dry-run", lockout}, 1, "", "After this change no active administrator"},
+		{"it is forced", "", []string{"apply", "--force", lockout}, 0, "~ authentik_core.user ada", ""},
+		{"a sign-in link for somebody inactive", "", []string{"user", "sign-in-link", "ada"}, 1, "", "not active"},
 		{"a set-up link before the first start", "", []string{"setup-link"}, 1, "", "no initial set-up to be done: the first `weir serve` begins it"},
 		{"no name", "", []string{"user", "create"}, 2, "", "accepts 1 arg"},
 		{"the templates of mails", "", []string{"mail", "preview"}, 0, "email/password_reset.html", ""},

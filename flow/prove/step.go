@@ -3,6 +3,8 @@ package prove
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/policy"
 )
@@ -110,12 +112,7 @@ func skips(cat flow.Catalog, b *flow.Binding, now time.Time) skip {
 	if !b.EvaluateOnPlan && !b.ReevaluatePolicies {
 		return skip{never: true} // nobody asks them
 	}
-	var known []skip
-	for _, bound := range cat.PolicyBindings(b.ID) {
-		if bound.Enabled && (bound.Expires == nil || now.Before(*bound.Expires)) {
-			known = append(known, foresee(cat, bound))
-		}
-	}
+	known := verdicts(cat, b.ID, now)
 	if len(known) == 0 {
 		return skip{never: true}
 	}
@@ -145,6 +142,17 @@ func names(cat flow.Catalog, b *flow.Binding) bool {
 		}
 	}
 	return false
+}
+
+// verdicts is what is known of the policies of a target that count.
+func verdicts(cat flow.Catalog, target uuid.UUID, now time.Time) []skip {
+	var known []skip
+	for _, bound := range cat.PolicyBindings(target) {
+		if bound.Enabled && (bound.Expires == nil || now.Before(*bound.Expires)) {
+			known = append(known, foresee(cat, bound))
+		}
+	}
+	return known
 }
 
 // together combines the policies of a binding as the engine does: one that

@@ -204,7 +204,7 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 		if report == nil {
 			report = &Report{DryRun: o.DryRun}
 		}
-		if errs, ok := asErrors(err); ok {
+		if errs, ok := ofAll(err); ok {
 			report.Changes, report.Findings, report.Differences = nil, nil, nil
 			return report, errs
 		}

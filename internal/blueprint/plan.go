@@ -62,7 +62,7 @@ func (s *scope) planned(op catalog.Op, kind *resource.Kind, ref *resource.Ref, b
 // applied to the stored one; nothing is kept. It looks at the configuration
 // only. The error is an Errors when a file is at fault.
 func (i *Importer) Compare(ctx context.Context, before, after File, o Options) ([]history.Difference, error) {
-	o.DryRun = true
+	o.DryRun, o.By.Force = true, true // nothing comes of it
 	var made [2]*catalog.Snapshot
 	for n, file := range []File{before, after} {
 		report, err := i.Apply(ctx, []File{file}, o)

@@ -46,6 +46,9 @@ type Config struct {
 	// Record is told what a write changed, in its transaction. Nil for
 	// nobody.
 	Record func(ctx context.Context, tx store.Tx, meta Meta, changes []Change) error
+	// Guard is asked about a write before it is stored, in its transaction, dry
+	// runs included; its error refuses the write. Nil for nobody.
+	Guard func(ctx context.Context, tx store.Tx, meta Meta, before, after *Snapshot, changes []Change) error
 	// Logger is told about stored objects that cannot be used; slog.Default
 	// when nil.
 	Logger *slog.Logger

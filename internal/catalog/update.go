@@ -34,6 +34,8 @@ type Meta struct {
 	Reason string
 	// DryRun runs everything and keeps nothing.
 	DryRun bool
+	// Force has a write stored that would lock everybody out.
+	Force bool
 }
 
 // Op is what happened to an object.
@@ -104,6 +106,11 @@ func (c *Catalog) UpdateIn(ctx context.Context, stx store.Tx, meta Meta, fn func
 		return Revision{}, err
 	}
 	out := Revision{Number: head, Changes: tx.changes()}
+	if c.Guard != nil {
+		if err := c.Guard(ctx, stx, meta, base, tx.staged, out.Changes); err != nil {
+			return Revision{}, err
+		}
+	}
 	switch {
 	case meta.DryRun:
 		return out, errDryRun

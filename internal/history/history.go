@@ -175,6 +175,8 @@ type Rollback struct {
 	// Unlink gives up references to users and groups that are gone, instead of
 	// refusing.
 	Unlink bool
+	// Force goes back also where nobody could sign in afterwards.
+	Force  bool
 	DryRun bool
 }
 
@@ -197,7 +199,7 @@ func (h *History) Rollback(ctx context.Context, by catalog.Meta, r Rollback) (*O
 		}
 		ids = append(ids, id)
 	}
-	by.DryRun = r.DryRun
+	by.DryRun, by.Force = r.DryRun, by.Force || r.Force
 	by.Source = "rollback to revision " + strconv.FormatInt(r.To, 10)
 	by.Reason = by.Source
 	out := &Outcome{}
