@@ -27,7 +27,7 @@ type BlueprintErrors = blueprint.Errors
 // reads from.
 func (in *Installation) importer() (*blueprint.Importer, error) {
 	c := blueprint.Config{
-		Catalog: in.catalog, Registry: in.kinds, Access: in.access, Grants: resource.Grants{Access: in.access}, Person: in.author, Now: in.now, Logger: in.log,
+		Catalog: in.catalog, Registry: in.kinds, Access: in.access, Grants: resource.Grants{Access: in.access}, Person: in.author, Names: in.nameOf, Now: in.now, Logger: in.log,
 	}
 	if in.config.Blueprints != "" {
 		if in.files == nil {
@@ -81,13 +81,19 @@ func (in *Installation) installDefaults(ctx context.Context) error {
 // nothing and tells what would happen. The error is BlueprintErrors when the
 // files are at fault; the report still holds the warnings then.
 func (in *Installation) Apply(ctx context.Context, paths []string, dryRun bool) (*Report, error) {
-	var files []blueprint.File
-	for _, path := range paths {
-		data, err := readBlueprint(path)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, blueprint.File{Name: path, Data: data})
+	return in.apply(ctx, paths, dryRun, false)
+}
+
+// ForceApply is Apply for files that are refused because nobody could sign in
+// afterwards.
+func (in *Installation) ForceApply(ctx context.Context, paths []string, dryRun bool) (*Report, error) {
+	return in.apply(ctx, paths, dryRun, true)
+}
+
+func (in *Installation) apply(ctx context.Context, paths []string, dryRun, force bool) (*Report, error) {
+	files, err := readBlueprints(paths)
+	if err != nil {
+		return nil, err
 	}
 	if !dryRun {
 		// Before anything else, or a later first start would overwrite what
@@ -100,7 +106,7 @@ func (in *Installation) Apply(ctx context.Context, paths []string, dryRun bool) 
 	if err != nil {
 		return nil, err
 	}
-	report, err := importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, By: catalog.Meta{Actor: "weir apply", Source: "command"}})
+	report, err := importer.Apply(ctx, files, blueprint.Options{DryRun: dryRun, AllowEnv: true, By: catalog.Meta{Actor: "weir apply", Source: "command", Force: force}})
 	if err == nil && !dryRun {
 		err = in.settleSetup(ctx)
 	}
@@ -124,6 +130,17 @@ func (in *Installation) ExportPortable(ctx context.Context, slugs ...string) ([]
 
 func (in *Installation) exporter() *blueprint.Exporter {
 	return &blueprint.Exporter{Catalog: in.catalog, Registry: in.kinds, Now: in.now}
+}
+
+func readBlueprints(paths []string) (files []blueprint.File, err error) {
+	for _, path := range paths {
+		data, err := readBlueprint(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, blueprint.File{Name: path, Data: data})
+	}
+	return files, nil
 }
 
 // readBlueprint reads one byte more than a blueprint may have, so that loading

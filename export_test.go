@@ -206,6 +206,8 @@ func TestAnExportImportsAsItWas(t *testing.T) {
 					// Its stages refer to these, which an export does not hold.
 					other.imports(t, site.exports(t, "default-password-change"))
 					other.imports(t, site.exports(t, "default-recovery-flow"))
+					f, _ := site.view().FlowBySlug("default-passwordless-authentication")
+					other.imports(t, fmt.Appendf(nil, "version: 1\nentries: [{model: authentik_flows.flow, identifiers: {pk: %s, slug: %s}, attrs: {name: x, title: x, designation: authentication}}]\n", f.ID, f.Slug))
 				}
 				if report := other.imports(t, text); report.Count(blueprint.Create) != len(report.Changes) {
 					t.Errorf("the import made less than it holds: %v", report.Changes)

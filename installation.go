@@ -29,6 +29,7 @@ import (
 	"github.com/weir-id/weir/internal/flowtoken"
 	"github.com/weir-id/weir/internal/geoip"
 	"github.com/weir-id/weir/internal/guard"
+	"github.com/weir-id/weir/internal/history"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/mail"
 	"github.com/weir-id/weir/internal/notification"
@@ -143,6 +144,7 @@ type Installation struct {
 	mediaRoot *os.Root
 	catalog   *catalog.Catalog
 	kinds     *resource.Registry
+	history   *history.History
 	// files is the folder of blueprints; nil until it is needed. blueprints are
 	// those on the server: the default ones, and from then on those of the
 	// folder.
@@ -239,7 +241,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 	}
 	in.policyList = policies.All(policyEnv)
 	in.catalog, err = catalog.Open(ctx, catalog.Config{DB: in.db, Stages: in.stageTypes, Policies: in.policyList, Compile: in.expressions.Check,
-		Seal: keys.Box("catalog"), Exists: in.people.Exists, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
+		Seal: keys.Box("catalog"), Exists: in.people.Exists, Guard: in.guardLockout, Record: resource.RecordChanges(in.events, func() *catalog.Catalog { return in.catalog }), Logger: in.log, Now: in.now})
 	if err != nil {
 		return err
 	}
@@ -249,6 +251,7 @@ func (in *Installation) open(ctx context.Context, watch func(store.DB) store.DB)
 		Devices: in.authenticators, DeviceKinds: in.authenticatorKinds,
 		Catalog: in.catalog, Stages: in.stageTypes, Policies: in.policyList, Directory: in.people, Hasher: in.hasher,
 		Tokens: in.tokens, Access: in.access, Events: in.events, Mailer: in.mailer, Mails: in.mails, Avatar: in.avatar, InstallID: in.installID, BaseURL: in.baseURL(), Locate: in.geoip.Context, Now: in.now})
+	in.history = &history.History{Catalog: in.catalog, DB: in.db, Name: in.nameOf, Check: in.kinds.CheckSettings}
 	return nil
 }
 

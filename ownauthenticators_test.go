@@ -187,7 +187,10 @@ func TestNobodyShutsThemselvesOut(t *testing.T) {
 		// A flow that another brand names is not theirs, one before it in order is.
 		brand := results(o.must("GET", "core/brands/?default=true", nil))[0]["brand_uuid"]
 		own := results(o.must("GET", "flows/instances/?slug=app", nil))[0]["pk"]
-		o.must("PATCH", fmt.Sprintf("core/brands/%v/", brand), m{"flow_authentication": own})
+		// Which nobody could sign in by.
+		if r := visit(t, o.site).as(root, "PATCH", fmt.Sprintf("/api/v3/core/brands/%v/", brand), fmt.Sprintf(`{"flow_authentication":%q}`, own), "Weir-Force", "lockout"); r.status != 200 {
+			t.Fatalf("the brand names a flow: %d %s", r.status, r.raw)
+		}
 		asked("another flow", second, "Nothing else remains")
 		o.must("PATCH", fmt.Sprintf("core/brands/%v/", brand), m{"flow_authentication": nil})
 		refused("the first flow there is", "totp", second)

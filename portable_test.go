@@ -92,9 +92,16 @@ func (in *Installation) importsDefaults(t *testing.T) {
 // Every published file that can be imported makes a configuration that an export
 // carries into another installation whole.
 func TestPublishedFilesSurviveAnExport(t *testing.T) {
-	names, err := filepath.Glob("../shared/corpus/blueprints/*/*.yaml")
-	if err != nil || len(names) == 0 {
-		t.Skip("no published blueprints in ../shared/corpus/blueprints")
+	const corpus = "../shared/corpus/blueprints"
+	var names []string
+	err := filepath.WalkDir(corpus, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			names = append(names, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Skipf("no published blueprints in %s: %v", corpus, err)
 	}
 	var survived atomic.Int64
 	t.Cleanup(func() {
@@ -103,7 +110,7 @@ func TestPublishedFilesSurviveAnExport(t *testing.T) {
 		}
 	})
 	for _, name := range names {
-		t.Run(filepath.Base(filepath.Dir(name))+"/"+filepath.Base(name), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			data, err := os.ReadFile(name)
 			if err != nil {
@@ -214,4 +221,40 @@ func TestPortableRefusals(t *testing.T) {
 	if _, err := in.ExportPortable(t.Context(), "nothing"); !errors.Is(err, flow.ErrNoFlow) {
 		t.Errorf("an unknown flow: %v", err)
 	}
+}
+
+// By the API alone everything can be taken away, as an emptied installation would be, and
+// put back from one file.
+func TestTheWholeConfigurationComesBackByTheAPI(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		c := &caller{visit(t, o.site), 1, root}
+		text := o.site.portable(t)
+		gone := 0
+		for _, path := range []string{"flows/instances", "stages/all", "policies/all", "stages/prompt/prompts", "events/rules", "events/transports"} {
+			for _, one := range results(o.must("GET", path+"/?page_size=500", nil)) {
+				key := one["pk"]
+				if path == "flows/instances" {
+					key = one["slug"]
+				}
+				if r := c.as(root, "DELETE", fmt.Sprintf("/api/v3/%s/%v/", path, key), "", "Weir-Force", "lockout"); r.status != 204 {
+					t.Fatalf("DELETE %s %v: %d %s", path, key, r.status, r.raw)
+				}
+				gone++
+			}
+		}
+		if gone < 60 || len(o.site.portable(t)) > len(text)/4 {
+			t.Fatalf("%d objects are gone", gone)
+		}
+		status, body := c.send("managed/blueprints/import/", string(text))
+		if status != 200 || body["success"] != true {
+			t.Fatalf("imported: %d %v", status, body)
+		}
+		if diff := cmp.Diff(string(text), string(o.site.portable(t))); diff != "" {
+			t.Errorf("exported again (want -, got +):\n%s", diff)
+		}
+		if r := visit(t, o.site).signIn("akadmin", "correct horse"); r.component() != "xak-flow-redirect" {
+			t.Errorf("signing in: %s", r.raw)
+		}
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/weir-id/weir/internal/duo/duotest"
 )
 
 // TestRecipePasswordless: the sign-in page leads to a flow that asks for a passkey and
@@ -133,5 +135,31 @@ func TestRecipeSecondStepByTextMessage(t *testing.T) {
 	}
 	if page := string(c.do("GET", confirmPage, "").raw); !strings.Contains(page, "491711234567") {
 		t.Errorf("the page: %s", page)
+	}
+}
+
+// TestRecipeSecondStepByDuo: the secret comes from the environment.
+func TestRecipeSecondStepByDuo(t *testing.T) {
+	t.Setenv("DUO_SECRET", duotest.Secret)
+	const setUp = "/api/v3/flows/executor/default-authenticator-duo-setup/"
+	o := recipes(t, settings(t), "second-step-duo.yaml")
+	account := duotest.New(t)
+	o.site.duo.Client.Transport = account.Client.Transport
+	stage := results(o.must("GET", "stages/authenticator/duo/", nil))[0]
+	if stage["client_id"] != "DIXXXXXXXXXXXXXXXXXX" || stage["api_hostname"] != "api-XXXXXXXX.duosecurity.com" {
+		t.Errorf("the stage: %v", stage)
+	}
+	o.must("PATCH", fmt.Sprintf("stages/authenticator/duo/%v/", stage["pk"]), m{"client_id": duotest.Key, "api_hostname": account.Host})
+	c := visit(t, o.site)
+	c.signIn("ada", "the right one")
+	if !c.offered("Set up Duo") {
+		t.Error("it is not offered")
+	}
+	if r := c.answers(setUp, `{"password":"the right one"}`); r.component() != "ak-stage-authenticator-duo" {
+		t.Fatalf("after the password: %s", r.raw)
+	}
+	account.Activate("ada")
+	if r := c.answers(setUp, `{}`); r.component() != signedIn {
+		t.Fatalf("the phone is not taken: %s", r.raw)
 	}
 }

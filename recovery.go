@@ -2,7 +2,6 @@ package weir
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -77,25 +76,15 @@ func (r *recovery) Mail(ctx context.Context, stage uuid.UUID, f *flow.Flow, p *i
 // flow.ErrNoFlow when the brand has no recovery flow, and is a *flow.RefusedError
 // when that flow does not apply to the person.
 func (in *Installation) RecoveryLink(ctx context.Context, username string, holds time.Duration) (string, error) {
-	found, err := in.people.FindUsers(ctx, in.db, map[string]any{"username": username})
-	if err != nil {
-		return "", fmt.Errorf("look for user %q: %w", username, err)
-	}
-	if len(found) == 0 {
-		return "", ErrNoUser
-	}
-	person, err := in.people.Person(ctx, found[0].ID)
+	person, err := in.humanByName(ctx, username)
 	if err != nil {
 		return "", err
-	}
-	if !person.Human() {
-		return "", errors.New("a service account is not recovered: give it a token instead")
 	}
 	site := in.config.Site()
 	r := &recovery{in, flow.NewExecutor(in.flowConfig())}
 	f, plan, err := r.Plan(ctx, person, &policy.HTTPRequest{Host: site.Host}, in.view().BrandFor(site.Hostname()))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w; `weir user sign-in-link %s` makes a link that needs no flow", err, username)
 	}
 	link, err := in.putLink(ctx, f, flowtoken.ForRecovery(person, plan, in.now().Add(holds)), person, "A recovery link was made.", nil)
 	if err != nil {
@@ -107,6 +96,17 @@ func (in *Installation) RecoveryLink(ctx context.Context, username string, holds
 // putLink stores what a link into a flow stands for, records whom it is for, and
 // returns it. In the same transaction may, if there is one, can refuse.
 func (in *Installation) putLink(ctx context.Context, f *flow.Flow, t flowtoken.New, p *identity.Person, message string, may func(ctx context.Context, tx store.Tx) error) (string, error) {
+	key, err := in.putToken(ctx, t, p, message, may)
+	if err != nil {
+		return "", err
+	}
+	link := in.config.Site().JoinPath("if", "flow", f.Slug, "/")
+	link.RawQuery = url.Values{flow.ParamFlowToken: {key}}.Encode()
+	return link.String(), nil
+}
+
+// putToken is putLink for a token of whatever purpose, of which it returns the key.
+func (in *Installation) putToken(ctx context.Context, t flowtoken.New, p *identity.Person, message string, may func(ctx context.Context, tx store.Tx) error) (string, error) {
 	key := flowtoken.NewKey()
 	err := in.db.Write(ctx, func(ctx context.Context, tx store.Tx) error {
 		if may != nil {
@@ -120,10 +120,5 @@ func (in *Installation) putLink(ctx context.Context, f *flow.Flow, t flowtoken.N
 		return in.events.Record(ctx, tx, event.Event{Action: event.SecretView, App: "authentik.commands",
 			Context: map[string]any{"secret": event.Model{App: "authentik_core", Model: "user", PK: fmt.Sprint(p.ID), Name: p.Username}, "message": message}})
 	})
-	if err != nil {
-		return "", err
-	}
-	link := in.config.Site().JoinPath("if", "flow", f.Slug, "/")
-	link.RawQuery = url.Values{flow.ParamFlowToken: {key}}.Encode()
-	return link.String(), nil
+	return key, err
 }

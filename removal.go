@@ -39,5 +39,8 @@ func (in *Installation) RemoveUser(ctx context.Context, tx flow.Tx, p *identity.
 		k := in.kinds.Model("authentik_core.user")
 		return k.Delete(ctx, &resource.Write{Tx: tx, By: by, Access: in.access}, &resource.Ref{Model: k.Model, Key: p.ID, Name: p.Username})
 	})
+	if _, locked := lockedOut(err); locked {
+		return &flow.Refusal{Message: "You are the last administrator who can sign in, so your account cannot be deleted.", Err: err}
+	}
 	return err
 }

@@ -25,6 +25,7 @@ var keyRoutes = []string{"core/tokens/{identifier}/view_key/", pairs + "{kp_uuid
 // otherParameters are parts of addresses that are no keys of the kind that the
 // guard asks about.
 var otherParameters = map[string]string{
+	"weir/history/{revision}/":               "2",
 	"core/applications/{slug}/check_access/": "planted",
 	"flows/executor/{flow_slug}/":            "default-authentication-flow",
 	"flows/inspector/{flow_slug}/":           "default-authentication-flow",
@@ -79,6 +80,8 @@ func TestRule45NoAddressShowsASecret(t *testing.T) {
 					path += "?page_size=1000"
 				case "events/events/stats/":
 					path += "?count_steps=days=1"
+				case "weir/diff/":
+					path += "?from=0"
 				case "mail/preview/":
 					path += "?template=email/invitation.html"
 				}

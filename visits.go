@@ -15,8 +15,10 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/authenticator"
 	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/directory"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/flowtoken"
 	"github.com/weir-id/weir/internal/request"
 	"github.com/weir-id/weir/internal/session"
 	"github.com/weir-id/weir/internal/web"
@@ -27,6 +29,8 @@ type visits struct {
 	runner   *flowhttp.Runner
 	sessions *session.Manager
 	catalog  *catalog.Catalog
+	people   *directory.Directory
+	tokens   *flowtoken.Tokens
 }
 
 var _ web.Visits = (*visits)(nil)

@@ -90,6 +90,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.jobs.Clean(s.db, s.now)
 	s.mailer.Handle(s.jobs)
 	s.jobs.TrimPasswords(s.people.TrimHistory)
+	s.jobs.ForgetConfiguration(s.forgetConfiguration)
 	if s.stopJobs, err = s.jobs.Start(background); err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (s *Server) assemble() error {
 	}
 	executor := flow.NewExecutor(flows)
 	runner := flowhttp.New(flowhttp.Config{Sessions: s.sessions, Executor: executor, Raise: raise, Repeated: s.metrics.Repeats.Inc, Now: s.now})
-	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog}
+	visits := &visits{runner: runner, sessions: s.sessions, catalog: s.catalog, people: s.people, tokens: s.flowTokens}
 	applications := &application.Access{Catalog: s.catalog, Engine: &policy.Engine{Now: s.now}, Record: s.recordAsked, Log: s.log.With("component", "application")}
 	tried := *applications
 	tried.Record = s.recordTried
@@ -150,7 +151,7 @@ func (s *Server) assemble() error {
 	}
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Startable: runner.Startable, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
-		Exporter: s.exporter(), Blueprints: importer, Applications: applications, Tried: &tried, Notifications: s.notifications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
+		Exporter: s.exporter(), Blueprints: importer, History: s.history, Drift: s.drift, Applications: applications, Tried: &tried, Notifications: s.notifications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
 		Passwords: s.people, Recovery: &recovery{s.Installation, executor}, Mails: s.mails, Impersonation: s.sessions, Traces: s.sessions, Plans: s.sessions, Duo: &s.duo, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
 		Log: s.log.With("component", "api"), Now: s.now,
 	})

@@ -21,6 +21,8 @@ type apiCall struct {
 	Args   map[string]any `json:"args"`
 	Schema string         `json:"schema"`
 	Token  string         `json:"token,omitempty"`
+	// Text tells that the answer is no JSON.
+	Text bool `json:"text,omitempty"`
 }
 
 // apiAnswer is what came back for it.

@@ -115,7 +115,7 @@ func checkFirstStart(t *testing.T, in *installation, killed string) {
 		"select count(*) from users":                                                                   1,
 		"select count(*) from users where password_hash like '$argon2id$%'":                            1,
 		"select count(*) from group_members m join groups g on g.id = m.group_id where g.is_superuser": 1,
-		"select count(*) from catalog_versions where current and kind = 'flow'":                        13,
+		"select count(*) from catalog_versions where current and kind = 'flow'":                        14,
 		stagesNamed("watched"): 40,
 	})
 }

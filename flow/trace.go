@@ -142,11 +142,11 @@ func (p *planner) saw(user *identity.Person, view *planView) *Saw {
 // secretParams are the parameters that let people in.
 var secretParams = map[string]bool{ParamFlowToken: true, "itoken": true, "token": true}
 
-// inspects tells whether whoever takes the step may inspect the flow: then the trace
-// holds what the step and its policies saw.
+// inspects tells whether whoever takes the step, in a session of their own, may inspect
+// the flow: then the trace holds what the step and its policies saw.
 func (r *run) inspects(ctx context.Context) bool {
 	if r.inspected == nil {
-		may := r.e.Inspect != nil && r.req.User.Saved() && r.req.User.Impersonator == nil && r.e.Inspect(ctx, r.req.User, r.req.Flow)
+		may := r.e.Inspect != nil && r.req.User.Saved() && r.req.User.ID == r.req.Session.UserID && r.req.User.Impersonator == nil && r.e.Inspect(ctx, r.req.User, r.req.Flow)
 		r.inspected = &may
 	}
 	return *r.inspected

@@ -14,4 +14,6 @@ type Foresight struct {
 	// FailsAfter names a fact (of package flow) that is established whenever the
 	// policy fails: a stage that it leaves out is not needed for that fact.
 	FailsAfter string
+	// NamesVisitor tells that the policy makes whoever is signed in the pending user.
+	NamesVisitor bool
 }

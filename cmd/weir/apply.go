@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,12 +11,14 @@ import (
 )
 
 func applyCommand(s *settings) *cobra.Command {
-	var dryRun bool
+	var dryRun, force, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "apply FILE...",
 		Short: "Make the configuration agree with blueprints",
 		Long: "Apply applies all files in one transaction: either all of them or none.\n" +
-			"It prints one line for each object: + created, ~ changed, - deleted.",
+			"It prints one line for each object: + created, ~ changed, - deleted.\n" +
+			"With --dry-run it changes nothing, prints each field that would change with its old and new value,\n" +
+			"and exits with 0 when there is nothing to do and 3 when there is.",
 		Args: usage(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			in, err := s.connect(cmd)
@@ -23,21 +26,49 @@ func applyCommand(s *settings) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, in.Close()) }()
-			report, err := in.Apply(cmd.Context(), args, dryRun)
-			printReport(cmd, report)
-			var problems weir.BlueprintErrors
-			if errors.As(err, &problems) {
-				return fmt.Errorf("nothing was changed:\n%w", problems)
+			apply := in.Apply
+			if force {
+				apply = in.ForceApply
 			}
-			return err
+			switch {
+			case dryRun:
+				return plan(cmd, apply, args, asJSON)
+			case asJSON:
+				return errUsage{errors.New("--json is for --dry-run")}
+			}
+			report, err := apply(cmd.Context(), args, false)
+			printReport(cmd, report)
+			return refused(err)
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print what would happen and change nothing")
+	cmd.Flags().BoolVar(&force, "force", false, "apply also what would lock everybody out; see docs/lockout.md")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON (with --dry-run)")
 	return cmd
 }
 
-// printReport prints the changes, and the warnings to standard error.
-func printReport(cmd *cobra.Command, report *weir.Report) {
+// refused says that problems of blueprints have kept everything as it was.
+func refused(err error) error {
+	var problems weir.BlueprintErrors
+	if errors.As(err, &problems) {
+		return fmt.Errorf("nothing was changed:\n%w", problems)
+	}
+	return err
+}
+
+// plan prints what applying files would change.
+func plan(cmd *cobra.Command, apply func(ctx context.Context, files []string, dryRun bool) (*weir.Report, error), files []string, asJSON bool) error {
+	report, err := apply(cmd.Context(), files, true)
+	printWarnings(cmd, report)
+	if err != nil {
+		return refused(err)
+	}
+	return compared(cmd, report.Differences, asJSON, "would be %s")
+}
+
+// printWarnings prints what does not keep files from being applied, to standard
+// error.
+func printWarnings(cmd *cobra.Command, report *weir.Report) {
 	if report == nil {
 		return
 	}
@@ -46,6 +77,14 @@ func printReport(cmd *cobra.Command, report *weir.Report) {
 	}
 	for _, f := range report.Findings {
 		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", f)
+	}
+}
+
+// printReport prints the changes, and the warnings to standard error.
+func printReport(cmd *cobra.Command, report *weir.Report) {
+	printWarnings(cmd, report)
+	if report == nil {
+		return
 	}
 	count := map[string]int{}
 	for _, c := range report.Changes {
@@ -56,10 +95,6 @@ func printReport(cmd *cobra.Command, report *weir.Report) {
 		}
 	}
 	if len(report.Changes) > 0 {
-		done := ""
-		if report.DryRun {
-			done = "would be "
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s%d created, %d changed, %d deleted; %d as they were\n", done, count["+"], count["~"], count["-"], count["="]+count[" "])
+		fmt.Fprintf(cmd.OutOrStdout(), "%d created, %d changed, %d deleted; %d as they were\n", count["+"], count["~"], count["-"], count["="]+count[" "])
 	}
 }

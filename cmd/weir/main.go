@@ -1,9 +1,11 @@
 // Command weir runs an identity flow engine and looks after its installation:
-// it serves the pages and the API, applies and exports blueprints, proves flows, sends
+// it serves the pages and the API, applies and exports blueprints, tells and undoes what has
+// become of the configuration, proves flows, sends
 // test mails, makes set-up links, and creates users.
 //
 // It exits with 0 when all went well, 1 when the work could not be done, and 2
-// when it was called or set up wrongly.
+// when it was called or set up wrongly. Commands that only compare exit with 3
+// when something differs.
 package main
 
 import (
@@ -35,6 +37,9 @@ func run(ctx context.Context, root *cobra.Command, args []string) int {
 	if err == nil {
 		return 0
 	}
+	if errors.Is(err, errDiffers) {
+		return 3
+	}
 	fmt.Fprintln(root.ErrOrStderr(), "weir:", err)
 	var usage errUsage
 	if errors.As(err, &usage) {
@@ -53,7 +58,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	s := addSettings(root)
-	root.AddCommand(serveCommand(s), applyCommand(s), exportCommand(s), mailCommand(s), proveCommand(s), setupLinkCommand(s), userCommand(s), versionCommand())
+	root.AddCommand(serveCommand(s), applyCommand(s), diffCommand(s), exportCommand(s), historyCommand(s), mailCommand(s), proveCommand(s), rollbackCommand(s), setupLinkCommand(s), userCommand(s), versionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return errUsage{err} })
 	return root
 }

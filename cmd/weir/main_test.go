@@ -48,6 +48,7 @@ entries:
 - {model: authentik_flows.flowstagebinding, identifiers: {target: !KeyOf flow, stage: !KeyOf login, order: 1}}
 `)
 	badBody := write(t, "body.yaml", "version: 1\nentries:\n- model: authentik_policies_expression.expressionpolicy\n  identifiers: {name: p}\n  attrs:\n    expression: |\n      x = 1\n      with x: pass\n")
+	lockout := write(t, "lockout.yaml", "version: 1\nentries: [{model: authentik_core.user, identifiers: {username: ada}, attrs: {is_active: false}}]\n")
 	settings := write(t, "weir.yaml", "lisen: x\nlog_level: loud\n")
 	rows := []struct {
 		name, stdin string
@@ -62,12 +63,15 @@ entries:
 		{"a file with two problems names both", "", []string{"serve", "--config", settings}, 2, "", "log_level: must be"},
 		{"and the other one", "", []string{"serve", "--config", settings}, 2, "", "lisen: unknown setting"},
 		{"apply without files", "", []string{"apply"}, 2, "", "requires at least 1 arg"},
-		{"a dry run says what would be", "", []string{"apply", "--dry-run", good}, 0, "would be 1 created", ""},
+		{"a dry run says what would be", "", []string{"apply", "--dry-run", good}, 3, "would be 1 created", ""},
 		{"apply reports", "", []string{"apply", good}, 0, "+ authentik_stages_dummy.dummystage x\n", ""},
 		{"applying again changes nothing", "", []string{"apply", good}, 0, "0 created, 0 changed, 0 deleted; 1 as they were", ""},
+		{"and a dry run has nothing to do", "", []string{"apply", "--dry-run", good}, 0, "would be 0 created", ""},
+		{"a bad file in a dry run", "", []string{"apply", "--dry-run", bad}, 1, "", "nothing was changed"},
+		{"JSON of what was done", "", []string{"apply", "--json", good}, 2, "", "--json is for --dry-run"},
 		{"a flow is applied", "", []string{"apply", someFlow}, 0, "+ authentik_flows.flow", ""},
 		{"a flow that only lacks its purpose gives a warning", "", []string{"prove", "some-flow"}, 0, "warning   no-effect  some-flow  -      -      The designation", ""},
-		{"a dry run says what is wrong with a flow", "", []string{"apply", "--dry-run", unchecked}, 0, "would be 5 created", "warning: error unchecked-login unchecked 1 prove-login: "},
+		{"a dry run says what is wrong with a flow", "", []string{"apply", "--dry-run", unchecked}, 3, "would be 5 created", "warning: error unchecked-login unchecked 1 prove-login: "},
 		{"a flow that signs in by name alone is applied", "", []string{"apply", unchecked}, 0, "+ authentik_flows.flow", "warning: error unchecked-login unchecked 1 prove-login: "},
 		{"and found", "", []string{"prove", "unchecked"}, 1, "error     unchecked-login  unchecked  1      prove-login", "findings that are errors"},
 		{"among all flows too", "", []string{"prove", "--json"}, 1, `"code": "unchecked-login"`, ""},
@@ -91,6 +95,13 @@ entries:
 		{"no password on standard input", "", []string{"user", "password", "ada", "--password-stdin"}, 2, "", "no password"},
 		{"a recovery link", "", []string{"user", "recovery-link", "ada"}, 0, "/if/flow/default-recovery-flow/?flow_token=", ""},
 		{"a recovery link for ever", "", []string{"user", "recovery-link", "ada", "--for", "10000h"}, 2, "", "--for"},
+		{"a sign-in link", "", []string{"user", "sign-in-link", "ada"}, 0, "/if/sign-in/?key=", ""},
+		{"a sign-in link for a week", "", []string{"user", "sign-in-link", "ada", "--for", "168h"}, 2, "", "--for takes a duration of at most 24h"},
+		{"a sign-in link for nobody", "", []string{"user", "sign-in-link", "bob"}, 1, "", "no such user"},
+		{"what would lock everybody out", "", []string{"apply", lockout}, 1, "", "nothing was changed:\nAfter this change no active administrator"},
+		{"what would lock everybody out, in a dry run", "", []string{"apply", "--dry-run", lockout}, 1, "", "After this change no active administrator"},
+		{"it is forced", "", []string{"apply", "--force", lockout}, 0, "~ authentik_core.user ada", ""},
+		{"a sign-in link for somebody inactive", "", []string{"user", "sign-in-link", "ada"}, 1, "", "not active"},
 		{"a set-up link before the first start", "", []string{"setup-link"}, 1, "", "no initial set-up to be done: the first `weir serve` begins it"},
 		{"no name", "", []string{"user", "create"}, 2, "", "accepts 1 arg"},
 		{"the templates of mails", "", []string{"mail", "preview"}, 0, "email/password_reset.html", ""},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +55,7 @@ func serve(cmd *cobra.Command, c weir.Config) (err error) {
 	if secure := site.TLS(); secure != nil {
 		l = tls.NewListener(l, secure)
 	}
+	go debug.FreeOSMemory() // what only the start needed
 	return server.Serve(ctx, l, site, c.Limits, c.Log, site.Stop)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +19,11 @@ import (
 func userCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "user",
-		Short: "Create users, set passwords, make recovery links",
+		Short: "Create users, set passwords, make links that let people in",
 		Args:  usage(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(userCreateCommand(s), userPasswordCommand(s), userRecoveryCommand(s))
+	cmd.AddCommand(userCreateCommand(s), userPasswordCommand(s), userRecoveryCommand(s), userSignInCommand(s))
 	return cmd
 }
 
@@ -134,28 +135,44 @@ func askPassword(cmd *cobra.Command) (string, error) {
 const maxRecovery = 30 * 24 * time.Hour
 
 func userRecoveryCommand(s *settings) *cobra.Command {
-	holds := time.Hour
+	return linkCommand(s, "recovery-link NAME", "Make a link by which a user walks the recovery flow, once", time.Hour, maxRecovery, (*weir.Installation).RecoveryLink)
+}
+
+// maxSignIn is how long a link for signing in may hold: whoever has it needs nothing
+// else.
+const maxSignIn = 24 * time.Hour
+
+func userSignInCommand(s *settings) *cobra.Command {
+	cmd := linkCommand(s, "sign-in-link NAME", "Make a link that signs a user in, once, whatever the configuration is", 10*time.Minute, maxSignIn, (*weir.Installation).SignInLink)
+	cmd.Long = "Sign-in-link makes a link for when nobody can sign in any more: no flow, policy or brand\n" +
+		"has a say in it. Whoever has the link is signed in as the user, so hand it to nobody else."
+	return cmd
+}
+
+// linkCommand is a command that makes a link for a user, which holds for so long
+// unless --for says otherwise.
+func linkCommand(s *settings, use, short string, holds, most time.Duration, link func(in *weir.Installation, ctx context.Context, username string, holds time.Duration) (string, error)) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "recovery-link NAME",
-		Short: "Make a link by which a user walks the recovery flow, once",
+		Use:   use,
+		Short: short,
 		Args:  usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if holds <= 0 || holds > maxRecovery {
-				return errUsage{fmt.Errorf("--for takes a duration of at most %s, like 1h", maxRecovery)}
+			if holds <= 0 || holds > most {
+				return errUsage{fmt.Errorf("--for takes a duration of at most %s, like 1h", most)}
 			}
 			in, err := s.connect(cmd)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, in.Close()) }()
-			link, err := in.RecoveryLink(cmd.Context(), args[0], holds)
+			made, err := link(in, cmd.Context(), args[0], holds)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), link)
+			fmt.Fprintln(cmd.OutOrStdout(), made)
 			return nil
 		},
 	}
-	cmd.Flags().DurationVar(&holds, "for", holds, "how long the link holds, at most 720h")
+	cmd.Flags().DurationVar(&holds, "for", holds, fmt.Sprintf("how long the link holds, at most %gh", most.Hours()))
 	return cmd
 }

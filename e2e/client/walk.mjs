@@ -6,7 +6,7 @@
 // session share their cookies. A call is {"call": "flowsExecutorGet", "api":
 // "FlowsApi", "args": {...}, "schema": "ChallengeTypes"}. In args, "$3.pk" stands for
 // a member of the third answer of the line (counted from 0), "@2026-01-01T00:00:00Z"
-// for a date. For each line the answers are printed as one JSON list of {status, hops,
+// for a date, "file:..." for a file. A call with "text" has a text for an answer. For each line the answers are printed as one JSON list of {status, hops,
 // data, problems}: what came back on the wire and where it departs from the schema of
 // the client's own package.
 import { createRequire } from "node:module";
@@ -64,6 +64,7 @@ function fill(value) {
   if (typeof value !== "string") return value;
   const [, number, path] = value.match(/^\$(\d+)\.(.+)$/) ?? [];
   if (path) return path.split(".").reduce((at, name) => at?.[name], out[Number(number)].data);
+  if (value.startsWith("file:")) return new Blob([value.slice(5)]);
   return value.startsWith("@") ? new Date(value.slice(1)) : value;
 }
 
@@ -72,7 +73,7 @@ async function walk(base, session, calls) {
   if (!jars.has(session)) jars.set(session, new Map());
   jar = jars.get(session);
   out = [];
-  for (const { api: name, call, args, schema, token } of calls) {
+  for (const { api: name, call, args, schema, token, text } of calls) {
     const configuration = new api.Configuration({ basePath: `${base}/api/v3`, fetchApi, accessToken: token });
     const client = new api[name](configuration);
     wire = null;
@@ -82,9 +83,9 @@ async function walk(base, session, calls) {
     } catch (e) {
       failure = String(e?.name ?? e);
     }
-    let data = null;
+    let data = text ? wire?.text : null;
     try {
-      data = JSON.parse(wire?.text ?? "null");
+      data ??= JSON.parse(wire?.text ?? "null");
     } catch {
       failure ||= "the answer is not JSON";
     }

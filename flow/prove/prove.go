@@ -65,7 +65,7 @@ func (f Finding) String() string {
 // all of it first, then in the order of its bindings.
 func Flow(cat flow.Catalog, f *flow.Flow, now time.Time) []Finding {
 	p := &proof{flow: f, steps: steps(cat, f, now)}
-	p.walk()
+	p.walk(starts(f)...)
 	p.ends()
 	p.effect()
 	for i := range p.steps {

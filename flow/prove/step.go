@@ -3,6 +3,8 @@ package prove
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/policy"
 )
@@ -18,6 +20,8 @@ type step struct {
 	enrols  bool
 	restart flow.InvalidResponseAction
 	skipped skip
+	// named tells that a policy makes whoever is signed in the pending user.
+	named bool
 }
 
 // anything is what a stage may do that declares nothing.
@@ -31,7 +35,7 @@ func steps(cat flow.Catalog, f *flow.Flow, now time.Time) []step {
 		if !ok {
 			continue // the planner leaves it out
 		}
-		s := step{order: b.Order, name: stage.Name, enrols: f.Designation == flow.Enrollment, restart: b.InvalidResponseAction, skipped: skips(cat, b, now)}
+		s := step{order: b.Order, name: stage.Name, enrols: f.Designation == flow.Enrollment, restart: b.InvalidResponseAction, skipped: skips(cat, b, now), named: names(cat, b)}
 		if s.restart == "" {
 			s.restart = flow.Retry
 		}
@@ -108,12 +112,7 @@ func skips(cat flow.Catalog, b *flow.Binding, now time.Time) skip {
 	if !b.EvaluateOnPlan && !b.ReevaluatePolicies {
 		return skip{never: true} // nobody asks them
 	}
-	var known []skip
-	for _, bound := range cat.PolicyBindings(b.ID) {
-		if bound.Enabled && (bound.Expires == nil || now.Before(*bound.Expires)) {
-			known = append(known, foresee(cat, bound))
-		}
-	}
+	known := verdicts(cat, b.ID, now)
 	if len(known) == 0 {
 		return skip{never: true}
 	}
@@ -124,6 +123,36 @@ func skips(cat flow.Catalog, b *flow.Binding, now time.Time) skip {
 		out.after = 0
 	}
 	return out
+}
+
+// names tells whether a policy of a binding, which is asked when its stage is reached,
+// makes whoever is signed in the pending user.
+func names(cat flow.Catalog, b *flow.Binding) bool {
+	if !b.ReevaluatePolicies {
+		return false
+	}
+	for _, bound := range cat.PolicyBindings(b.ID) {
+		if !bound.Enabled || bound.Expires != nil || bound.Policy == nil {
+			continue
+		}
+		if o, ok := cat.Policy(*bound.Policy); ok && o.Err == nil {
+			if c, ok := o.Config.(policy.Foreseeable); ok && c.Foresee().NamesVisitor {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// verdicts is what is known of the policies of a target that count.
+func verdicts(cat flow.Catalog, target uuid.UUID, now time.Time) []skip {
+	var known []skip
+	for _, bound := range cat.PolicyBindings(target) {
+		if bound.Enabled && (bound.Expires == nil || now.Before(*bound.Expires)) {
+			known = append(known, foresee(cat, bound))
+		}
+	}
+	return known
 }
 
 // together combines the policies of a binding as the engine does: one that

@@ -72,9 +72,9 @@ type place struct {
 	state set
 }
 
-// walk visits each place once. There are at most as many as steps times states,
+// walk visits each place once, from states in which the flow begins. There are at most as many as steps times states,
 // however many paths lead to them, and in practice a handful for each step.
-func (p *proof) walk() {
+func (p *proof) walk(from ...set) {
 	p.reached = make([]map[set]bool, len(p.steps))
 	for i := range p.reached {
 		p.reached[i] = map[set]bool{}
@@ -87,7 +87,7 @@ func (p *proof) walk() {
 			open = append(open, next)
 		}
 	}
-	for _, s := range starts(p.flow) {
+	for _, s := range from {
 		visit(0, s)
 	}
 	for len(open) > 0 {
@@ -98,6 +98,10 @@ func (p *proof) walk() {
 			continue
 		}
 		s := &p.steps[here.at]
+		if s.named && here.state&person != 0 {
+			// What was proved before may be somebody else's.
+			here.state = here.state&^(credentials|asked) | user
+		}
 		if s.skipped.in(here.state) {
 			visit(here.at+1, here.state)
 		}

@@ -27,6 +27,7 @@ import (
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/flowhttp"
+	"github.com/weir-id/weir/internal/history"
 	"github.com/weir-id/weir/internal/prompt"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/stages/authenticatorduo"
@@ -68,6 +69,10 @@ type Config struct {
 	// Exporter writes flows as blueprints, Blueprints applies them.
 	Exporter   *blueprint.Exporter
 	Blueprints Blueprints
+	// History tells what has become of the configuration, Drift how it differs
+	// from blueprints.
+	History *history.History
+	Drift   Drift
 	// Applications decides what people may open, Tried the same for somebody
 	// else than the caller, without effects on that person.
 	Applications, Tried Applications
@@ -125,7 +130,7 @@ func New(c Config) *API {
 	}
 	a := &API{Config: c}
 	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.inspectorRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.duoRoutes(), a.peopleRoutes(),
-		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.certificateRoutes(), a.schemaRoutes())
+		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.historyRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.certificateRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/blueprint"
 	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/history"
+	"github.com/weir-id/weir/internal/resource"
 )
 
 // blueprintUpload is the form of an import: a file, or the path of one that the
@@ -20,12 +22,16 @@ type blueprintUpload struct {
 	File    string `json:"file" field:"format=binary"`
 	Path    string `json:"path"`
 	Context string `json:"context" field:"blank"`
+	// DryRun tells what would happen and keeps nothing.
+	DryRun bool `json:"dry_run"`
 }
 
 // importResult tells what came of an import.
 type importResult struct {
 	Logs    []logEvent `json:"logs" field:"readonly"`
 	Success bool       `json:"success" field:"readonly"`
+	// Changes are what a dry run would change, as far as the caller may view it.
+	Changes []history.Difference `json:"changes" field:"readonly"`
 }
 
 // importBlueprint applies a blueprint once, for the caller. Problems of the
@@ -34,6 +40,10 @@ func importBlueprint(c *call) error {
 	file, context, err := c.upload()
 	if err != nil {
 		return err
+	}
+	dryRun, problem := dryRunParam.Decode(c.r.PostForm[dryRunParam.Name])
+	if problem != nil {
+		return field.Errors{dryRunParam.Name: {*problem}}
 	}
 	by, err := c.author()
 	if err != nil {
@@ -55,7 +65,7 @@ func importBlueprint(c *call) error {
 		}
 	}
 	by.Source = "import " + file.Name
-	report, err := c.api.Blueprints.Apply(c.ctx, []blueprint.File{file}, blueprint.Options{AllowEnv: !file.Upload, Context: context, By: by})
+	report, err := c.api.Blueprints.Apply(c.ctx, []blueprint.File{file}, blueprint.Options{DryRun: dryRun == true, AllowEnv: !file.Upload, Context: context, By: by})
 	if err != nil && !errors.As(err, &problems) {
 		return err
 	}
@@ -64,8 +74,14 @@ func importBlueprint(c *call) error {
 	if failed != nil {
 		return failed
 	}
-	return c.answer(http.StatusOK, importResult{Logs: append(logs, found...), Success: err == nil})
+	changes, failed := c.visible(report.Differences)
+	if failed != nil {
+		return failed
+	}
+	return c.answer(http.StatusOK, importResult{Logs: append(logs, found...), Success: err == nil, Changes: changes})
 }
+
+var dryRunParam = resource.Filter{Name: "dry_run", Type: "boolean"}
 
 // logFindings writes what static analysis finds as lines of a log, for callers
 // who may see flows: a stage or policy may belong to flows of others.

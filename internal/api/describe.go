@@ -147,7 +147,7 @@ func keySchema(route *Route, name string) *openapi.Schema {
 	switch {
 	case name == "uuid" || strings.HasSuffix(name, "_uuid"):
 		return id
-	case name == "id":
+	case name == "id", name == "revision":
 		return &openapi.Schema{Type: "integer"}
 	}
 	return &openapi.Schema{Type: "string"}
@@ -243,6 +243,8 @@ func (g Guard) describe() openapi.Access {
 		return openapi.Access{Who: "public"}
 	case SignedIn:
 		return openapi.Access{Who: "signed_in"}
+	case Superuser:
+		return openapi.Access{Who: "superuser"}
 	case OnAll, OnSome, OnOne:
 		objects := map[Level]string{OnAll: "all", OnSome: "some", OnOne: "one"}[g.Level]
 		return openapi.Access{Who: "permission", Permission: g.permission(), Objects: objects, Own: g.Own}

@@ -21,6 +21,8 @@ const (
 	Public Level = iota + 1
 	// SignedIn routes answer whoever has a session or an API token.
 	SignedIn
+	// Superuser routes answer superusers.
+	Superuser
 	// OnAll routes answer who holds the permission for all objects of the
 	// kind.
 	OnAll
@@ -34,7 +36,7 @@ const (
 // Guard says who may call a route.
 type Guard struct {
 	Level Level
-	// Kind and Verb name the permission of the last three levels.
+	// Kind and Verb name the permission of the levels that ask for one.
 	Kind *resource.Kind
 	Verb access.Verb
 	// Own lets everybody who is signed in create objects of their own.
@@ -58,6 +60,8 @@ func (g Guard) String() string {
 		return "public"
 	case SignedIn:
 		return "signed in"
+	case Superuser:
+		return "superuser"
 	case OnAll, OnSome, OnOne:
 		s := g.permission()
 		switch {
@@ -79,8 +83,9 @@ func (g Guard) permission() string {
 }
 
 var (
-	public   = Guard{Level: Public}
-	signedIn = Guard{Level: SignedIn}
+	public    = Guard{Level: Public}
+	signedIn  = Guard{Level: SignedIn}
+	superuser = Guard{Level: Superuser}
 )
 
 func onAll(k *resource.Kind, v access.Verb) Guard  { return Guard{Level: OnAll, Kind: k, Verb: v} }
@@ -131,6 +136,15 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, route *Route) error 
 	}
 	switch route.Guard.Level {
 	case SignedIn:
+	case Superuser:
+		super, err := access.Superuser(c.ctx, c.visit.User)
+		if err != nil {
+			return err
+		}
+		if !super {
+			refuse(w, http.StatusForbidden, textDenied)
+			return nil
+		}
 	case OnAll:
 		ok := route.Guard.Own
 		if !ok {

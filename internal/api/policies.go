@@ -94,9 +94,6 @@ func testPolicy(c *call) error {
 	if body.Context == nil {
 		body.Context = map[string]any{}
 	}
-	if _, given := body.Context[policy.KeyAssurance]; !given {
-		body.Context[policy.KeyAssurance] = policy.Assured(identity.Assurance{})
-	}
 	return c.answer(http.StatusOK, c.testResult(object.Evaluate(c.ctx, &policy.Request{User: person, HTTP: request.Policy(c.r, nil),
 		Context: body.Context, Debug: true}, policy.DefaultTimeout), object.Name))
 }

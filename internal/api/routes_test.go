@@ -97,7 +97,7 @@ func TestRule47NoRouteAnswersWithoutItsPermission(t *testing.T) {
 }
 
 func ownedKind(g Guard) bool {
-	return slices.Contains([]string{"token", "authenticatedsession", "notification", "userconsent", "totpdevice", "staticdevice", "duodevice", "emaildevice", "smsdevice", "webauthndevice"}, g.Kind.Name())
+	return g.Kind != nil && slices.Contains([]string{"token", "authenticatedsession", "notification", "userconsent", "totpdevice", "staticdevice", "duodevice", "emaildevice", "smsdevice", "webauthndevice"}, g.Kind.Name())
 }
 
 // A kind with a secret: what is written is never read back, and stays when it

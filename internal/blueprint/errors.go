@@ -3,7 +3,11 @@ package blueprint
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/weir-id/weir/field"
 )
 
 // Place is where something stands in a blueprint.
@@ -108,6 +112,22 @@ func (w Warning) String() string {
 		return place + ": " + w.Message
 	}
 	return w.Message
+}
+
+// ofAll is asErrors for the error of a write, which may be about what all the
+// blueprints do together and not about a place in them.
+func ofAll(err error) (Errors, bool) {
+	errs, ok := asErrors(err)
+	var problems field.Errors
+	if ok || !errors.As(err, &problems) {
+		return errs, ok
+	}
+	for _, name := range slices.Sorted(maps.Keys(problems)) {
+		for _, p := range problems[name] {
+			errs = append(errs, &Error{Code: p.Code, Message: p.String})
+		}
+	}
+	return errs, true
 }
 
 // asErrors returns the problems that err stands for, false when err is not

@@ -12,6 +12,7 @@ import (
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/history"
 	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/store"
 )
@@ -36,6 +37,8 @@ type Config struct {
 	// Grants stores the permissions of entries. Nil refuses entries that have
 	// any.
 	Grants Grants
+	// Names names users and groups in what a dry run tells. Nil names nobody.
+	Names func(ctx context.Context, q store.Querier, kind, id string) string
 	// Files is the folder that !File reads from. Nil switches the tag off.
 	Files *os.Root
 	// Getenv is what !Env reads with; os.Getenv when nil.
@@ -154,6 +157,8 @@ type run struct {
 	// invalid in an earlier attempt.
 	broken map[*Document]Errors
 	spent  int
+	// rows are what a dry run would do to what stands in tables.
+	rows []history.Difference
 }
 
 // errBroken ends an attempt because a document applied by another is invalid.
@@ -182,8 +187,9 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 			if err := r.all(ctx, w); err != nil {
 				return err
 			}
-			report.Findings = report.proofs(i.config.Catalog.Snapshot(), tx.Snapshot(), i.config.Now())
+			report.Findings = report.proofs(tx.Before(), tx.Snapshot(), i.config.Now())
 			if o.DryRun {
+				r.plan(ctx, tx)
 				return nil
 			}
 			return r.tell(ctx, w)
@@ -198,8 +204,8 @@ func (i *Importer) apply(ctx context.Context, documents []*Document, o Options) 
 		if report == nil {
 			report = &Report{DryRun: o.DryRun}
 		}
-		if errs, ok := asErrors(err); ok {
-			report.Changes, report.Findings = nil, nil
+		if errs, ok := ofAll(err); ok {
+			report.Changes, report.Findings, report.Differences = nil, nil, nil
 			return report, errs
 		}
 		if err != nil {

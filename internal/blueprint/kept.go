@@ -118,6 +118,7 @@ func (i *Importer) Try(ctx context.Context, b *system.Blueprint, by catalog.Meta
 type outcome struct {
 	hash     string
 	document *Document
+	report   *Report
 }
 
 // attempt applies a kept blueprint for somebody.
@@ -127,8 +128,8 @@ func (i *Importer) attempt(ctx context.Context, b *system.Blueprint, by catalog.
 		return outcome{}, err
 	}
 	by.Source = "blueprint " + b.Name
-	documents, _, err := i.read(ctx, []File{file}, Options{DryRun: dryRun, AllowEnv: !file.Upload, Context: b.Context, By: by, Authors: b.Authors})
-	return outcome{hash: hashOf(file.Data), document: documents[0]}, err
+	documents, report, err := i.read(ctx, []File{file}, Options{DryRun: dryRun, AllowEnv: !file.Upload, Context: b.Context, By: by, Authors: b.Authors})
+	return outcome{hash: hashOf(file.Data), document: documents[0], report: report}, err
 }
 
 // ApplyKept applies a kept blueprint for somebody and notes what came of it;

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/weir-id/weir/flow/prove"
+	"github.com/weir-id/weir/internal/catalog"
+	"github.com/weir-id/weir/internal/history"
 )
 
 // Action is what applying an entry did.
@@ -61,6 +63,12 @@ type Report struct {
 	// Findings are about the flows that the entries touch. They never keep a
 	// file from being applied.
 	Findings []prove.Finding
+	// Differences are what a dry run would change, field by field: objects of
+	// the configuration once, with those that go along with what is deleted, and
+	// others for each entry. Nil without DryRun.
+	Differences []history.Difference
+	// after is the configuration that a dry run makes.
+	after *catalog.Snapshot
 }
 
 // Count returns how many entries had that action.

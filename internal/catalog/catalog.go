@@ -46,6 +46,9 @@ type Config struct {
 	// Record is told what a write changed, in its transaction. Nil for
 	// nobody.
 	Record func(ctx context.Context, tx store.Tx, meta Meta, changes []Change) error
+	// Guard is asked about a write before it is stored, in its transaction, dry
+	// runs included; its error refuses the write. Nil for nobody.
+	Guard func(ctx context.Context, tx store.Tx, meta Meta, before, after *Snapshot, changes []Change) error
 	// Logger is told about stored objects that cannot be used; slog.Default
 	// when nil.
 	Logger *slog.Logger
@@ -254,7 +257,7 @@ func (c *Catalog) catchUp(ctx context.Context, q store.Querier, base *Snapshot, 
 			next = next.without(r.object.ID)
 			continue
 		}
-		if o := c.decode(&r.object, []byte(r.doc)); o != nil {
+		if o := c.decode(c.log, &r.object, []byte(r.doc)); o != nil {
 			next = next.with(o)
 		}
 	}
@@ -278,7 +281,7 @@ func (c *Catalog) version(ctx context.Context, id uuid.UUID, version int64) (*Ob
 	case err != nil:
 		return nil, fmt.Errorf("load version %d of object %s: %w", version, id, err)
 	}
-	o := c.decode(&r.object, []byte(r.doc))
+	o := c.decode(c.log, &r.object, []byte(r.doc))
 	if o == nil {
 		return nil, fmt.Errorf("object %s is of unknown kind %q", id, r.object.Kind)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"sync"
 	"time"
@@ -129,11 +130,11 @@ func sealPlace(o *Object) string { return "catalog " + o.Kind + " " + o.ID.Strin
 
 // decode reads a stored version. A document that no longer decodes or builds
 // keeps its object, with an error that denies wherever it is used; the start
-// goes on. It returns nil for a kind that only a later program knows.
-func (c *Catalog) decode(o *Object, data []byte) *Object {
+// goes on; log is told. It returns nil for a kind that only a later program knows.
+func (c *Catalog) decode(log *slog.Logger, o *Object, data []byte) *Object {
 	k, ok := c.registry.byName[o.Kind]
 	if !ok {
-		c.log.Warn("stored object is of an unknown kind", "kind", o.Kind, "id", o.ID)
+		log.Warn("stored object is of an unknown kind", "kind", o.Kind, "id", o.ID)
 		return nil
 	}
 	o.kind = k
@@ -159,7 +160,7 @@ func (c *Catalog) decode(o *Object, data []byte) *Object {
 	}
 	if broken != nil {
 		o.fail(broken)
-		c.log.Error("stored object is not usable", "kind", o.Kind, "type", o.Type, "id", o.ID, "error", broken)
+		log.Error("stored object is not usable", "kind", o.Kind, "type", o.Type, "id", o.ID, "error", broken)
 	}
 	c.identify(o)
 	return o

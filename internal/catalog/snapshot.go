@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"iter"
+
 	"github.com/google/uuid"
 
 	"github.com/weir-id/weir/flow"
@@ -32,6 +34,9 @@ func (s *Snapshot) Get(id uuid.UUID) (*Object, bool) { return s.objects.get(id) 
 // Objects returns the objects of a kind in its default order. The list is
 // shared and must not be changed.
 func (s *Snapshot) Objects(kind string) []*Object { return s.group(kind, "").list() }
+
+// All yields all objects, in no order.
+func (s *Snapshot) All() iter.Seq[*Object] { return s.objects.values() }
 
 // Document implements flow.Catalog.
 func (s *Snapshot) Document(id uuid.UUID) (any, bool) { return doc[any](s, id) }

@@ -46,6 +46,9 @@ func (tx *Tx) Store() store.Tx { return tx.store }
 // Snapshot is the configuration with the changes made so far.
 func (tx *Tx) Snapshot() *Snapshot { return tx.staged }
 
+// Before is the configuration without the changes.
+func (tx *Tx) Before() *Snapshot { return tx.base }
+
 // Get returns an object by id.
 func (tx *Tx) Get(id uuid.UUID) (*Object, bool) { return tx.staged.Get(id) }
 
@@ -168,18 +171,7 @@ func (tx *Tx) put(k *kind, o *Object) error {
 
 // check looks at uniqueness and references.
 func (tx *Tx) check(k *kind, o *Object) (errs field.Errors, err error) {
-	for _, key := range uniqueKeys(k, o.Doc) {
-		owner, taken := tx.staged.uniques.get(key)
-		if !taken || owner == o.ID {
-			continue
-		}
-		set := uniqueSet(key)
-		if len(set) == 1 {
-			errs = errs.Merge(field.Errorf(set[0], field.CodeUnique, "Choose another value; a %s with this %s exists.", strings.ToLower(k.label), set[0]))
-			continue
-		}
-		errs = errs.Merge(field.Errorf(field.NonField, field.CodeUnique, "The fields %s must make a unique set.", strings.Join(set, ", ")))
-	}
+	errs = tx.taken(k, o)
 	for _, part := range k.parts(o.Doc) {
 		for _, ref := range partReferences(part) {
 			ok, err := tx.exists(ref)
@@ -192,6 +184,23 @@ func (tx *Tx) check(k *kind, o *Object) (errs field.Errors, err error) {
 		}
 	}
 	return errs.Merge(k.check(tx.staged, o.ID, o.Doc)), nil
+}
+
+// taken looks for values that belong to another object.
+func (tx *Tx) taken(k *kind, o *Object) (errs field.Errors) {
+	for _, key := range uniqueKeys(k, o.Doc) {
+		owner, taken := tx.staged.uniques.get(key)
+		if !taken || owner == o.ID {
+			continue
+		}
+		set := uniqueSet(key)
+		if len(set) == 1 {
+			errs = errs.Merge(field.Errorf(set[0], field.CodeUnique, "Choose another value; a %s with this %s exists.", strings.ToLower(k.label), set[0]))
+			continue
+		}
+		errs = errs.Merge(field.Errorf(field.NonField, field.CodeUnique, "The fields %s must make a unique set.", strings.Join(set, ", ")))
+	}
+	return errs
 }
 
 func partReferences(part any) []field.Reference { return field.References(part) }

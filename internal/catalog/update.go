@@ -30,8 +30,12 @@ type Meta struct {
 	Stale bool
 	// Source is where the change comes from: "api", "file login.yaml".
 	Source string
+	// Reason goes into the audit trail; empty for none.
+	Reason string
 	// DryRun runs everything and keeps nothing.
 	DryRun bool
+	// Force has a write stored that would lock everybody out.
+	Force bool
 }
 
 // Op is what happened to an object.
@@ -102,6 +106,11 @@ func (c *Catalog) UpdateIn(ctx context.Context, stx store.Tx, meta Meta, fn func
 		return Revision{}, err
 	}
 	out := Revision{Number: head, Changes: tx.changes()}
+	if c.Guard != nil {
+		if err := c.Guard(ctx, stx, meta, base, tx.staged, out.Changes); err != nil {
+			return Revision{}, err
+		}
+	}
 	switch {
 	case meta.DryRun:
 		return out, errDryRun

@@ -56,8 +56,11 @@ type Config struct {
 	Sends     Sends
 	// ReputationExpiry is how long a score is remembered. Default 24 h.
 	ReputationExpiry time.Duration
-	HIBP             HIBP
-	Limits           Limits
+	// HistoryKeep is how long versions of the configuration are kept that have
+	// been replaced. Default 0, for ever.
+	HistoryKeep time.Duration
+	HIBP        HIBP
+	Limits      Limits
 	// Notifications is how often a notification rule may fire within a minute.
 	// Default 60.
 	Notifications int

@@ -159,7 +159,7 @@ func TestEverySettingHasItsEffect(t *testing.T) {
 		"secret_key": strings.Repeat("s", 32), "trusted_proxies": "10.0.0.0/8", "client_cert_header": "ssl-client-cert", "tls_cert": "/cert", "tls_key": "/key", "blueprints": "/b", "pages": "/p", "geoip_city": "/c", "geoip_asn": "/a",
 		"bootstrap_password": "p", "bootstrap_token": strings.Repeat("t", 32), "bootstrap_email": "a@b.example",
 		"notifications_per_minute": "7", "log_level": "error", "log_format": "json", "hash_memory": "65536", "hash_time": "3", "hash_threads": "2",
-		"hash_workers": "5", "hash_queue": "7", "guess_account": "3", "guess_delay": "1s", "guess_max_delay": "2m", "guess_address": "9", "guess_window": "1m", "reputation_expiry": "48h",
+		"hash_workers": "5", "hash_queue": "7", "guess_account": "3", "guess_delay": "1s", "guess_max_delay": "2m", "guess_address": "9", "guess_window": "1m", "reputation_expiry": "48h", "history_keep": "72h",
 		"smtp_url": "smtps://mail.example", "mail_from": "a@b.example", "mail_timeout": "3s", "mail_address": "3", "mail_delay": "1s", "mail_account": "4",
 		"mail_window": "3m", "mail_client": "5", "mail_client_window": "4m", "mail_notices": "6",
 		"hibp_url": "http://mirror.test/range/", "hibp_file": "/f",

@@ -158,6 +158,13 @@ func Settings() []Setting {
 		{"reputation_expiry", "how long the score of a name and an address is remembered", false, func(c *Config, v string) error {
 			return span(&c.ReputationExpiry, v, time.Minute, 8760*time.Hour)
 		}},
+		{"history_keep", "how long replaced versions of the configuration are kept; 0 for ever", false, func(c *Config, v string) error {
+			if v == "0" {
+				c.HistoryKeep = 0
+				return nil
+			}
+			return span(&c.HistoryKeep, v, 48*time.Hour, 87600*time.Hour)
+		}},
 		{"hibp_url", "service for leaked passwords (range protocol); none when empty", false, setHIBP},
 		{"hibp_file", "file of leaked passwords (HASH:COUNT, sorted) for when the service does not answer", false, func(c *Config, v string) error {
 			c.HIBP.File = v

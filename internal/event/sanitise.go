@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -180,7 +181,9 @@ func (s *sanitiser) value(v any, depth int) any {
 	case *http.Request, *policy.HTTPRequest, policy.HTTPRequest:
 		return dropped{}
 	case *policy.Request:
-		return s.value(map[string]any{"user": v.User, "obj": v.Target, "context": v.Context, "debug": v.Debug}, depth)
+		context := maps.Clone(v.Context)
+		delete(context, policy.KeyAssurance) // the session has it
+		return s.value(map[string]any{"user": v.User, "obj": v.Target, "context": context, "debug": v.Debug}, depth)
 	case *policy.Target:
 		return target(v)
 	case policy.Plan:

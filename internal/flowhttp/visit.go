@@ -133,6 +133,12 @@ func putCookie(w http.ResponseWriter, c *http.Cookie) {
 	h["Set-Cookie"] = append(kept, value)
 }
 
+// PutSession gives the browser the session that a login outside of flows made.
+func (r *Runner) PutSession(w http.ResponseWriter, req *http.Request, s *flow.SessionChange) {
+	info := request.From(req.Context())
+	putCookie(w, session.Cookie(s.Token, s.Expires, info.Secure, info.Outpost))
+}
+
 // cookies returns the Set-Cookie values that a result asks for.
 func cookies(result *flow.Result, info *request.Info) []*http.Cookie {
 	var out []*http.Cookie

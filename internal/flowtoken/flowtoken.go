@@ -145,6 +145,9 @@ func (t *Tokens) Restore(ctx context.Context, key string) (*flow.Restored, error
 		return nil, err
 	}
 	f := found[0]
+	if f.purpose == SignIn {
+		return nil, nil // leads into no flow
+	}
 	if f.purpose == Setup {
 		if open, err := t.SetupOpen(ctx); err != nil || !open {
 			return nil, err

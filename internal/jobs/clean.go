@@ -13,11 +13,18 @@ import (
 const (
 	cleanEvery = 5 * time.Minute
 	// trimEvery is long: earlier passwords are trimmed where they are written,
-	// and this is for when fewer are wanted.
+	// and this is for when fewer are wanted. Old versions are few.
 	trimEvery = 24 * time.Hour
 	// cleanTimeout allows for the first run after a long time switched off.
 	cleanTimeout = 10 * time.Minute
 )
+
+// forgetArgs is the job that deletes old versions of the configuration. It has no
+// arguments.
+type forgetArgs struct{}
+
+// Kind is the job's name in the queue.
+func (forgetArgs) Kind() string { return "forget_configuration" }
 
 // cleanArgs is the job that deletes expired rows. It has no arguments.
 type cleanArgs struct{}
@@ -45,6 +52,13 @@ func (q *Queue) clean(clean func(context.Context) (int64, error)) {
 // at the start and then daily; trim does it and tells how many they were.
 func (q *Queue) TrimPasswords(trim func(context.Context) (int64, error)) {
 	repeat[trimArgs](q, trimEvery, "deleted earlier passwords", trim)
+}
+
+// ForgetConfiguration has versions of the configuration removed that are older
+// than wanted, at the start and then daily; forget does it and tells how many
+// they were.
+func (q *Queue) ForgetConfiguration(forget func(context.Context) (int64, error)) {
+	repeat[forgetArgs](q, trimEvery, "deleted old versions of the configuration", forget)
 }
 
 // repeat has rows deleted at the start and then again and again.

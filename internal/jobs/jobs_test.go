@@ -113,12 +113,16 @@ func TestCleaningUsesTheClockItIsGiven(t *testing.T) {
 	})
 }
 
-func TestEarlierPasswordsAreTrimmedAtTheStart(t *testing.T) {
+func TestEarlierPasswordsAndVersionsAreTrimmedAtTheStart(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db store.DB) {
-		asked := make(chan struct{}, 16)
+		asked, forgotten := make(chan struct{}, 16), make(chan struct{}, 16)
 		q := open(t, db)
 		q.TrimPasswords(func(context.Context) (int64, error) {
 			asked <- struct{}{}
+			return 1, nil
+		})
+		q.ForgetConfiguration(func(context.Context) (int64, error) {
+			forgotten <- struct{}{}
 			return 1, nil
 		})
 		stop, err := q.Start(t.Context())
@@ -127,6 +131,7 @@ func TestEarlierPasswordsAreTrimmedAtTheStart(t *testing.T) {
 		}
 		stopAtEnd(t, stop)
 		<-asked
+		<-forgotten
 	})
 }
 

@@ -29,7 +29,7 @@ func RecordChanges(events *event.Recorder, c func() *catalog.Catalog) func(conte
 		for _, ch := range changes {
 			app, model, _ := strings.Cut(c().Model(ch.Kind, ch.Type), ".")
 			m := event.Model{App: app, Model: strings.ToLower(model), PK: ch.ID.String(), Name: ch.Name}
-			if err := events.RecordModel(ctx, tx, actions[ch.Op], m, event.By{User: meta.Person, HTTP: meta.HTTP, Brand: meta.Brand}); err != nil {
+			if err := events.RecordModel(ctx, tx, actions[ch.Op], m, event.By{User: meta.Person, HTTP: meta.HTTP, Brand: meta.Brand, Reason: meta.Reason}); err != nil {
 				return err
 			}
 		}

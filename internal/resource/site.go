@@ -173,3 +173,10 @@ func (k settings) checkBaseURL(stored string) error {
 	}
 	return field.Errorf("base_url", field.CodeInvalid, "Enter %s or nothing; start the program with another WEIR_BASE_URL to change it.", k.baseURL)
 }
+
+// CheckSettings refuses system settings that do not fit what the program was
+// started with, where they come from elsewhere than a write of them.
+func (r *Registry) CheckSettings(s *catalog.Snapshot) error {
+	k := r.kinds[modelKey(SettingsModel)].Objects.(settings)
+	return k.checkBaseURL(s.Settings().BaseURL)
+}

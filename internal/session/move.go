@@ -11,8 +11,8 @@ import (
 	"github.com/weir-id/weir/internal/store"
 )
 
-// errInactive refuses a login; the flow ends as with any other surprise.
-var errInactive = errors.New("the account is gone or not active")
+// ErrInactive refuses a login; a flow ends as with any other surprise.
+var ErrInactive = errors.New("the account is gone or not active")
 
 // move carries the browser into a new session when somebody signs in or out,
 // also when the same person signs in again.
@@ -32,7 +32,7 @@ func (s *step) login(ctx context.Context) error {
 	// (rule 24); last_login is no change of the account.
 	n, err := s.tx.Exec(ctx, "update users set last_login = $2 where id = $1 and is_active", user, s.now)
 	if err == nil && n == 0 {
-		err = errInactive
+		err = ErrInactive
 	}
 	if err != nil {
 		return fmt.Errorf("log in user %d: %w", user, err)

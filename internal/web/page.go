@@ -121,14 +121,15 @@ type Page struct {
 	// Lapsed says that the link that led here holds no more.
 	Lapsed bool
 
-	// Home, Problem, Redirect, Reference and Invitations are the contents of the
-	// pages of those names; Settings those of the pages below /if/user/settings/.
+	// Home, Problem, Redirect, Reference, Invitations and SignInLink are the contents of
+	// the pages of those names; Settings those of the pages below /if/user/settings/.
 	Home        *Home
 	Settings    *Settings
 	Problem     *Problem
 	Redirect    *Redirect
 	Reference   *openapi.Document
 	Invitations *InvitationsPage
+	SignInLink  *SignInLink
 	// Inspection is the run of a flow that the page shows.
 	Inspection *Inspection
 

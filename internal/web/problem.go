@@ -65,6 +65,8 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.notFound(w, r)
 	case errors.Is(err, ErrNoInvitation):
 		s.problem(w, r, http.StatusNotFound, "invitation", "")
+	case errors.Is(err, ErrNoLink):
+		s.problem(w, r, http.StatusNotFound, "link", "")
 	case errors.Is(err, ErrForbidden):
 		s.problem(w, r, http.StatusForbidden, "permission", "")
 	case errors.Is(err, flow.ErrOverloaded), errors.Is(err, context.DeadlineExceeded):

@@ -53,6 +53,10 @@ type Visits interface {
 	// EndImpersonation makes whoever acts as somebody else act for themselves
 	// again; nothing to end is no error.
 	EndImpersonation(w http.ResponseWriter, r *http.Request) error
+	// Whom returns who is signed in by a link with that key, and SignIn uses it:
+	// ErrNoLink when there is none that holds.
+	Whom(r *http.Request, key string) (*identity.Person, error)
+	SignIn(w http.ResponseWriter, r *http.Request, key string) error
 }
 
 // Applications decides what people may open; *application.Access does.
@@ -190,6 +194,7 @@ func (s *Site) routes() *http.ServeMux {
 	route("/{$}", s.root, get)
 	route("/if/flow/{slug}/{$}", s.flowPage, get, post)
 	route("/if/flow/{slug}", addSlash, get)
+	route(SignInLinkPath+"{$}", s.signInLink, get, post)
 	route(inspectorPath+"{slug}/{$}", s.inspect, get)
 	route("/if/user/{$}", s.home, get, post)
 	route("/if/user", addSlash, get)
@@ -259,6 +264,9 @@ func (s *Site) look(b *flow.Brand) *Look {
 // show writes a page. The caller has filled in what it shows.
 func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, name string, p *Page) {
 	brand := s.brand(r)
+	if p.SignInLink != nil {
+		brand = unbranded
+	}
 	look := s.look(brand)
 	p.Brand = look
 	if len(look.Links) == 0 && s.Footer != nil {

@@ -70,6 +70,8 @@ func states(t *testing.T) (base string, names []string) {
 	maps.Copy(all, invitationStates(t))
 	maps.Copy(all, inspectorStates(t))
 	plain := newSite(t, footerBrand(), &engine{results: []*flow.Result{show(askWho())}}, nil)
+	all["sign-in-link"] = at("/if/sign-in/?key=good", newSite(t, footerBrand(), &engine{}, homeVisits()))
+	all["problem-link"] = at("/if/sign-in/?key=used", newSite(t, footerBrand(), &engine{}, homeVisits()))
 	all["footer"] = at("/if/flow/x/", plain)
 	all["cancel"] = func(w http.ResponseWriter, r *http.Request) {
 		r = r.Clone(r.Context())
@@ -196,7 +198,7 @@ func smallAPI() *openapi.Document {
 }
 
 func TestEveryPageHasAState(t *testing.T) {
-	shown := map[string]bool{"cancel": true, "confirm": true, "home": true, "problem": true, "reference": true,
+	shown := map[string]bool{"cancel": true, "confirm": true, "sign-in-link": true, "home": true, "problem": true, "reference": true,
 		"consents": true, "tokens": true, "token-new": true, "token-made": true, "token-delete": true, "sign-in-again": true, "authenticators": true, "authenticator-name": true, "authenticator-remove": true, "invitations": true, "invitation-new": true, "invitation": true, "inspector": true}
 	for _, result := range samples() {
 		if result.Challenge != nil {

@@ -138,6 +138,9 @@ func (s *Site) serveStatic(w http.ResponseWriter, r *http.Request) {
 	}
 	if stem == "style" && ext == ".css" {
 		sheet := s.look(s.brand(r)).stylesheet
+		if plain := s.look(unbranded).stylesheet; r.URL.Path == plain.path {
+			sheet = plain
+		}
 		file, known, want = sheet.file, true, sheet.path
 	}
 	switch {

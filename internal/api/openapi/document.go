@@ -53,7 +53,7 @@ type Operation struct {
 
 // Access says who may call an operation.
 type Access struct {
-	// Who is public, signed_in or permission.
+	// Who is public, signed_in, superuser or permission.
 	Who string `json:"who"`
 	// Permission is what the caller must hold: "authentik_flows.view_flow".
 	Permission string `json:"permission,omitempty"`

@@ -27,6 +27,14 @@ return person is None or not hasattr(person, "backend")`: {FailsAfter: string(fl
 if not flow_plan:
     return True
 return not hasattr(flow_plan.context.get("pending_user"), "backend")`: {FailsAfter: string(flow.FactPassword)},
+
+	// Who signs in again, or changes something of theirs, is whoever is signed in.
+	`request.context["flow_plan"].context["pending_user"] = request.user
+return True`: {Always: policy.Pass, NamesVisitor: true},
+	`typed = request.context.get("prompt_data", {})
+person = request.user
+request.context["flow_plan"].context["pending_user"] = person
+return typed.get("email", person.email) != person.email or typed.get("username", person.username) != person.username`: {NamesVisitor: true},
 }
 
 // Foresee implements policy.Foreseeable.

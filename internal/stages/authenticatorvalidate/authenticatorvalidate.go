@@ -63,6 +63,10 @@ func effects(c Config) flow.Effects {
 	} else {
 		e.Sometimes = []flow.Fact{flow.FactSecondFactor}
 	}
+	if c.NotConfiguredAction == Deny && slices.Equal(c.DeviceClasses, []Class{WebAuthn}) {
+		// Where nobody is named, the passkey names its owner.
+		e.Needs, e.Supplies = nil, []flow.Fact{flow.FactUser}
+	}
 	return e
 }
 
