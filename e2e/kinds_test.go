@@ -172,6 +172,8 @@ func kindsOfTheAPI() []kindCalls {
 			miss: object{"name": "none", "attributes": `{"a": {"b": [3]}}`, "membersByPk": []any{99999}, "membersByUsername": []any{"none"}}},
 		{api: "RbacApi", base: "rbacRoles", schema: "Role", key: "uuid", keyOf: "pk", create: object{"name": "e2e role"}, patch: object{"name": "e2e other role"},
 			hit: object{"name": "e2e other role", "managedIsnull": true}, miss: object{"name": "none", "managed": []any{"x"}, "managedIsnull": false, "users": 99999, "groups": nowhere}},
+		{api: "RbacApi", base: "rbacInitialPermissions", schema: "InitialPermissions", key: "id", keyOf: "pk", create: object{"name": "e2e initial", "role": the(aRole, "pk")},
+			patch: object{"name": "e2e initially"}, hit: object{"name": "e2e initially"}, miss: object{"name": "none"}},
 		{api: "CoreApi", base: "coreTokens", schema: "Token", key: "identifier", keyOf: "identifier", create: object{"identifier": "e2e-token", "intent": "app_password"},
 			patch: object{"description": "For tests", "expires": "@2030-01-01T00:00:00Z"},
 			hit:   object{"identifier": "e2e-token", "intent": "app_password", "description": "For tests", "expires": "@2030-01-01T00:00:00Z", "expiring": true, "userUsername": "akadmin"},
