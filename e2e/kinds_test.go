@@ -45,6 +45,7 @@ const (
 	aUser
 	aRole
 	aMapping
+	anApp
 )
 
 // the returns a reference to a member of one of the first objects.
@@ -194,6 +195,9 @@ func kindsOfTheAPI() []kindCalls {
 			patch: object{"metaLaunchUrl": "https://example.org/", "metaDescription": "D", "metaPublisher": "P", "group": "G", "openInNewTab": true, "metaHide": true, "policyEngineMode": "all"},
 			hit:   object{"slug": "e2e-app", "name": "E2E app", "metaLaunchUrl": "https://example.org/", "metaDescription": "D", "metaPublisher": "P", "group": "G"},
 			miss:  object{"slug": "none", "name": "none", "metaLaunchUrl": "https://example.com/", "metaDescription": "none", "metaPublisher": "none", "group": "none"}},
+		{api: "CoreApi", base: "coreApplicationEntitlements", schema: "ApplicationEntitlement", key: "pbmUuid", keyOf: "pbm_uuid", create: object{"name": "e2e entitlement", "app": the(anApp, "pk")},
+			patch: object{"name": "e2e other entitlement", "attributes": object{"a": 1}}, hit: object{"name": "e2e other entitlement", "app": the(anApp, "pk"), "pbmUuid": "$pbm_uuid"},
+			miss: object{"name": "none", "app": nowhere, "pbmUuid": nowhere}},
 		{api: "PropertymappingsApi", base: "propertymappingsNotification", schema: "NotificationWebhookMapping", key: "pmUuid", keyOf: "pk",
 			create: object{"name": "e2e mapping", "expression": "return notification.body"}, patch: object{"expression": "return None"}, hit: object{"name": "e2e mapping"}, miss: object{"name": "none"}},
 		{api: "PropertymappingsApi", base: "propertymappingsAll", schema: "PropertyMapping", key: "pmUuid", keyOf: "pk", readOnly: true,
@@ -234,6 +238,7 @@ func TestOfficialClientSpeaksOfEveryKind(t *testing.T) {
 			add(201, "RbacApi", "rbacRolesCreate", "Role", object{"roleRequest": object{"name": "e2e a role"}})
 			add(201, "PropertymappingsApi", "propertymappingsNotificationCreate", "NotificationWebhookMapping",
 				object{"notificationWebhookMappingRequest": object{"name": "e2e a mapping", "expression": "return 1"}})
+			add(201, "CoreApi", "coreApplicationsCreate", "Application", object{"applicationRequest": object{"name": "e2e an app", "slug": "e2e-an-app"}})
 
 			type listed struct {
 				at   int

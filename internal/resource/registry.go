@@ -129,6 +129,7 @@ func New(c Config) *Registry {
 	r.add(policyBindingKind(c.Catalog, p))
 	applications := applicationKind(c.Catalog)
 	r.add(applications)
+	r.add(entitlementKind(c.Catalog))
 	r.add(&Kind{Objects: newConsents(p, r.user, applications), Model: consentModel, Label: "User Consent", Plural: "User Consents", Path: "core/user_consent", Param: "id",
 		Key: "pk", Schema: "UserConsent", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: consentFilters()})
 	r.devices, r.deviceKinds = c.Devices, c.DeviceKinds
@@ -302,7 +303,6 @@ var areas = []struct{ prefix, area string }{
 	{"authentik_stages_source.", "sources"},
 	{"authentik_providers_", "providers"},
 	{"authentik_core.provider", "providers"},
-	{"authentik_core.applicationentitlement", "application entitlements"},
 	{"authentik_outposts.", "outposts"},
 	{"authentik_enterprise", "enterprise features"},
 	{"authentik_endpoints", "enterprise features"},
