@@ -25,6 +25,7 @@ import (
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/request"
+	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/server"
 	"github.com/weir-id/weir/internal/web"
 	"github.com/weir-id/weir/policy"
@@ -81,6 +82,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.announceSetup(ctx); err != nil {
 		return err
 	}
+	if err := s.recordVersion(ctx, Version); err != nil {
+		return err
+	}
 	if err := s.assemble(); err != nil {
 		return err
 	}
@@ -101,6 +105,13 @@ func (s *Server) start(ctx context.Context) error {
 		return s.watchBlueprints(background)
 	}
 	return nil
+}
+
+// recordVersion notes that a version of the program serves the database.
+func (s *Server) recordVersion(ctx context.Context, version string) error {
+	v := api.Served(version)
+	v.Started = s.now()
+	return resource.RecordVersion(ctx, s.db, v)
 }
 
 // settled is when a server has come to rest after its start.

@@ -125,7 +125,7 @@ func New(c Config) *API {
 	}
 	a := &API{Config: c}
 	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.inspectorRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.duoRoutes(), a.peopleRoutes(),
-		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.certificateRoutes(), a.schemaRoutes())
+		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.versionRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.certificateRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }
