@@ -31,6 +31,7 @@ import (
 	"github.com/weir-id/weir/internal/guard"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/mail"
+	"github.com/weir-id/weir/internal/media"
 	"github.com/weir-id/weir/internal/notification"
 	"github.com/weir-id/weir/internal/outbound"
 	"github.com/weir-id/weir/internal/policies"
@@ -118,10 +119,10 @@ type Installation struct {
 	duo        authenticatorduo.Env
 	stageTypes []flow.StageType
 	policyList []policy.Type
-	// mediaRoot is open while a server runs.
-	mediaRoot *os.Root
-	catalog   *catalog.Catalog
-	kinds     *resource.Registry
+	// media is open while a server runs.
+	media   *media.Folder
+	catalog *catalog.Catalog
+	kinds   *resource.Registry
 	// files is the folder of blueprints; nil until it is needed. blueprints are
 	// those on the server: the default ones, and from then on those of the
 	// folder.
@@ -294,10 +295,11 @@ func (in *Installation) Close() error {
 		in.sessions.Close()
 	}
 	var err error
-	for _, root := range []*os.Root{in.files, in.mediaRoot} {
-		if root != nil {
-			err = errors.Join(err, root.Close())
-		}
+	if in.files != nil {
+		err = in.files.Close()
+	}
+	if in.media != nil {
+		err = errors.Join(err, in.media.Close())
 	}
 	if in.db != nil {
 		err = errors.Join(err, in.db.Close())

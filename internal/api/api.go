@@ -91,6 +91,8 @@ type Config struct {
 	Recovery      Recovery
 	// Traces are what runs of flows have recorded.
 	Traces Traces
+	// Files are the pictures of the site.
+	Files Files
 	// Mails are the templates of mails.
 	Mails Mails
 	// InstallID goes into the opaque ids of users.
@@ -125,7 +127,7 @@ func New(c Config) *API {
 	}
 	a := &API{Config: c}
 	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.inspectorRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.duoRoutes(), a.peopleRoutes(),
-		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.versionRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.certificateRoutes(), a.schemaRoutes())
+		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.versionRoutes(), a.fileRoutes(), a.blueprintRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.certificateRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }
@@ -216,7 +218,6 @@ var outside = []struct{ path, why string }{
 	{"core/object_attributes/", "Attributes have no definitions here: any document is taken."},
 	{"authenticators/endpoint/", "Endpoint devices are an enterprise feature that Weir does not have."},
 	{"authenticators/admin/endpoint/", "Endpoint devices are an enterprise feature that Weir does not have."},
-	{"admin/file/", "Pictures are files in the folder media of the server."},
 	{"tenants/", "Weir serves one tenant; its settings are at admin/settings/."},
 	{"stages/source/", "The source stage needs sources, which are outside of Weir."},
 	{"stages/endpoints/", "The endpoints stage is an enterprise feature that Weir does not have."},
