@@ -71,7 +71,7 @@ func TestSystemPermissionsOfThePersonWhoCalls(t *testing.T) {
 		return fmt.Sprint(o.call(token, "GET", "core/users/me/", nil).object["user"].(m)["system_permissions"])
 	}
 	_, clerk := o.clerk("clerk", "authentik_rbac.view_system_info", "authentik_rbac.view_role")
-	if got := held(root); got != "[access_admin_interface view_system_info view_system_settings edit_system_settings]" {
+	if got := held(root); got != "[access_admin_interface view_system_info view_system_settings edit_system_settings view_media_files manage_media_files]" {
 		t.Errorf("a superuser holds %s", got)
 	}
 	if got := held(clerk); got != "[view_system_info]" {
