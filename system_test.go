@@ -30,7 +30,7 @@ func TestWhatTheInstallationTellsOfItself(t *testing.T) {
 	if got := names("admin/apps/"); !slices.IsSorted(got) || !slices.Contains(got, "authentik_core") || !slices.Contains(got, "authentik_stages_password") {
 		t.Errorf("apps: %v", got)
 	}
-	if got := names("admin/models/?filter_has_attributes=true"); !slices.Equal(got, []string{"authentik_brands.brand", "authentik_core.group", "authentik_core.user"}) {
+	if got := names("admin/models/?filter_has_attributes=true"); !slices.Equal(got, []string{"authentik_brands.brand", "authentik_core.applicationentitlement", "authentik_core.group", "authentik_core.user"}) {
 		t.Errorf("models with attributes: %v", got)
 	}
 	if got := names("admin/models/"); !slices.Contains(got, "authentik_flows.flow") || slices.Contains(got, "authentik_tenants.tenant") {
