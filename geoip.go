@@ -30,7 +30,7 @@ func (in *Installation) places(ip netip.Addr) (geo, asn map[string]any) {
 
 // capabilities are what clients may be told that this installation can do.
 func (in *Installation) capabilities() []string {
-	var out []string
+	out := []string{"can_save_media"}
 	if in.geoip.HasPlaces() {
 		out = append(out, "can_geo_ip")
 	}

@@ -297,11 +297,11 @@ func TestPoliciesSeeWhereTheClientIs(t *testing.T) {
 		mapped(t, &s)
 		city, asn := s.GeoIP.City, s.GeoIP.ASN
 		for _, row := range []struct{ name, city, asn, ip, want, capabilities string }{
-			{"both databases", city, asn, inOttawa, "Ottawa 64499", "[can_geo_ip can_asn]"},
-			{"an address that is not known", city, asn, inNoPlace, "None None", "[can_geo_ip can_asn]"},
-			{"only places", city, "", inOttawa, "Ottawa missing", "[can_geo_ip]"},
-			{"only networks", "", asn, inOttawa, "missing 64499", "[can_asn]"},
-			{"no databases", "", "", inOttawa, "missing missing", "[]"},
+			{"both databases", city, asn, inOttawa, "Ottawa 64499", "[can_save_media can_geo_ip can_asn]"},
+			{"an address that is not known", city, asn, inNoPlace, "None None", "[can_save_media can_geo_ip can_asn]"},
+			{"only places", city, "", inOttawa, "Ottawa missing", "[can_save_media can_geo_ip]"},
+			{"only networks", "", asn, inOttawa, "missing 64499", "[can_save_media can_asn]"},
+			{"no databases", "", "", inOttawa, "missing missing", "[can_save_media]"},
 		} {
 			s.GeoIP.City, s.GeoIP.ASN = row.city, row.asn
 			site := start(t, s)

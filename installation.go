@@ -32,6 +32,7 @@ import (
 	"github.com/weir-id/weir/internal/history"
 	"github.com/weir-id/weir/internal/jobs"
 	"github.com/weir-id/weir/internal/mail"
+	"github.com/weir-id/weir/internal/media"
 	"github.com/weir-id/weir/internal/notification"
 	"github.com/weir-id/weir/internal/outbound"
 	"github.com/weir-id/weir/internal/policies"
@@ -140,11 +141,11 @@ type Installation struct {
 	duo        authenticatorduo.Env
 	stageTypes []flow.StageType
 	policyList []policy.Type
-	// mediaRoot is open while a server runs.
-	mediaRoot *os.Root
-	catalog   *catalog.Catalog
-	kinds     *resource.Registry
-	history   *history.History
+	// media is open while a server runs.
+	media   *media.Folder
+	catalog *catalog.Catalog
+	kinds   *resource.Registry
+	history *history.History
 	// files is the folder of blueprints; nil until it is needed. blueprints are
 	// those on the server: the default ones, and from then on those of the
 	// folder.
@@ -324,10 +325,11 @@ func (in *Installation) Close() error {
 		in.sessions.Close()
 	}
 	var err error
-	for _, root := range []*os.Root{in.files, in.mediaRoot} {
-		if root != nil {
-			err = errors.Join(err, root.Close())
-		}
+	if in.files != nil {
+		err = in.files.Close()
+	}
+	if in.media != nil {
+		err = errors.Join(err, in.media.Close())
 	}
 	if in.db != nil {
 		err = errors.Join(err, in.db.Close())

@@ -108,3 +108,80 @@ func TestAnAdministratorLocksSomebodyElsesAccount(t *testing.T) {
 		}
 	})
 }
+
+// locks asks to lock somebody's account, with the session of the browser.
+func (c *client) locks(body string) reply {
+	c.t.Helper()
+	return c.do("POST", "/api/v3/core/users/account_lockdown/", body)
+}
+
+func TestTheLockdownFlowIsStartedForAnAccount(t *testing.T) {
+	each(t, func(t *testing.T, s Settings) {
+		o := openOffice(t, s)
+		max := o.member("max", "p")
+		token := o.token(max)
+		apply(t, o.site, lockFlows)
+		admin := o.signedIn("akadmin", "correct horse")
+		brand := o.must("GET", "core/brands/?default=true", nil)["results"].([]any)[0].(m)["brand_uuid"].(string)
+		flow := o.must("GET", "flows/instances/lock-own/", nil)["pk"]
+		if r := admin.locks("{}"); r.status != 400 || !strings.Contains(string(r.raw), "flow_lockdown") {
+			t.Errorf("without a flow: %d %s", r.status, r.raw)
+		}
+		o.must("PATCH", "core/brands/"+brand+"/", m{"flow_lockdown": flow})
+		if r := admin.locks(`{"user":4711}`); r.status != 400 {
+			t.Errorf("nobody: %d %s", r.status, r.raw)
+		}
+		r := admin.locks(fmt.Sprintf(`{"user":%d}`, max))
+		if r.status != 200 || !strings.HasSuffix(fmt.Sprint(r.body["link"]), "/if/flow/lock-own/") {
+			t.Fatalf("started with %d %s", r.status, r.raw)
+		}
+		if got := o.must("GET", fmt.Sprintf("core/users/%d/", max), nil); got["is_active"] != true {
+			t.Error("locked before the flow asked")
+		}
+		if r := admin.fills("lock-own", `{"reason":"found on a bus"}`); r.component() != "xak-flow-redirect" || r.body["to"] != "/" {
+			t.Errorf("the flow ends with %v", r.body)
+		}
+		o.shut(max, token)
+		if told := o.latest("user_write")["context"].(m); told["affected_user"] != "max" || told["self_service"] != false || told["reason"] != "found on a bus" {
+			t.Errorf("event %v", told)
+		}
+		if got := o.latest("flow_execution")["context"].(m)["flow"].(m)["name"]; got != "lock-own" {
+			t.Errorf("started %v", got)
+		}
+		if got := admin.who(); got != "akadmin" {
+			t.Errorf("the administrator is %s", got)
+		}
+	})
+}
+
+// Who may change somebody's account may lock it, unless it may do more than they
+// may (rule 46); everybody may lock their own.
+func TestRule46WhoseAccountMayBeLocked(t *testing.T) {
+	o := openOffice(t, settings(t))
+	max := o.member("max", "p")
+	own := o.token(max)
+	clerk, token := o.clerk("clerk", "authentik_core.view_user", "authentik_core.change_user")
+	boss, _ := o.clerk("boss", "authentik_flows.delete_flow")
+	apply(t, o.site, lockFlows)
+	brand := o.must("GET", "core/brands/?default=true", nil)["results"].([]any)[0].(m)["brand_uuid"].(string)
+	o.must("PATCH", "core/brands/"+brand+"/", m{"flow_lockdown": o.must("GET", "flows/instances/lock-own/", nil)["pk"]})
+	for _, row := range []struct {
+		name, token string
+		user        any
+		want        int
+	}{
+		{"nobody", "", nil, 403},
+		{"a clerk, somebody's", token, max, 200},
+		{"a clerk, one's own", token, clerk, 200},
+		{"a clerk, one's own by leaving it out", token, nil, 200},
+		{"a clerk, of somebody who may more", token, boss, 403},
+		{"a clerk, a superuser's", token, o.number("akadmin"), 403},
+		{"a member, one's own", own, nil, 200},
+		{"a member, somebody else's", own, clerk, 403},
+		{"a member, of nobody", own, 4711, 403},
+	} {
+		if got := o.call(row.token, "POST", "core/users/account_lockdown/", m{"user": row.user}); got.status != row.want {
+			t.Errorf("%s: status %d, want %d: %s", row.name, got.status, row.want, got.raw)
+		}
+	}
+}

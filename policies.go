@@ -10,6 +10,7 @@ import (
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
 	"github.com/weir-id/weir/identity"
+	"github.com/weir-id/weir/internal/application"
 	"github.com/weir-id/weir/internal/catalog"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/expression"
@@ -27,7 +28,7 @@ func (in *Installation) compiler() (*expression.Compiler, error) {
 		Users: expressionPeople{in}, Policies: calledPolicies{in}, Settings: storedSettings{in}, Objects: storedObjects{in},
 		Avatar:    in.avatar,
 		Brand:     func(host, name string) (any, bool) { return field.Get(in.catalog.Snapshot().BrandFor(host), name) },
-		InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"),
+		InstallID: in.installID, Now: in.now, Logger: in.log.With("component", "expression"), Entitlements: in.entitlements,
 	}
 	hosts, err := outbound.ParseHosts(in.config.Expressions.Hosts)
 	if err != nil {
@@ -115,6 +116,18 @@ func shown(o *catalog.Object, kind string) map[string]any {
 	fields := field.Encode(o.Doc, field.Public)
 	fields["pk"] = o.ID.String()
 	return fields
+}
+
+// entitlements are what a person has in an application, for expressions.
+func (in *Installation) entitlements(ctx context.Context, p *identity.Person, app uuid.UUID) ([]map[string]any, error) {
+	found, err := application.Entitled(ctx, in.catalog.Snapshot(), &policy.Engine{Now: in.now}, p, app)
+	var out []map[string]any
+	for _, t := range found {
+		fields := field.Encode(t, field.Public)
+		fields["pk"], fields["pbm_uuid"] = t.ID.String(), t.ID.String()
+		out = append(out, fields)
+	}
+	return out, err
 }
 
 // recordAsked does what policies asked for outside of a flow, and queues their

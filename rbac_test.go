@@ -55,7 +55,7 @@ func TestPermissionsAreListed(t *testing.T) {
 		"codename=view_flow": {"view_flow"},
 		"content_type__app_label=authentik_core&content_type__model=user": {"add_user", "change_user", "delete_user", "impersonate", "reset_user_password", "view_user"},
 		"content_type__model=authenticatedsession":                        {"delete_authenticatedsession", "view_authenticatedsession"},
-		"content_type__model=systempermission&ordering=-codename":         {"view_system_settings", "view_system_info", "edit_system_settings", "access_admin_interface"},
+		"content_type__model=systempermission&ordering=-codename":         {"view_system_settings", "view_system_info", "view_media_files", "manage_media_files", "edit_system_settings", "access_admin_interface"},
 		"content_type__model=permission":                                  {"view_permission"},
 		"search=reset+password":                                           {"reset_user_password"},
 		"content_type__model=tenant":                                      nil,

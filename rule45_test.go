@@ -26,6 +26,7 @@ var keyRoutes = []string{"core/tokens/{identifier}/view_key/", pairs + "{kp_uuid
 // guard asks about.
 var otherParameters = map[string]string{
 	"weir/history/{revision}/":               "2",
+	"admin/version/history/{id}/":            "1",
 	"core/applications/{slug}/check_access/": "planted",
 	"flows/executor/{flow_slug}/":            "default-authentication-flow",
 	"flows/inspector/{flow_slug}/":           "default-authentication-flow",
@@ -215,6 +216,9 @@ entries:
   - {model: authentik_policies_unique_password.uniquepasswordpolicy, id: unique, identifiers: {name: planted-unique}}
   - {model: authentik_core.application, id: planted, identifiers: {slug: planted}, attrs: {name: Planted}}
   - {model: authentik_policies.policybinding, identifiers: {target: !KeyOf planted, policy: !KeyOf unique, order: 0}, attrs: {enabled: false}}
+  - {model: authentik_core.applicationentitlement, identifiers: {app: !KeyOf planted, name: planted}}
+  - {model: authentik_rbac.role, id: role, identifiers: {name: planted}}
+  - {model: authentik_rbac.initialpermissions, identifiers: {name: planted}, attrs: {role: !KeyOf role}}
   - {model: authentik_blueprints.blueprintinstance, identifiers: {name: planted}, attrs: {content: "version: 1", enabled: false}}
 `
 

@@ -30,7 +30,7 @@ func TestWhatTheInstallationTellsOfItself(t *testing.T) {
 	if got := names("admin/apps/"); !slices.IsSorted(got) || !slices.Contains(got, "authentik_core") || !slices.Contains(got, "authentik_stages_password") {
 		t.Errorf("apps: %v", got)
 	}
-	if got := names("admin/models/?filter_has_attributes=true"); !slices.Equal(got, []string{"authentik_brands.brand", "authentik_core.group", "authentik_core.user"}) {
+	if got := names("admin/models/?filter_has_attributes=true"); !slices.Equal(got, []string{"authentik_brands.brand", "authentik_core.applicationentitlement", "authentik_core.group", "authentik_core.user"}) {
 		t.Errorf("models with attributes: %v", got)
 	}
 	if got := names("admin/models/"); !slices.Contains(got, "authentik_flows.flow") || slices.Contains(got, "authentik_tenants.tenant") {
@@ -71,7 +71,7 @@ func TestSystemPermissionsOfThePersonWhoCalls(t *testing.T) {
 		return fmt.Sprint(o.call(token, "GET", "core/users/me/", nil).object["user"].(m)["system_permissions"])
 	}
 	_, clerk := o.clerk("clerk", "authentik_rbac.view_system_info", "authentik_rbac.view_role")
-	if got := held(root); got != "[access_admin_interface view_system_info view_system_settings edit_system_settings]" {
+	if got := held(root); got != "[access_admin_interface view_system_info view_system_settings edit_system_settings view_media_files manage_media_files]" {
 		t.Errorf("a superuser holds %s", got)
 	}
 	if got := held(clerk); got != "[view_system_info]" {

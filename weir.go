@@ -25,6 +25,7 @@ import (
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/request"
+	"github.com/weir-id/weir/internal/resource"
 	"github.com/weir-id/weir/internal/server"
 	"github.com/weir-id/weir/internal/web"
 	"github.com/weir-id/weir/policy"
@@ -81,6 +82,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.announceSetup(ctx); err != nil {
 		return err
 	}
+	if err := s.recordVersion(ctx, Version); err != nil {
+		return err
+	}
 	if err := s.assemble(); err != nil {
 		return err
 	}
@@ -102,6 +106,13 @@ func (s *Server) start(ctx context.Context) error {
 		return s.watchBlueprints(background)
 	}
 	return nil
+}
+
+// recordVersion notes that a version of the program serves the database.
+func (s *Server) recordVersion(ctx context.Context, version string) error {
+	v := api.Served(version)
+	v.Started = s.now()
+	return resource.RecordVersion(ctx, s.db, v)
 }
 
 // settled is when a server has come to rest after its start.
@@ -149,23 +160,22 @@ func (s *Server) assemble() error {
 	if err != nil {
 		return err
 	}
+	if err := s.openMedia(); err != nil {
+		return err
+	}
 	s.api = api.New(api.Config{
 		Runner: runner, Start: runner.Start, Startable: runner.Startable, Catalog: s.catalog, DB: s.db, Kinds: s.kinds, Access: s.access, Stages: s.stageTypes, Policies: s.policyList,
 		Exporter: s.exporter(), Blueprints: importer, History: s.history, Drift: s.drift, Applications: applications, Tried: &tried, Notifications: s.notifications, Person: s.people.Person, Roles: s.rolesOf, Avatar: s.avatar,
-		Passwords: s.people, Recovery: &recovery{s.Installation, executor}, Mails: s.mails, Impersonation: s.sessions, Traces: s.sessions, Plans: s.sessions, Duo: &s.duo, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
+		Passwords: s.people, Recovery: &recovery{s.Installation, executor}, Mails: s.mails, Files: s.media, Impersonation: s.sessions, Traces: s.sessions, Plans: s.sessions, Duo: &s.duo, Preview: s.previewPrompt, InstallID: s.installID, Version: Version, BaseURL: s.baseURL(), Capabilities: s.capabilities(), Problem: problem, Browse: site.Reference,
 		Log: s.log.With("component", "api"), Now: s.now,
 	})
-	media, err := s.media()
-	if err != nil {
-		return err
-	}
 	s.handler, err = server.New(server.Config{
 		Log: s.log, Metrics: s.metrics, Limits: s.config.Limits, Origin: origin, Ready: s.ready, Problem: problem, Raise: raise,
 		Proxies: &request.Proxies{Trusted: s.config.TrustedProxies, CertificateHeader: s.config.CertificateHeader, Log: s.log},
 		Outpost: s.sessions.Outpost,
 		Locate:  s.locate(),
 		Scrape:  scrape(s.registry, runner),
-	}, s.api.Mount, func(mux *http.ServeMux) { mux.Handle("GET /media/", media); mux.Handle("/", site) })
+	}, s.api.Mount, func(mux *http.ServeMux) { mux.Handle("GET /media/", s.media); mux.Handle("/", site) })
 	return err
 }
 

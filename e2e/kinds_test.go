@@ -45,6 +45,7 @@ const (
 	aUser
 	aRole
 	aMapping
+	anApp
 )
 
 // the returns a reference to a member of one of the first objects.
@@ -172,6 +173,8 @@ func kindsOfTheAPI() []kindCalls {
 			miss: object{"name": "none", "attributes": `{"a": {"b": [3]}}`, "membersByPk": []any{99999}, "membersByUsername": []any{"none"}}},
 		{api: "RbacApi", base: "rbacRoles", schema: "Role", key: "uuid", keyOf: "pk", create: object{"name": "e2e role"}, patch: object{"name": "e2e other role"},
 			hit: object{"name": "e2e other role", "managedIsnull": true}, miss: object{"name": "none", "managed": []any{"x"}, "managedIsnull": false, "users": 99999, "groups": nowhere}},
+		{api: "RbacApi", base: "rbacInitialPermissions", schema: "InitialPermissions", key: "id", keyOf: "pk", create: object{"name": "e2e initial", "role": the(aRole, "pk")},
+			patch: object{"name": "e2e initially"}, hit: object{"name": "e2e initially"}, miss: object{"name": "none"}},
 		{api: "CoreApi", base: "coreTokens", schema: "Token", key: "identifier", keyOf: "identifier", create: object{"identifier": "e2e-token", "intent": "app_password"},
 			patch: object{"description": "For tests", "expires": "@2030-01-01T00:00:00Z"},
 			hit:   object{"identifier": "e2e-token", "intent": "app_password", "description": "For tests", "expires": "@2030-01-01T00:00:00Z", "expiring": true, "userUsername": "akadmin"},
@@ -192,6 +195,9 @@ func kindsOfTheAPI() []kindCalls {
 			patch: object{"metaLaunchUrl": "https://example.org/", "metaDescription": "D", "metaPublisher": "P", "group": "G", "openInNewTab": true, "metaHide": true, "policyEngineMode": "all"},
 			hit:   object{"slug": "e2e-app", "name": "E2E app", "metaLaunchUrl": "https://example.org/", "metaDescription": "D", "metaPublisher": "P", "group": "G"},
 			miss:  object{"slug": "none", "name": "none", "metaLaunchUrl": "https://example.com/", "metaDescription": "none", "metaPublisher": "none", "group": "none"}},
+		{api: "CoreApi", base: "coreApplicationEntitlements", schema: "ApplicationEntitlement", key: "pbmUuid", keyOf: "pbm_uuid", create: object{"name": "e2e entitlement", "app": the(anApp, "pk")},
+			patch: object{"name": "e2e other entitlement", "attributes": object{"a": 1}}, hit: object{"name": "e2e other entitlement", "app": the(anApp, "pk"), "pbmUuid": "$pbm_uuid"},
+			miss: object{"name": "none", "app": nowhere, "pbmUuid": nowhere}},
 		{api: "PropertymappingsApi", base: "propertymappingsNotification", schema: "NotificationWebhookMapping", key: "pmUuid", keyOf: "pk",
 			create: object{"name": "e2e mapping", "expression": "return notification.body"}, patch: object{"expression": "return None"}, hit: object{"name": "e2e mapping"}, miss: object{"name": "none"}},
 		{api: "PropertymappingsApi", base: "propertymappingsAll", schema: "PropertyMapping", key: "pmUuid", keyOf: "pk", readOnly: true,
@@ -232,6 +238,7 @@ func TestOfficialClientSpeaksOfEveryKind(t *testing.T) {
 			add(201, "RbacApi", "rbacRolesCreate", "Role", object{"roleRequest": object{"name": "e2e a role"}})
 			add(201, "PropertymappingsApi", "propertymappingsNotificationCreate", "NotificationWebhookMapping",
 				object{"notificationWebhookMappingRequest": object{"name": "e2e a mapping", "expression": "return 1"}})
+			add(201, "CoreApi", "coreApplicationsCreate", "Application", object{"applicationRequest": object{"name": "e2e an app", "slug": "e2e-an-app"}})
 
 			type listed struct {
 				at   int

@@ -64,7 +64,7 @@ func (a *Access) MayJoin(ctx context.Context, p *identity.Person, group uuid.UUI
 	if supers > 0 {
 		return false, nil
 	}
-	grants, err := store.Select(ctx, a.q, scanGrant, above+` select distinct rg.permission, rg.object_kind, rg.object_id from role_grants rg
+	grants, err := store.Select(ctx, a.q, scanGrant, above+` select distinct rg.permission, rg.object_kind, rg.object_id from `+powers+` rg
 		join role_groups r on r.role_id = rg.role_id join up on up.id = r.group_id`, group)
 	if err != nil {
 		return false, fmt.Errorf("read grants of group %s: %w", group, err)
@@ -95,7 +95,7 @@ func (a *Access) MayGiveRole(ctx context.Context, p *identity.Person, role uuid.
 	if super, decided, err := everything(ctx, p); decided {
 		return super, err
 	}
-	grants, err := store.Select(ctx, a.q, scanGrant, `select permission, object_kind, object_id from role_grants where role_id = $1`, role)
+	grants, err := store.Select(ctx, a.q, scanGrant, `select rg.permission, rg.object_kind, rg.object_id from `+powers+` rg where rg.role_id = $1`, role)
 	if err != nil {
 		return false, fmt.Errorf("read grants of role %s: %w", role, err)
 	}
@@ -125,7 +125,7 @@ func (a *Access) MayActOn(ctx context.Context, p *identity.Person, user int64) (
 	if beyond > 0 {
 		return false, nil
 	}
-	grants, err := store.Select(ctx, a.q, scanGrant, theirs+` select distinct rg.permission, rg.object_kind, rg.object_id from role_grants rg
+	grants, err := store.Select(ctx, a.q, scanGrant, theirs+` select distinct rg.permission, rg.object_kind, rg.object_id from `+powers+` rg
 		where rg.role_id in (select role_id from role_users where user_id = $1)
 			or rg.role_id in (select r.role_id from role_groups r join up on up.id = r.group_id)`, user)
 	if err != nil {

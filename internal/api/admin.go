@@ -46,7 +46,7 @@ type version struct {
 }
 
 func showVersion(c *call) error {
-	return c.answer(http.StatusOK, version{Current: CompatibleVersion, Latest: CompatibleVersion, BuildHash: "weir-" + c.api.Version})
+	return c.answer(http.StatusOK, version{Current: CompatibleVersion, Latest: CompatibleVersion, BuildHash: build(c.api.Version)})
 }
 
 // systemInfo helps those who set up a proxy in front of the site.

@@ -96,6 +96,8 @@ type Config struct {
 	Recovery      Recovery
 	// Traces are what runs of flows have recorded.
 	Traces Traces
+	// Files are the pictures of the site.
+	Files Files
 	// Mails are the templates of mails.
 	Mails Mails
 	// InstallID goes into the opaque ids of users.
@@ -130,7 +132,7 @@ func New(c Config) *API {
 	}
 	a := &API{Config: c}
 	a.routes = slices.Concat(a.executorRoutes(), a.siteRoutes(), a.kindRoutes(), a.flowRoutes(), a.inspectorRoutes(), a.stageRoutes(), a.promptRoutes(), a.policyRoutes(), a.mailRoutes(), a.authenticatorRoutes(), a.duoRoutes(), a.peopleRoutes(),
-		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.blueprintRoutes(), a.historyRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.certificateRoutes(), a.schemaRoutes())
+		a.rbacRoutes(), a.eventRoutes(), a.adminRoutes(), a.versionRoutes(), a.fileRoutes(), a.blueprintRoutes(), a.historyRoutes(), a.applicationRoutes(), a.notificationRoutes(), a.certificateRoutes(), a.schemaRoutes())
 	a.schema = sync.OnceValues(a.makeSchema)
 	return a
 }
@@ -214,6 +216,13 @@ var outside = []struct{ path, why string }{
 	{"ssf/", "Shared signals are an enterprise feature that Weir does not have."},
 	{"lifecycle/", "Object reviews are an enterprise feature that Weir does not have."},
 	{"reports/", "Reports are an enterprise feature that Weir does not have."},
+	{"requests/", "Requests for access are an enterprise feature that Weir does not have."},
+	{"agents/", "Accounts of agents are an enterprise feature that Weir does not have."},
+	{"tasks/", "Background work has no list here; mails are at mail/messages/, and the metrics tell the rest."},
+	{"core/transactional/applications/", "This makes an application together with a provider, and providers are outside of Weir; make one at core/applications/."},
+	{"core/object_attributes/", "Attributes have no definitions here: any document is taken."},
+	{"authenticators/endpoint/", "Endpoint devices are an enterprise feature that Weir does not have."},
+	{"authenticators/admin/endpoint/", "Endpoint devices are an enterprise feature that Weir does not have."},
 	{"tenants/", "Weir serves one tenant; its settings are at admin/settings/."},
 	{"stages/source/", "The source stage needs sources, which are outside of Weir."},
 	{"stages/endpoints/", "The endpoints stage is an enterprise feature that Weir does not have."},

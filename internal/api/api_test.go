@@ -267,7 +267,7 @@ func TestMe(t *testing.T) {
 		"groups":             []any{map[string]any{"name": "staff", "pk": group.ID.String()}},
 		"roles":              []any{map[string]any{"name": "reader", "pk": group.ID.String()}},
 		"settings":           map[string]any{"a": 2.0, "theme": map[string]any{"base": "dark", "dense": true}},
-		"system_permissions": []any{"access_admin_interface", "view_system_info", "view_system_settings", "edit_system_settings"},
+		"system_permissions": []any{"access_admin_interface", "view_system_info", "view_system_settings", "edit_system_settings", "view_media_files", "manage_media_files"},
 	}
 	if diff := cmp.Diff(map[string]any{"user": one, "users": []any{one}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -107,17 +107,23 @@ func (c *call) logFindings(report *blueprint.Report) ([]logEvent, error) {
 // uploadMemory is how much of a form is kept in memory.
 const uploadMemory = 2 * blueprint.MaxBytes
 
-// upload reads the form. The file wins over the path.
-func (c *call) upload() (file blueprint.File, context map[string]any, err error) {
-	err = c.r.ParseMultipartForm(uploadMemory)
+// form reads the body as a form with files, of which it keeps so much in memory.
+func (c *call) form(memory int64) error {
+	err := c.r.ParseMultipartForm(memory)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.Is(err, http.ErrNotMultipart), errors.Is(err, http.ErrMissingBoundary):
-		return file, nil, errForm
-	case errors.As(err, &tooLarge):
+		return errForm
+	case err != nil && !errors.As(err, &tooLarge):
+		return field.Errorf(field.NonField, field.CodeInvalid, "Send a whole form; this one cannot be read.")
+	}
+	return err
+}
+
+// upload reads the form. The file wins over the path.
+func (c *call) upload() (file blueprint.File, context map[string]any, err error) {
+	if err := c.form(uploadMemory); err != nil {
 		return file, nil, err
-	case err != nil:
-		return file, nil, field.Errorf(field.NonField, field.CodeInvalid, "Send a whole form; this one cannot be read.")
 	}
 	defer c.r.MultipartForm.RemoveAll()
 	if context, err = uploadContext(c.r.PostFormValue("context")); err != nil {

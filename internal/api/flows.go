@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
+	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/flowhttp"
 	"github.com/weir-id/weir/internal/request"
@@ -82,8 +83,13 @@ func executeFlow(c *call) error {
 	if passive(c.r) {
 		return &resource.ForbiddenError{Message: "This starts a flow. Call it from a program or from a page of this site."}
 	}
-	slug := c.r.PathValue("slug")
-	err := c.api.Start(c.w, c.r, flowhttp.Call{Slug: slug, Bearer: true})
+	return c.startFlow(c.r.PathValue("slug"), nil)
+}
+
+// startFlow starts the flow that the call is about in the session of the caller,
+// for the account of about or else their own, and answers with its page.
+func (c *call) startFlow(slug string, about *identity.Person) error {
+	err := c.api.Start(c.w, c.r, flowhttp.Call{Slug: slug, About: about, Bearer: true})
 	var refused *flow.RefusedError
 	if errors.As(err, &refused) {
 		var problems field.Errors

@@ -21,6 +21,8 @@ func (a *API) peopleRoutes() []Route {
 		{http.MethodGet, "core/users/impersonate_end/", signedIn, Doc{Call: "retrieve", Status: http.StatusNoContent}, endImpersonation},
 		{http.MethodPost, "core/users/{id}/recovery/", onOne(user, resource.ResetPassword), Doc{Call: "create", Body: valueOf(userRecoveryLinkRequest{}), OptionalBody: true, Answer: valueOf(link{})}, recoveryLink},
 		{http.MethodPost, "core/users/{id}/recovery_email/", onOne(user, resource.ResetPassword), Doc{Call: "create", Body: valueOf(userRecoveryEmailRequest{}), Status: http.StatusNoContent}, recoveryEmail},
+		{http.MethodPost, "core/users/account_lockdown/", signedIn.and("for somebody else authentik_core.change_user (object)"), Doc{Call: "create", Summary: "Start the lockdown flow for an account",
+			Body: valueOf(userAccountLockdownRequest{}), OptionalBody: true, Answer: valueOf(link{})}, lockAccount},
 		{http.MethodGet, "core/users/paths/", onAll(user, access.View), Doc{Call: "retrieve", Query: []resource.Filter{{Name: "search"}},
 			Answer: valueOf(userPath{})}, userPaths},
 		{http.MethodPost, "core/users/service_account/", onAll(user, access.Add).and("add_token; add_group for a group"), Doc{Call: "create", Body: valueOf(userServiceAccountRequest{Expiring: true}),

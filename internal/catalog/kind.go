@@ -22,6 +22,7 @@ const (
 	KindBlueprint     = "blueprint"
 	KindSettings      = "settings"
 	KindCertificate   = "certificate"
+	KindEntitlement   = "entitlement"
 
 	KindNotificationRule      = "notificationrule"
 	KindNotificationTransport = "notificationtransport"

@@ -39,6 +39,7 @@ func kinds(stages map[string]*flow.StageType, policies map[string]*policy.Type, 
 		newKind(KindPolicyBinding, "authentik_policies.policybinding", "Policy Binding", policy.NewBinding, func(k *kind) {
 			k.uniques = [][]string{{"policy", "target", "order"}}
 			k.fail = func(doc any, _ error) { failPolicyBinding(doc.(*policy.Binding)) }
+			k.check = noPolicyEntitles
 			k.order = func(a, b any) int { return cmp.Compare(a.(*policy.Binding).Order, b.(*policy.Binding).Order) }
 			k.groups = func(doc any) []string { return []string{"target:" + doc.(*policy.Binding).Target.String()} }
 			k.display = func(s *Snapshot, doc any) string {
@@ -57,6 +58,7 @@ func kinds(stages map[string]*flow.StageType, policies map[string]*policy.Type, 
 			k.order = func(a, b any) int { return cmp.Compare(a.(*flow.Application).Name, b.(*flow.Application).Name) }
 			k.display = func(_ *Snapshot, doc any) string { return doc.(*flow.Application).Name }
 		}),
+		entitlementKind(),
 		newKind(KindPrompt, "authentik_stages_prompt.prompt", "Prompt", prompt.New, func(k *kind) {
 			k.order = func(a, b any) int { return cmp.Compare(a.(*prompt.Prompt).Order, b.(*prompt.Prompt).Order) }
 			k.display = func(_ *Snapshot, doc any) string { return doc.(*prompt.Prompt).Name }

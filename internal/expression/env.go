@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/weir-id/weir/identity"
 	"github.com/weir-id/weir/policy"
 )
@@ -24,6 +26,9 @@ type Env struct {
 	Avatar func(username string) string
 	// Brand reads a field of the brand of a host by its name on the wire.
 	Brand func(host, field string) (any, bool)
+	// Entitlements returns what a person has in an application, by the names of
+	// the fields on the wire, pk included.
+	Entitlements func(ctx context.Context, p *identity.Person, app uuid.UUID) ([]map[string]any, error)
 	// HTTP makes the calls of requests; nil when no host may be called. It
 	// refuses by itself what is not allowed, each hop of a redirect included:
 	// see outbound.Hosts.

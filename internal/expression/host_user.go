@@ -101,6 +101,10 @@ func (u *userValue) attr(e *evaluation, name string) (starlark.Value, error) {
 		return builtin(name, func(e *evaluation, c call) (starlark.Value, error) { return e.groupsOf(p), c.take() }), nil
 	case "group_attributes":
 		return builtin(name, func(e *evaluation, _ call) (starlark.Value, error) { return e.groupAttributes(p) }), nil
+	case "app_entitlements":
+		return builtin(name, func(e *evaluation, c call) (starlark.Value, error) { return e.appEntitlements(p, c) }), nil
+	case "app_entitlements_attributes":
+		return builtin(name, func(e *evaluation, c call) (starlark.Value, error) { return e.appEntitlementsAttributes(p, c) }), nil
 	case "locale":
 		return builtin(name, func(*evaluation, call) (starlark.Value, error) {
 			settings, _ := p.Attributes["settings"].(map[string]any)

@@ -4,7 +4,11 @@
 // for both. It writes no body and no status: that is what its callers differ in.
 package flowhttp
 
-import "github.com/google/uuid"
+import (
+	"github.com/google/uuid"
+
+	"github.com/weir-id/weir/identity"
+)
 
 // Call is one call of a flow, as its caller understood the request.
 type Call struct {
@@ -29,6 +33,9 @@ type Call struct {
 	Step   int
 	// Passive forbids logging in or out; the result then asks to confirm.
 	Passive bool
+	// About is the account that a flow to be started is about; nil for that of the
+	// person of the request.
+	About *identity.Person
 	// Bearer lets an API token say who the person is.
 	Bearer bool
 }

@@ -1,6 +1,7 @@
 package flowhttp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,11 +18,10 @@ import (
 // msgTwoPeople refuses to guess whom a request means.
 const msgTwoPeople = "The session cookie is another person's than the API token. Send only one of them."
 
-// Start plans a flow for the person of a request, as whom it is about, and
-// keeps the plan in their session: the page of the flow goes on from there. Of
-// the call only Slug, RawQuery and Bearer count. A person who is known by an
-// API token gets a session that nobody is signed in to, with its cookie. The
-// error wraps flow.ErrNoFlow for an unknown slug and ErrBearer for a token that
+// Start plans a flow for the person of a request and keeps the plan in their
+// session: the page of the flow goes on from there. Of the call only Slug,
+// RawQuery, About and Bearer count. A person who is known by an API token gets a
+// session that nobody is signed in to, with its cookie. The error wraps flow.ErrNoFlow for an unknown slug and ErrBearer for a token that
 // is refused, and is a *flow.RefusedError when the flow cannot be started.
 func (r *Runner) Start(w http.ResponseWriter, req *http.Request, c Call) error {
 	v, step, with, err := r.starting(w, req, c)
@@ -67,5 +67,5 @@ func (r *Runner) starting(w http.ResponseWriter, req *http.Request, c Call) (*Vi
 	query, _ := url.ParseQuery(c.RawQuery)
 	step := &flow.Request{Flow: f, Query: query, RawQuery: c.RawQuery, Session: v.Session,
 		User: v.User, Brand: v.Brand, HTTP: request.Policy(req, query), Outpost: request.From(req.Context()).Outpost}
-	return v, step, map[string]any{string(flow.KeyPendingUser): flow.RefTo(v.User)}, nil
+	return v, step, map[string]any{string(flow.KeyPendingUser): flow.RefTo(cmp.Or(c.About, v.User))}, nil
 }

@@ -38,12 +38,14 @@ const (
 	ViewSystemInfo       access.Verb = "view_system_info"
 	ViewSystemSettings   access.Verb = "view_system_settings"
 	EditSystemSettings   access.Verb = "edit_system_settings"
+	ViewMediaFiles       access.Verb = "view_media_files"
+	ManageMediaFiles     access.Verb = "manage_media_files"
 )
 
 // System stands for the installation where permissions are asked for. It has no
 // objects.
 var System = &Kind{Model: "authentik_rbac.systempermission", Label: "System permission", Plural: "System permissions",
-	Verbs: []access.Verb{AccessAdminInterface, ViewSystemInfo, ViewSystemSettings, EditSystemSettings}}
+	Verbs: []access.Verb{AccessAdminInterface, ViewSystemInfo, ViewSystemSettings, EditSystemSettings, ViewMediaFiles, ManageMediaFiles}}
 
 const permissionModel = "auth.permission"
 

@@ -129,6 +129,7 @@ func New(c Config) *Registry {
 	r.add(policyBindingKind(c.Catalog, p))
 	applications := applicationKind(c.Catalog)
 	r.add(applications)
+	r.add(entitlementKind(c.Catalog))
 	r.add(&Kind{Objects: newConsents(p, r.user, applications), Model: consentModel, Label: "User Consent", Plural: "User Consents", Path: "core/user_consent", Param: "id",
 		Key: "pk", Schema: "UserConsent", Tag: "core", Calls: List | Retrieve | Delete | UsedBy, Filters: consentFilters()})
 	r.devices, r.deviceKinds = c.Devices, c.DeviceKinds
@@ -165,6 +166,8 @@ func New(c Config) *Registry {
 		Key: "pk", Schema: "Event", Tag: "events", Calls: AllCalls &^ UsedBy, Filters: EventFilters()})
 	r.add(&Kind{Objects: scores(p), Model: reputationModel, Label: "Reputation Score", Plural: "Reputation Scores", Path: "policies/reputation/scores",
 		Param: "reputation_uuid", Key: "pk", Schema: "Reputation", Tag: "policies", Calls: List | Retrieve | Delete | UsedBy, Filters: scoreFilters()})
+	r.add(&Kind{Objects: newInitialPermissions(r, p), Model: initialModel, Label: "Initial Permissions", Plural: "Initial Permissions", Path: "rbac/initial_permissions",
+		Param: "id", Key: "pk", Schema: "InitialPermissions", Tag: "rbac", Files: true, Filters: []Filter{{Name: "name"}}})
 	r.add(permissionKind(r))
 	r.add(deviceTypeKind())
 	r.declarePermissions()
@@ -209,6 +212,9 @@ func Owners(devices []authenticator.Kind) map[string]access.Owner {
 func (r *Registry) All() []*Kind { return r.order }
 
 func (r *Registry) add(k *Kind) {
+	if k.Files || k.Has(Create) {
+		k.Objects = granting{k.Objects, r}
+	}
 	r.kinds[modelKey(k.Model)] = k
 	r.order = append(r.order, k)
 }
@@ -297,14 +303,12 @@ var areas = []struct{ prefix, area string }{
 	{"authentik_stages_source.", "sources"},
 	{"authentik_providers_", "providers"},
 	{"authentik_core.provider", "providers"},
-	{"authentik_core.applicationentitlement", "application entitlements"},
 	{"authentik_outposts.", "outposts"},
 	{"authentik_enterprise", "enterprise features"},
 	{"authentik_endpoints", "enterprise features"},
 	{"authentik_stages_authenticator_endpoint_gdtc.", "enterprise features"},
 	{"authentik_policies_unique_password.", "enterprise features"},
 	{"authentik_tenants.", "tenants"},
-	{"authentik_rbac.initialpermissions", "initial permissions"},
 }
 
 func unknownModel(model string) error {

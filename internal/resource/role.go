@@ -305,7 +305,17 @@ func (k *role) Read(ctx context.Context, v View, refs ...*Ref) ([]map[string]any
 }
 
 // UsedBy implements Objects. What a role grants goes with it and is no object.
-func (k *role) UsedBy(context.Context, View, *Ref) ([]Use, error) { return []Use{}, nil }
+func (k *role) UsedBy(ctx context.Context, v View, ref *Ref) ([]Use, error) {
+	uses, err := store.Select(ctx, v.DB, func(row store.Row) (Use, error) {
+		u := Use{Model: initialModel, Action: field.Cascade}
+		err := row.Scan(&u.Key, &u.Name)
+		return u, err
+	}, "select cast(id as text), name from initial_permissions where role_id = $1 order by name", ref.ID())
+	if err != nil {
+		return nil, fmt.Errorf("read uses of role %s: %w", ref.ID(), err)
+	}
+	return append([]Use{}, uses...), nil
+}
 
 // SetRole gives a user a role, or takes it away.
 func (r *Registry) SetRole(ctx context.Context, w *Write, ref *Ref, user int64, has bool) error {

@@ -44,7 +44,7 @@ type Service struct {
 // CreateService makes a user for a program with an app password, and a group if
 // asked. The author needs the permissions to add each of them.
 func (r *Registry) CreateService(ctx context.Context, w *Write, n NewService) (*Service, error) {
-	userRef, _, err := r.user.Create(ctx, w, "", map[string]any{"username": n.Name, "name": n.Name, "type": string(identity.ServiceAccount), "path": servicePath})
+	userRef, _, err := r.Model(userModel).Create(ctx, w, "", map[string]any{"username": n.Name, "name": n.Name, "type": string(identity.ServiceAccount), "path": servicePath})
 	if err != nil {
 		return nil, ofName(err)
 	}
@@ -54,7 +54,7 @@ func (r *Registry) CreateService(ctx context.Context, w *Write, n NewService) (*
 		if err := mayAdd(ctx, w, "group"); err != nil {
 			return nil, err
 		}
-		group, _, err := r.group.Create(ctx, w, "", map[string]any{"name": n.Name, "users": []any{u.ID}})
+		group, _, err := r.Model(groupModel).Create(ctx, w, "", map[string]any{"name": n.Name, "users": []any{u.ID}})
 		if err != nil {
 			return nil, ofName(err)
 		}
@@ -69,7 +69,7 @@ func (r *Registry) CreateService(ctx context.Context, w *Write, n NewService) (*
 	if n.Expires != nil {
 		data["expires"] = n.Expires.Format(time.RFC3339Nano)
 	}
-	_, _, err = r.token.Create(ctx, w, "", data)
+	_, _, err = r.Model(tokenModel).Create(ctx, w, "", data)
 	return out, ofName(err)
 }
 

@@ -99,6 +99,18 @@ func applicationKind(c *catalog.Catalog) *Kind {
 	return o.declare(Kind{Path: "core/applications", Param: "slug", Key: "slug", Schema: "Application", Tag: "core", Calls: AllCalls &^ List})
 }
 
+// entitlementMembers are the read-only members of an entitlement.
+type entitlementMembers struct {
+	PK uuid.UUID `json:"pbm_uuid"`
+}
+
+func entitlementKind(c *catalog.Catalog) *Kind {
+	o := &object{catalog: c, kind: catalog.KindEntitlement, model: "authentik_core.applicationentitlement", search: []string{"name"},
+		extras: []extra{computed(func(_ View, o *catalog.Object) entitlementMembers { return entitlementMembers{o.ID} })}}
+	o.filters = append(filtersOf(o.Fields(), "app", "name"), Filter{Name: "pbm_uuid", Format: "uuid", Path: "pk"})
+	return o.declare(Kind{Path: "core/application_entitlements", Param: "pbm_uuid", Key: "pk", Schema: "ApplicationEntitlement", Tag: "core"})
+}
+
 // settings are the system settings: one object that is always there, stored
 // once somebody changes it.
 type settings struct {
