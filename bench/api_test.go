@@ -86,13 +86,23 @@ func (s *site) call(method, path, body string, want int) string {
 	return string(out)
 }
 
-// fill makes n people, in the tables themselves: the API would take an hour.
-func fill(b *testing.B, s weir.Settings, n int) {
-	db, err := dial.Open(b.Context(), dial.Options{URL: s.DatabaseURL.Reveal(), DataDir: s.Data})
+// tables opens the database of a site, for statements that may take their time.
+func tables(b *testing.B, s weir.Settings) store.DB {
+	url := s.DatabaseURL.Reveal()
+	if url != "" {
+		url = storetest.With(url, "statement_timeout", "1h")
+	}
+	db, err := dial.Open(b.Context(), dial.Options{URL: url, DataDir: s.Data})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer db.Close()
+	b.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// fill makes n people, in the tables themselves: the API would take an hour.
+func fill(b *testing.B, s weir.Settings, n int) {
+	db := tables(b, s)
 	series := "with recursive s (n) as (select 1 union all select n + 1 from s where n < $1)"
 	uuid := "substr(hex(randomblob(16)) || '', 1, 32)"
 	if db.Dialect() == store.Postgres {

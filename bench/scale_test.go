@@ -12,16 +12,11 @@ import (
 	"github.com/weir-id/weir"
 	"github.com/weir-id/weir/bench/measure"
 	"github.com/weir-id/weir/internal/store"
-	"github.com/weir-id/weir/internal/store/dial"
 )
 
 // fillEvents makes n events of the last year, about as many for each person.
 func fillEvents(b *testing.B, s weir.Settings, n, people int) {
-	db, err := dial.Open(b.Context(), dial.Options{URL: s.DatabaseURL.Reveal(), DataDir: s.Data})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer db.Close()
+	db := tables(b, s)
 	series := "with recursive s (n) as (select $1 union all select n + 1 from s where n < $2)"
 	id, created := "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))",
 		"datetime(unixepoch() - cast(n * $4 as integer), 'unixepoch') || '+00:00'"

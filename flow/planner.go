@@ -59,6 +59,8 @@ type planner struct {
 	// asked is what policies decided; with what they saw when inspected.
 	asked     []PolicyTrace
 	inspected bool
+	// targets is about how many there will be.
+	targets int
 }
 
 // plan makes a plan of f. The start context may be nil; a pending user in it
@@ -76,7 +78,9 @@ func (p *planner) plan(ctx context.Context, f *Flow, start map[string]any) (*Pla
 	if err := p.flowPolicies(ctx, f, plan, user); err != nil {
 		return nil, err
 	}
-	for _, b := range p.cat.Bindings(f.ID) {
+	bindings := p.cat.Bindings(f.ID)
+	p.targets = len(bindings)
+	for _, b := range bindings {
 		stage, ok := p.cat.Stage(b.Stage)
 		if !ok {
 			continue // a binding whose stage is gone has nothing to run

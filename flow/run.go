@@ -127,9 +127,7 @@ func (r *run) keepAsked(p *planner) {
 		r.effects = append(r.effects, p.effects...)
 		r.mails = append(r.mails, p.mails...)
 	}
-	for _, t := range p.asked {
-		r.note(t)
-	}
+	r.note(p.asked)
 	p.events, p.effects, p.mails, p.asked = nil, nil, nil, nil
 }
 

@@ -79,12 +79,23 @@ type SeenRequest struct {
 }
 
 // note adds what policies decided to the trace.
-func (r *run) note(t PolicyTrace) {
-	t.Error = r.untyped(t.Error)
-	for i := range t.Policies {
-		t.Policies[i].Error = r.untyped(t.Policies[i].Error)
+func (r *run) note(asked []PolicyTrace) {
+	for i := range asked {
+		t := &asked[i]
+		if t.Error != "" {
+			t.Error = r.untyped(t.Error)
+		}
+		for j := range t.Policies {
+			if p := &t.Policies[j]; p.Error != "" {
+				p.Error = r.untyped(p.Error)
+			}
+		}
 	}
-	r.trace.Policies = append(r.trace.Policies, t)
+	if r.trace.Policies == nil {
+		r.trace.Policies = asked
+		return
+	}
+	r.trace.Policies = append(r.trace.Policies, asked...)
 }
 
 // traced is what the policies of a target decided, for the trace.
@@ -93,6 +104,7 @@ func (p *planner) traced(target string, result policy.Result) PolicyTrace {
 	if result.Err != nil {
 		t.Error = result.Err.Error()
 	}
+	t.Policies = make([]PolicyVerdict, 0, len(result.Sources))
 	for _, s := range result.Sources {
 		v := PolicyVerdict{Name: "groups and users", Verdict: s.Verdict.String(), Messages: s.Messages, Took: s.Took}
 		if s.Binding != nil && s.Binding.Policy != nil {
@@ -112,6 +124,9 @@ func (p *planner) traced(target string, result policy.Result) PolicyTrace {
 // keep adds what the policies of a target decided, if there are any.
 func (p *planner) keep(target string, result policy.Result, saw *Saw) {
 	if len(result.Sources) > 0 {
+		if p.asked == nil {
+			p.asked = make([]PolicyTrace, 0, p.targets+1)
+		}
 		t := p.traced(target, result)
 		t.Saw = saw
 		p.asked = append(p.asked, t)
