@@ -34,24 +34,8 @@ func (o *office) stores(token, file, name, content string) (int, string) {
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	r, err := http.NewRequestWithContext(o.t.Context(), "POST", o.base+"/api/v3/admin/file/", &form)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", w.FormDataContentType())
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(res.Body)
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	return res.StatusCode, string(raw)
+	a := o.send(token, "POST", "admin/file/", w.FormDataContentType(), &form)
+	return a.status, a.raw
 }
 
 func TestPicturesAreStoredShownAndDeleted(t *testing.T) {

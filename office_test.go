@@ -48,11 +48,17 @@ func (o *office) call(token, method, path string, body any) answer {
 			o.t.Fatal(err)
 		}
 	}
-	r, err := http.NewRequestWithContext(o.t.Context(), method, o.base+"/api/v3/"+path, &sent)
+	return o.send(token, method, path, "application/json", &sent)
+}
+
+// send is call with a body of any type.
+func (o *office) send(token, method, path, contentType string, body io.Reader) answer {
+	o.t.Helper()
+	r, err := http.NewRequestWithContext(o.t.Context(), method, o.base+"/api/v3/"+path, body)
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Content-Type", contentType)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
