@@ -12,7 +12,6 @@ import (
 
 	"github.com/weir-id/weir/field"
 	"github.com/weir-id/weir/flow"
-	"github.com/weir-id/weir/internal/access"
 	"github.com/weir-id/weir/internal/event"
 	"github.com/weir-id/weir/internal/media"
 	"github.com/weir-id/weir/internal/resource"
@@ -157,16 +156,5 @@ func listFileUses(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := []usedBy{}
-	for _, u := range c.api.Kinds.FileUses(v, c.r.URL.Query().Get("name")) {
-		app, name, _ := strings.Cut(u.Model, ".")
-		ok, err := c.api.Access.Can(c.ctx, c.visit.User, access.View, name, u.Key)
-		if err != nil {
-			return err
-		}
-		if ok {
-			out = append(out, usedBy{App: app, ModelName: name, PK: u.Key, Name: u.Name, Action: Action(u.Action)})
-		}
-	}
-	return c.answer(http.StatusOK, out)
+	return c.uses(c.api.Kinds.FileUses(v, c.r.URL.Query().Get("name")))
 }

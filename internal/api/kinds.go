@@ -307,6 +307,11 @@ func listUses(c *call) error {
 	if err != nil {
 		return err
 	}
+	return c.uses(uses)
+}
+
+// uses answers with uses of something, as far as the caller may see them.
+func (c *call) uses(uses []resource.Use) error {
 	out := []usedBy{}
 	for _, u := range uses {
 		app, name, _ := strings.Cut(u.Model, ".")
