@@ -107,13 +107,16 @@ func noWayThrough(c *catalog.Snapshot, f *flow.Flow, now time.Time) string {
 // losesAdministrators tells whether a write takes the last way in from those who
 // administer.
 func (in *Installation) losesAdministrators(ctx context.Context, tx store.Tx) (bool, error) {
-	var is, was bool
-	if err := tx.QueryRow(ctx, someoneCanAdminister).Scan(&is); err != nil {
-		return false, fmt.Errorf("look for an administrator who can sign in: %w", err)
+	is := func() (found bool, err error) {
+		if err = tx.QueryRow(ctx, someoneCanAdminister).Scan(&found); err != nil {
+			err = fmt.Errorf("look for an administrator who can sign in: %w", err)
+		}
+		return found, err
 	}
-	if is {
-		return false, nil
+	if found, err := is(); err != nil || found {
+		return false, err
 	}
+	var was bool
 	// The context of a write reads nothing else, for both could wait for ever: this
 	// one ends, and others that wait for this write with it.
 	outside, cancel := context.WithTimeout(context.Background(), beforeTimeout)
@@ -121,7 +124,13 @@ func (in *Installation) losesAdministrators(ctx context.Context, tx store.Tx) (b
 	if err := in.db.QueryRow(outside, someoneCanAdminister).Scan(&was); err != nil {
 		return false, fmt.Errorf("look for an administrator who could sign in before: %w", err)
 	}
-	return was, nil
+	if !was {
+		return false, nil
+	}
+	// Somebody else may have given one a way in between the two looks, such as another
+	// node at its first start; then this look finds it too.
+	found, err := is()
+	return !found, err
 }
 
 // lockedOut is the reason for which the guard refused a write; false for other errors.
