@@ -9,13 +9,8 @@ func TestOfficialClientMakesEveryCall(t *testing.T) {
 		t.Run(db, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, db)
-			var calls []apiCall
-			var wants []int
-			add := func(want int, api, call, schema string, args object) int {
-				calls = append(calls, apiCall{API: api, Call: call, Schema: schema, Args: args, Token: token})
-				wants = append(wants, want)
-				return len(calls) - 1
-			}
+			var todo script
+			add := todo.add
 			user := add(201, "CoreApi", "coreUsersCreate", "User", object{"userRequest": object{"username": "acts", "name": "A", "email": "acts@example.com"}})
 			group := add(201, "CoreApi", "coreGroupsCreate", "Group", object{"groupRequest": object{"name": "acts"}})
 			role := add(201, "RbacApi", "rbacRolesCreate", "Role", object{"roleRequest": object{"name": "acts"}})
@@ -109,11 +104,7 @@ func TestOfficialClientMakesEveryCall(t *testing.T) {
 			pair := add(200, "CryptoApi", "cryptoCertificatekeypairsGenerateCreate", "CertificateKeyPair", object{"certificateGenerationRequest": object{"commonName": "acts", "validityDays": 3}})
 			add(200, "CryptoApi", "cryptoCertificatekeypairsViewCertificateRetrieve", "CertificateData", object{"kpUuid": the(pair, "pk")})
 			add(200, "CryptoApi", "cryptoCertificatekeypairsViewPrivateKeyRetrieve", "CertificateData", object{"kpUuid": the(pair, "pk")})
-			for i, a := range official(t, s, calls...) {
-				if a.Status != wants[i] {
-					t.Errorf("%s %v: %d, want %d: %v %s", calls[i].Call, calls[i].Args, a.Status, wants[i], a.Raw, a.Failure)
-				}
-			}
+			todo.run(t, s)
 		})
 	}
 }

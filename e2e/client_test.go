@@ -219,3 +219,29 @@ func TestIdentificationChallengeHasExactlyTheKnownKeys(t *testing.T) {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
 }
+
+// script is calls of the official client that build on each other, and the status that
+// each is to end with.
+type script struct {
+	calls []apiCall
+	wants []int
+}
+
+// add adds a call with the token of the administrator, and returns its number.
+func (s *script) add(want int, api, call, schema string, args object) int {
+	s.calls = append(s.calls, apiCall{API: api, Call: call, Schema: schema, Args: args, Token: token})
+	s.wants = append(s.wants, want)
+	return len(s.calls) - 1
+}
+
+// run makes the calls.
+func (s *script) run(t *testing.T, at *site) []apiAnswer {
+	t.Helper()
+	answers := official(t, at, s.calls...)
+	for i, a := range answers {
+		if a.Status != s.wants[i] {
+			t.Errorf("%s %v: %d, want %d: %v %s", s.calls[i].Call, s.calls[i].Args, a.Status, s.wants[i], a.Raw, a.Failure)
+		}
+	}
+	return answers
+}
