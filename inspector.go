@@ -107,7 +107,7 @@ func (i *inspectorPages) Inspect(w http.ResponseWriter, r *http.Request, slug, r
 			return nil, err
 		}
 		out.Steps = append(out.Steps, step)
-		out.Run, out.Download = s.Execution.String(), "/api/v3/weir/executions/"+s.Execution.String()+"/"
+		out.Download = "/api/v3/weir/executions/" + s.Execution.String() + "/"
 	}
 	return out, nil
 }

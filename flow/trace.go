@@ -60,10 +60,9 @@ type PolicyVerdict struct {
 
 // Saw is what the policies of a target could see.
 type Saw struct {
-	User    *identity.Person `json:"-"`
-	UserID  int64            `json:"user,omitempty"`
-	Context map[string]any   `json:"context"`
-	HTTP    *SeenRequest     `json:"http,omitempty"`
+	UserID  int64          `json:"user,omitempty"`
+	Context map[string]any `json:"context"`
+	HTTP    *SeenRequest   `json:"http,omitempty"`
 }
 
 // SeenRequest is the HTTP request that a policy saw, without its cookies and without
@@ -138,7 +137,7 @@ func (p *planner) saw(user *identity.Person, view *planView) *Saw {
 	if !p.inspected {
 		return nil
 	}
-	s := &Saw{User: user, UserID: user.ID, Context: view.policyContext()}
+	s := &Saw{UserID: user.ID, Context: view.policyContext()}
 	delete(s.Context, "flow_plan")
 	if h := p.req.HTTP; h != nil {
 		s.HTTP = &SeenRequest{Method: h.Method, Path: h.Path, Host: h.Host, Secure: h.Secure, Query: map[string][]string{}, Header: h.Header}

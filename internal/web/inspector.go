@@ -17,8 +17,6 @@ type Inspector interface {
 // Inspection is a run of a flow.
 type Inspection struct {
 	Flow, Title string
-	// Run is the id of the execution, empty when none was recorded.
-	Run string
 	// Over tells that the run has ended.
 	Over  bool
 	Steps []InspectedStep

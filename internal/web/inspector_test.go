@@ -22,7 +22,7 @@ func (v *visits) Inspect(_ http.ResponseWriter, _ *http.Request, slug, _ string)
 // inspection is a run with all that a page can show.
 func inspection() *web.Inspection {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 123_000_000, time.UTC)
-	return &web.Inspection{Title: "Sign in", Run: "x", Ahead: []string{"default-authentication-login"}, Download: "/api/v3/weir/executions/x/", Steps: []web.InspectedStep{
+	return &web.Inspection{Title: "Sign in", Ahead: []string{"default-authentication-login"}, Download: "/api/v3/weir/executions/x/", Steps: []web.InspectedStep{
 		{N: 1, At: at, Outcome: "planned"},
 		{N: 2, At: at.Add(time.Second), Stage: "default-authentication-identification", Type: "identification", Answer: true, Outcome: "done",
 			Context: "{\n  \"pending_user\": {\n    \"username\": \"max\"\n  }\n}"},
